@@ -1,0 +1,154 @@
+"""Named connections: which accounts and sites of each vendor exist, and where their secrets are.
+
+`connections.yml` names them and the *variables* that hold their secrets, never a secret itself. Without the
+file there is one connection called `default` per vendor, from the vendor's usual variables.
+
+    plytix:
+      eu: {api_key: PLYTIX_EU_API_KEY, api_password: PLYTIX_EU_API_PASSWORD}
+    webflow:
+      shop_eu: {api_token: WEBFLOW_EU_API_TOKEN, site_id: WEBFLOW_EU_SITE_ID}
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import yaml
+from pydantic import SecretStr
+
+from karvon.http import RateWindow
+from karvon.settings import Settings, SettingsError
+
+SANDBOX_SITE_ID = "5f0c8c9e1c9d440000a1b2c3"
+
+
+@dataclass(frozen=True)
+class PlytixConnection:
+    """One Plytix account. `base_url` without `/api/v…`; the product API version is a choice (dossier §1)."""
+
+    name: str
+    base_url: str
+    auth_url: str
+    products_api_version: Literal["v1", "v2"]
+    api_key: SecretStr
+    api_password: SecretStr
+    rate_limits: tuple[RateWindow, ...]
+
+
+@dataclass(frozen=True)
+class WebflowConnection:
+    """One Webflow site and the token that may write to it."""
+
+    name: str
+    base_url: str
+    site_id: str
+    api_token: SecretStr
+    rate_limits: tuple[RateWindow, ...]
+
+
+_DEFAULTS: Mapping[str, Mapping[str, str]] = {
+    "plytix": {"api_key": "PLYTIX_API_KEY", "api_password": "PLYTIX_API_PASSWORD"},
+    "webflow": {"api_token": "WEBFLOW_API_TOKEN", "site_id": "WEBFLOW_SITE_ID"},
+}
+
+
+def plytix_connections(settings: Settings) -> dict[str, PlytixConnection]:
+    """All Plytix accounts. Raises `SettingsError` naming file, connection and missing variable."""
+    sandbox = settings.profile == "sandbox"
+    return {
+        name: PlytixConnection(
+            name=name,
+            base_url=f"{settings.sandbox_url}/plytix" if sandbox else settings.plytix_base_url,
+            auth_url=f"{settings.sandbox_url}/plytix/auth/api/get-token"
+            if sandbox
+            else settings.plytix_auth_url,
+            products_api_version=settings.plytix_products_api_version,
+            api_key=SecretStr(values["api_key"]),
+            api_password=SecretStr(values["api_password"]),
+            rate_limits=rate_windows("2000/10" if sandbox else settings.plytix_rate_limits),
+        )
+        for name, values in _declared(settings, "plytix").items()
+    }
+
+
+def webflow_connections(settings: Settings) -> dict[str, WebflowConnection]:
+    """All Webflow sites. Raises `SettingsError` naming file, connection and missing variable."""
+    sandbox = settings.profile == "sandbox"
+    return {
+        name: WebflowConnection(
+            name=name,
+            base_url=f"{settings.sandbox_url}/webflow/v2" if sandbox else settings.webflow_base_url,
+            site_id=values["site_id"],
+            api_token=SecretStr(values["api_token"]),
+            rate_limits=rate_windows("6000/60" if sandbox else settings.webflow_rate_limits),
+        )
+        for name, values in _declared(settings, "webflow").items()
+    }
+
+
+def rate_windows(text: str) -> tuple[RateWindow, ...]:
+    """`20/10,2000/3600` → windows of requests per seconds, all in force at once."""
+    try:
+        pairs = [part.split("/") for part in text.split(",")]
+        return tuple(RateWindow(int(requests), float(seconds)) for requests, seconds in pairs)
+    except ValueError:
+        raise SettingsError(
+            f"Rate limits {text!r}: write requests/seconds, several separated by commas, such as 20/10,2000/3600."
+        ) from None
+
+
+def _declared(settings: Settings, vendor: str) -> dict[str, dict[str, str]]:
+    """Connection name → field → value, with each variable resolved."""
+    wanted = _DEFAULTS[vendor]
+    declared = _read_file(settings).get(vendor) or {"default": dict(wanted)}
+    return {str(name): _resolve(settings, vendor, str(name), fields) for name, fields in declared.items()}
+
+
+def _resolve(settings: Settings, vendor: str, name: str, fields: Any) -> dict[str, str]:
+    # The sandbox must never see a real key; each connection is a world of its own there.
+    if settings.profile == "sandbox":
+        return _sandbox_values(vendor, name)
+    where = f"{settings.connections_file.name}: {vendor}.{name}"
+    wanted = _DEFAULTS[vendor]
+    if not isinstance(fields, Mapping) or set(fields) != set(wanted):
+        raise SettingsError(f"{where} must name exactly the variables for {', '.join(sorted(wanted))}.")
+    values: dict[str, str] = {}
+    for field, variable in fields.items():
+        value = settings.variable(str(variable))
+        if not value:
+            raise SettingsError(
+                f"{variable} is not set, but the connection {vendor}.{name} needs it for {field}. "
+                f"Put it into .env (see .env.example) or into the environment; "
+                f"KARVON_PROFILE=sandbox needs no credentials."
+            )
+        values[field] = value
+    return values
+
+
+def _sandbox_values(vendor: str, name: str) -> dict[str, str]:
+    suffix = "" if name == "default" else f"-{name}"
+    if vendor == "plytix":
+        return {"api_key": f"sandbox-key{suffix}", "api_password": "sandbox-password"}
+    site_id = (
+        hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()[:24] if suffix else SANDBOX_SITE_ID
+    )
+    return {"api_token": f"sandbox-token{suffix}", "site_id": site_id}
+
+
+def _read_file(settings: Settings) -> dict[str, Any]:
+    path = settings.connections_file
+    if not path.is_file():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path.name} is not valid YAML: {error}") from None
+    unknown = set(content) - set(_DEFAULTS) if isinstance(content, dict) else {"(not a mapping)"}
+    if unknown:
+        raise SettingsError(
+            f"{path.name}: unknown vendor {', '.join(sorted(map(str, unknown)))}; known are {', '.join(_DEFAULTS)}."
+        )
+    return dict(content)

@@ -1,0 +1,426 @@
+"""The one HTTP client: rate windows, retries, one exception tree, redaction, caps. httpx stays behind this file.
+
+    RemoteError               anything a remote API did wrong, or that we did wrong in its eyes
+    ├── Refused               4xx that stays: credentials, rights, validation, conflicts; redirects too
+    │   └── NotFound          404, 410
+    ├── Throttled             429 until the time budget was used up
+    ├── Unavailable           5xx or no connection, after retries; `outcome_unknown` if a write may have happened
+    └── Malformed             an answer that is not JSON, is cut short, or is larger than allowed
+
+Permanent and transient failures are told apart here and nowhere else: 408, 425, 429, 5xx and transport errors
+are tried again with jitter, everything else is final.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import orjson
+import tenacity
+
+USER_AGENT = "Karvon/0.1 (declarative ELT)"
+
+_log = logging.getLogger("karvon.http")
+_TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 508, 520, 521, 522, 523, 524})
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_SECRET_IN_TEXT = re.compile(
+    r"(?i)(bearer\s+|\"?(?:access_token|refresh_token|api_password|api_key|password|token|secret)\"?\s*[:=]\s*\"?)"
+    r"[^\s\"',}&]+"
+)
+# More than 15 significant digits with a decimal point: doubles would round it.
+_LONG_DECIMAL = re.compile(rb"[\d.]{17,}")
+
+
+class RemoteError(Exception):
+    """A remote call that failed for good. `body` is the redacted, shortened answer; `detail` its JSON or None."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str = "",
+        url: str = "",
+        status: int | None = None,
+        body: str = "",
+        detail: Any = None,
+        outcome_unknown: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.method, self.url, self.status = method, url, status
+        self.body, self.detail, self.outcome_unknown = body, detail, outcome_unknown
+
+
+class Refused(RemoteError):
+    """The remote understood and said no; the same request will be refused again."""
+
+
+class NotFound(Refused):
+    """404 or 410: the thing is not there."""
+
+
+class Throttled(RemoteError):
+    """Still over the rate limit when the time budget ended."""
+
+
+class Unavailable(RemoteError):
+    """The remote did not answer, or answered 5xx, after all retries."""
+
+
+class Malformed(RemoteError):
+    """The answer is not what it should be: no JSON, cut short, too large."""
+
+
+@dataclass(frozen=True)
+class RateWindow:
+    """At most `requests` in any `seconds`."""
+
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer. `data` is the parsed JSON (None for an empty body)."""
+
+    status: int
+    data: Any
+    headers: Mapping[str, str]
+
+
+@dataclass
+class Statistics:
+    """What a client did: every request on the wire, repeats among them, and 429 answers."""
+
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+
+
+class RateLimiter:
+    """Several sliding windows at once, shared by all clients of one account in this process.
+
+    Own code, because the windows change at run time (limits learned from headers, pauses after a 429), which
+    the libraries looked at do not do.
+    """
+
+    def __init__(self, windows: Sequence[RateWindow]) -> None:
+        self._lock = threading.Lock()
+        self._windows = {window.seconds: window.requests for window in windows}
+        self._sent: dict[float, deque[float]] = {seconds: deque() for seconds in self._windows}
+        self._paused_until = 0.0
+
+    async def acquire(self) -> None:
+        while (wait := self._reserve()) > 0:
+            await asyncio.sleep(wait)
+
+    def learn(self, window: RateWindow) -> None:
+        """The remote said what its limit is."""
+        with self._lock:
+            if window.requests > 0 and self._windows.get(window.seconds) != window.requests:
+                self._windows[window.seconds] = window.requests
+                self._sent.setdefault(window.seconds, deque())
+
+    def pause(self, seconds: float) -> None:
+        """Nobody sends for so long: one 429 speaks for all."""
+        with self._lock:
+            self._paused_until = max(self._paused_until, time.monotonic() + seconds)
+
+    def _reserve(self) -> float:
+        """Seconds to wait, or 0 when a place was taken."""
+        now = time.monotonic()
+        with self._lock:
+            wait = self._paused_until - now
+            for seconds, requests in self._windows.items():
+                sent = self._sent[seconds]
+                # Arrival times at the remote jitter; a little slack keeps its window from seeing one too many.
+                horizon = now - seconds * 1.005 - 0.02
+                while sent and sent[0] <= horizon:
+                    sent.popleft()
+                if len(sent) >= requests:
+                    wait = max(wait, sent[len(sent) - requests] - horizon)
+            if wait <= 0:
+                for sent in self._sent.values():
+                    sent.append(now)
+            return wait
+
+
+_limiters: dict[str, RateLimiter] = {}
+
+
+class HttpClient:
+    """A client of one remote account; use it as an async context manager.
+
+    `name` is the account (`plytix:default`): clients of the same name in one process share the rate windows.
+    `limit_header` names a header that states the limit and the seconds it counts for. `budget_seconds` bounds
+    one request with all its waits; `max_body_bytes` bounds an answer.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        base_url: str,
+        limits: Sequence[RateWindow] = (),
+        limit_header: tuple[str, float] | None = None,
+        auth: httpx.Auth | None = None,
+        headers: Mapping[str, str] | None = None,
+        secrets: Sequence[str] = (),
+        concurrency: int = 8,
+        timeout_seconds: float = 60,
+        budget_seconds: float = 900,
+        attempts: int = 6,
+        max_body_bytes: int = 64 * 1024 * 1024,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.name = name
+        self.statistics = Statistics()
+        self.limiter = _limiters.setdefault(f"{name}@{base_url}", RateLimiter(limits))
+        self._limit_header = limit_header
+        self._secrets = tuple(secret for secret in secrets if secret)
+        self._budget_seconds, self._attempts = budget_seconds, attempts
+        self._max_body_bytes = max_body_bytes
+        self._slots = asyncio.Semaphore(concurrency)
+        self._client = httpx.AsyncClient(
+            base_url=base_url,
+            auth=auth,
+            headers={"User-Agent": USER_AGENT, "Accept": "application/json", **(headers or {})},
+            timeout=timeout_seconds,
+            limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+            transport=transport,
+            trust_env=transport is None,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.__aexit__(kind, error, trace)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        repeatable: bool = True,
+    ) -> Answer:
+        """Send one request and return its answer, or raise from the `RemoteError` tree.
+
+        `repeatable=False` is for creates: they are sent again only when it is certain that nothing happened
+        (no connection, 429); otherwise `Unavailable(outcome_unknown=True)` tells the caller to look first.
+        """
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception_type(_Transient),
+            wait=_wait_before_retry,
+            stop=_stop(self._attempts, self._budget_seconds),
+            before_sleep=self._note_retry,
+            reraise=True,
+        )
+        try:
+            async for attempt in retrying:
+                with attempt:
+                    return await self._send(method, path, json, params, repeatable)
+        except _Transient as failure:
+            raise failure.final from None
+        raise AssertionError("unreachable: the loop returns or raises")
+
+    def _note_retry(self, state: tenacity.RetryCallState) -> None:
+        self.statistics.retries += 1
+        failure = state.outcome.exception() if state.outcome else None
+        _log.info("%s: attempt %d failed (%s), again", self.name, state.attempt_number, failure)
+
+    async def _send(
+        self, method: str, path: str, body: Any, params: Mapping[str, Any] | None, repeatable: bool
+    ) -> Answer:
+        content = None if body is None else orjson.dumps(body)
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        request = self._client.build_request(method, path, content=content, params=params, headers=headers)
+        url = str(request.url.copy_with(query=None))
+        async with self._slots:
+            await self.limiter.acquire()
+            self.statistics.requests += 1
+            try:
+                response = await self._client.send(request, stream=True)
+                payload = await self._read(response, method, url)
+            except httpx.TransportError as error:
+                never_sent = isinstance(error, _NEVER_SENT)
+                failure = Unavailable(
+                    f"{self.name}: {method} {url} got no answer ({type(error).__name__}: {self._redact(str(error))}). "
+                    "Check the address and that the service is up.",
+                    method=method,
+                    url=url,
+                    outcome_unknown=not never_sent,
+                )
+                raise (_Transient(failure) if repeatable or never_sent else failure) from None
+        self._learn(response.headers)
+        return self._judge(method, url, response, payload, repeatable)
+
+    async def _read(self, response: httpx.Response, method: str, url: str) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async for chunk in response.aiter_bytes():
+                size += len(chunk)
+                if size > self._max_body_bytes:
+                    raise Malformed(
+                        f"{self.name}: {method} {url} answered more than {self._max_body_bytes} bytes; refused.",
+                        method=method,
+                        url=url,
+                        status=response.status_code,
+                    )
+                chunks.append(chunk)
+        finally:
+            await response.aclose()
+        return b"".join(chunks)
+
+    def _learn(self, headers: httpx.Headers) -> None:
+        if self._limit_header:
+            name, seconds = self._limit_header
+            stated = headers.get(name, "")
+            if stated.isdigit():
+                self.limiter.learn(RateWindow(int(stated), seconds))
+
+    def _judge(
+        self, method: str, url: str, response: httpx.Response, payload: bytes, repeatable: bool
+    ) -> Answer:
+        """An answer, a final error, or a `_Transient` one."""
+        status = response.status_code
+        if 200 <= status < 300:
+            try:
+                data = parse_json(payload) if payload.strip() else None
+            except ValueError as error:
+                text = self._redact(payload[:200].decode("utf-8", "replace"))
+                malformed = Malformed(
+                    f"{self.name}: {method} {url} answered {status} with something that is not JSON "
+                    f"({error}); it begins {text!r}. A proxy page or a cut connection looks like this.",
+                    method=method,
+                    url=url,
+                    status=status,
+                    body=text,
+                    outcome_unknown=not repeatable,
+                )
+                raise (_Transient(malformed) if repeatable else malformed) from None
+            return Answer(status, data, dict(response.headers))
+        failure = self._failure(method, url, status, response, payload)
+        if status == 429:
+            self.statistics.throttled += 1
+            wait = _retry_after(response.headers)
+            self.limiter.pause(wait if wait is not None else 1.0)
+            raise _Transient(failure, wait)
+        if status in _TRANSIENT_STATUS and (repeatable or status in (408, 425)):
+            raise _Transient(failure, _retry_after(response.headers))
+        failure.outcome_unknown = status >= 500
+        raise failure
+
+    def _failure(
+        self, method: str, url: str, status: int, response: httpx.Response, payload: bytes
+    ) -> RemoteError:
+        text = self._redact(payload[:2000].decode("utf-8", "replace"))
+        try:
+            detail = parse_json(payload)
+        except ValueError:
+            detail = None
+        kind = (
+            Throttled
+            if status == 429
+            else NotFound
+            if status in (404, 410)
+            else Unavailable
+            if status in _TRANSIENT_STATUS or status >= 500
+            else Refused
+        )
+        target = f" to {response.headers.get('location', '?')}" if 300 <= status < 400 else ""
+        return kind(
+            f"{self.name}: {method} {url} answered {status}{target}: {text[:500] or '(empty)'}{_advice(status)}",
+            method=method,
+            url=url,
+            status=status,
+            body=text,
+            detail=detail,
+        )
+
+    def _redact(self, text: str) -> str:
+        return redact(text, self._secrets)
+
+
+def parse_json(content: bytes) -> Any:
+    """Parse JSON fast, and exactly: a non-integer of more than 15 significant digits comes as a string.
+
+    Raises `ValueError` for anything that is not JSON.
+    """
+    if not _LONG_DECIMAL.search(content):
+        return orjson.loads(content)
+    return json.loads(content, parse_float=_exact_float)
+
+
+def _exact_float(text: str) -> float | str:
+    mantissa = re.split("[eE]", text)[0]
+    digits = mantissa.replace("-", "").replace(".", "").lstrip("0")
+    return text if len(digits) > 15 else float(text)
+
+
+def redact(text: str, secrets: Sequence[str] = ()) -> str:
+    """Take known secrets and anything that looks like one out of a text."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return _SECRET_IN_TEXT.sub(r"\1***", text)
+
+
+@dataclass
+class _Transient(Exception):
+    final: RemoteError
+    wait_seconds: float | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    def __str__(self) -> str:
+        return str(self.final)
+
+
+def _wait_before_retry(state: tenacity.RetryCallState) -> float:
+    failure = state.outcome.exception() if state.outcome else None
+    jittered = tenacity.wait_random_exponential(multiplier=0.5, max=30)(state)
+    told = failure.wait_seconds if isinstance(failure, _Transient) else None
+    return jittered if told is None else told + jittered / 10
+
+
+class _stop(tenacity.stop.stop_base):
+    """After so many attempts (waiting out a rate limit does not count), or when the next wait breaks the budget."""
+
+    def __init__(self, attempts: int, budget_seconds: float) -> None:
+        self._attempts, self._budget_seconds = attempts, budget_seconds
+
+    def __call__(self, state: tenacity.RetryCallState) -> bool:
+        failure = state.outcome.exception() if state.outcome else None
+        throttled = isinstance(failure, _Transient) and isinstance(failure.final, Throttled)
+        spent = (state.seconds_since_start or 0) + (state.upcoming_sleep or 0)
+        return spent > self._budget_seconds or (not throttled and state.attempt_number >= self._attempts)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait; both forms of the header are allowed, a date is rare enough to be treated as unknown."""
+    stated = headers.get("retry-after", "")
+    return float(stated) if stated.replace(".", "", 1).isdigit() else None
+
+
+def _advice(status: int) -> str:
+    advice = {
+        401: " Check the credentials of this connection (`karvon doctor`).",
+        403: " The key lacks a right (role or scope) for this.",
+        429: " The rate limit did not clear within the time budget; run again later, nothing is lost.",
+    }
+    return advice.get(status, "")

@@ -1,0 +1,167 @@
+"""The only file that reads the environment.
+
+Values come from environment variables, then `.env` in the project folder, then files of a mounted secrets
+folder (`KARVON_SECRETS_DIR`, one file per variable). A missing value is an error that names the variable;
+there is no fallback from one profile to another. `.env.example` documents every variable (a test compares).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(Exception):
+    """A configuration value is missing or wrong; the message names it and says what to do."""
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set, validated once. Secrets are `SecretStr` and never printed."""
+
+    model_config = SettingsConfigDict(
+        env_file=PROJECT_ROOT / ".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    profile: Literal["sandbox", "live"] = Field("sandbox", validation_alias="KARVON_PROFILE")
+    """`sandbox`: stand-in APIs on loopback, apply allowed. `live`: real APIs, apply only when asked."""
+    home: Path = Field(PROJECT_ROOT / ".karvon", validation_alias="KARVON_HOME")
+    """Folder of everything Karvon writes locally: DuckDB file, Dagster storage, dbt target, sandbox state."""
+    warehouse: SecretStr | None = Field(None, validation_alias="KARVON_WAREHOUSE_URL")
+    """`duckdb:///path` or `postgresql://…`; unset means a DuckDB file per profile below `home`."""
+    apply_wanted: bool | None = Field(None, validation_alias="KARVON_APPLY")
+    """Whether runs without an explicit choice write to destinations; unset: only in the sandbox."""
+    sync_every_minutes: int = Field(30, ge=1, le=1440, validation_alias="KARVON_SYNC_EVERY_MINUTES")
+    sweep_every_hours: float = Field(24, ge=0, validation_alias="KARVON_SWEEP_EVERY_HOURS")
+    """How often the complete list of ids is read from a source to find deletions."""
+    max_shrink_percent: float = Field(50, ge=0, le=100, validation_alias="KARVON_MAX_SHRINK_PERCENT")
+    """A sweep that would delete more than this share of a table is refused."""
+    stock_reads_per_run: int = Field(200, ge=0, validation_alias="KARVON_STOCK_READS_PER_RUN")
+    """Stock costs one Webflow call per SKU to read: so many are read again per run, in rotation."""
+    warehouse_lock_seconds: float = Field(30, ge=0, validation_alias="KARVON_WAREHOUSE_LOCK_SECONDS")
+    connections_file: Path = Field(
+        PROJECT_ROOT / "connections.yml", validation_alias="KARVON_CONNECTIONS_FILE"
+    )
+    alert_webhook_url: SecretStr | None = Field(None, validation_alias="KARVON_ALERT_WEBHOOK_URL")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "WARNING", validation_alias="KARVON_LOG_LEVEL"
+    )
+    log_format: Literal["text", "json"] = Field("text", validation_alias="KARVON_LOG_FORMAT")
+    sandbox_port: int = Field(8791, ge=1, le=65535, validation_alias="KARVON_SANDBOX_PORT")
+    sandbox_products: int = Field(300, ge=1, validation_alias="KARVON_SANDBOX_PRODUCTS")
+    secrets_folder: Path | None = Field(None, validation_alias="KARVON_SECRETS_DIR")
+
+    plytix_base_url: str = Field("https://pim.plytix.com", validation_alias="PLYTIX_BASE_URL")
+    plytix_auth_url: str = Field(
+        "https://auth.plytix.com/auth/api/get-token", validation_alias="PLYTIX_AUTH_URL"
+    )
+    plytix_products_api_version: Literal["v1", "v2"] = Field(
+        "v2", validation_alias="PLYTIX_PRODUCTS_API_VERSION"
+    )
+    plytix_rate_limits: str = Field("20/10,2000/3600", validation_alias="PLYTIX_RATE_LIMITS")
+    """Requests per seconds, several windows at once; 50/10,5000/3600 on paid plans (Plytix dossier §3)."""
+    webflow_base_url: str = Field("https://api.webflow.com/v2", validation_alias="WEBFLOW_BASE_URL")
+    webflow_rate_limits: str = Field("60/60", validation_alias="WEBFLOW_RATE_LIMITS")
+    """Start value; the limit is learned from each answer's headers (Webflow dossier §4)."""
+
+    @property
+    def sandbox_url(self) -> str:
+        return f"http://127.0.0.1:{self.sandbox_port}"
+
+    @property
+    def warehouse_url(self) -> str:
+        if self.warehouse is not None:
+            return self.warehouse.get_secret_value()
+        return f"duckdb:///{self.home.absolute() / self.profile / 'warehouse.duckdb'}"
+
+    @property
+    def apply(self) -> bool:
+        return self.profile == "sandbox" if self.apply_wanted is None else self.apply_wanted
+
+    @property
+    def manifest_path(self) -> Path:
+        return self.dbt_target_path / "manifest.json"
+
+    @property
+    def dbt_target_path(self) -> Path:
+        return self.home.absolute() / self.profile / "dbt"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.home.absolute() / self.profile / "dagster"
+
+    @property
+    def sandbox_state(self) -> Path:
+        return self.home.absolute() / "sandbox"
+
+    def variable(self, name: str) -> str | None:
+        """The value of any variable that a connection names, from the same places as the settings."""
+        value = os.environ.get(name)
+        if not value:
+            dotenv = DotEnvSettingsSource(type(self), env_file=PROJECT_ROOT / ".env", case_sensitive=True)
+            value = dotenv.env_vars.get(name)
+        if not value and self.secrets_folder is not None and (self.secrets_folder / name).is_file():
+            value = (self.secrets_folder / name).read_text().strip()
+        return value or None
+
+    def environment_for_children(self) -> dict[str, str]:
+        """What dbt and Dagster need in their environment: paths, and the warehouse URL in parts for dbt."""
+        scheme = urlsplit(self.warehouse_url)
+        common = {
+            "KARVON_PROFILE": self.profile,
+            "KARVON_HOME": str(self.home.absolute()),
+            "DAGSTER_HOME": str(self.dagster_home),
+            "DAGSTER_DISABLE_TELEMETRY": "yes",
+            "DO_NOT_TRACK": "1",
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DBT_PROFILES_DIR": str(PROJECT_ROOT / "dbt_project"),
+            "DBT_TARGET_PATH": str(self.dbt_target_path),
+            "DBT_LOG_PATH": str(self.dbt_target_path / "logs"),
+        }
+        if scheme.scheme == "duckdb":
+            return common | {
+                "KARVON_DBT_TARGET": "duckdb",
+                "KARVON_DUCKDB_PATH": self.warehouse_url.removeprefix("duckdb:///"),
+            }
+        query = dict(part.split("=", 1) for part in scheme.query.split("&") if "=" in part)
+        return common | {
+            "KARVON_DBT_TARGET": "postgres",
+            "KARVON_PG_HOST": unquote(query.get("host", "")) or scheme.hostname or "localhost",
+            "KARVON_PG_PORT": str(scheme.port or 5432),
+            "KARVON_PG_USER": unquote(scheme.username or "postgres"),
+            "KARVON_PG_PASSWORD": unquote(scheme.password or ""),
+            "KARVON_PG_DATABASE": scheme.path.lstrip("/") or "postgres",
+        }
+
+
+def load_settings() -> Settings:
+    """Read and validate the settings. Raises `SettingsError` naming each wrong variable."""
+    folder = os.environ.get("KARVON_SECRETS_DIR")
+    try:
+        return Settings(_secrets_dir=folder) if folder else Settings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors(include_input=False)
+        )
+        raise SettingsError(f"Configuration: {problems}. See .env.example.") from None
+
+
+def export_environment(settings: Settings) -> None:
+    """Put `environment_for_children` into this process' environment, for Dagster and the dbt it starts."""
+    os.environ.update(settings.environment_for_children())
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """A full environment for a child process."""
+    return {**os.environ, **settings.environment_for_children()}

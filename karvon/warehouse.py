@@ -1,0 +1,232 @@
+"""One warehouse, two engines: DuckDB (embedded file) and Postgres. Nothing else knows which it is.
+
+SQL is given with `$1, $2, …` placeholders. Reads come as rows or Arrow, bulk writes go as Arrow. The DuckDB
+file has one writer process at a time, so a session holds it open only inside its block.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import pyarrow as pa
+
+Dialect = Literal["duckdb", "postgres"]
+
+
+class WarehouseError(Exception):
+    """The warehouse cannot be used; the message says why and what to do."""
+
+
+class WarehouseLocked(WarehouseError):
+    """Another process holds the DuckDB file."""
+
+
+class Session(Protocol):
+    """An open connection in autocommit; `transaction` groups statements."""
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> None: ...
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]: ...
+
+    def value(self, sql: str, params: Sequence[Any] = ()) -> Any: ...
+
+    def arrow(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
+        """Bulk read. Inside a transaction on Postgres it sees committed data only."""
+
+    def append(self, table: str, data: pa.Table) -> None:
+        """Bulk append into the existing `schema.table`, columns matched by name."""
+
+    def has_table(self, table: str) -> bool: ...
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]: ...
+
+
+class Warehouse:
+    """The warehouse behind a URL: `duckdb:///path/file.duckdb` or `postgresql://user:password@host/database`."""
+
+    def __init__(self, url: str, *, lock_seconds: float = 30) -> None:
+        if not url.startswith(("duckdb:///", "postgresql://", "postgres://")):
+            raise WarehouseError(
+                f"KARVON_WAREHOUSE_URL starts with {url.split(':', 1)[0]!r}; write duckdb:///path/file.duckdb "
+                "or postgresql://user:password@host:5432/database."
+            )
+        self.url = url
+        self.dialect: Dialect = "duckdb" if url.startswith("duckdb:") else "postgres"
+        self.lock_seconds = lock_seconds
+
+    @property
+    def path(self) -> Path:
+        """The DuckDB file."""
+        return Path(self.url.removeprefix("duckdb:///"))
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Open a connection for the block. Raises `WarehouseLocked` or `WarehouseError`."""
+        opened: _DuckDBSession | _PostgresSession
+        opened = self._open_duckdb() if self.dialect == "duckdb" else _PostgresSession(self.url)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    def _open_duckdb(self) -> _DuckDBSession:
+        import duckdb
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + self.lock_seconds
+        while True:
+            try:
+                return _DuckDBSession(duckdb.connect(str(self.path)))
+            except duckdb.IOException as error:
+                holder = re.search(r"held in (.+?)(?: \(PID (\d+)\))", str(error))
+                if holder is None:
+                    raise WarehouseError(
+                        f"The warehouse file {self.path} cannot be opened: {error}"
+                    ) from error
+                if time.monotonic() > deadline:
+                    raise WarehouseLocked(
+                        f"{self.path} is in use by process {holder[2]} ({holder[1]}); "
+                        f"waited {self.lock_seconds:.0f} s. "
+                        "Wait for it or stop it; with Postgres several can work at once (KARVON_WAREHOUSE_URL)."
+                    ) from None
+                time.sleep(0.2)
+
+
+class _DuckDBSession:
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        connection.execute("SET TimeZone = 'UTC'")
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
+        self._connection.execute(sql, list(params) or None)
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        cursor = self._connection.execute(sql, list(params) or None)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
+        row = self._connection.execute(sql, list(params) or None).fetchone()
+        return row[0] if row else None
+
+    def arrow(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
+        return self._connection.sql(sql, params=list(params) or None).to_arrow_table()
+
+    def append(self, table: str, data: pa.Table) -> None:
+        self._connection.register("_appended", data)
+        try:
+            self._connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM _appended")
+        finally:
+            self._connection.unregister("_appended")
+
+    def has_table(self, table: str) -> bool:
+        return _has_table(self, table)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self._connection.begin()
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self._connection.commit()
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _PostgresSession:
+    """psycopg2 for statements, ADBC for bulk reads, COPY for bulk writes (inside the transaction)."""
+
+    def __init__(self, url: str) -> None:
+        import psycopg2
+        import psycopg2.extras
+
+        try:
+            self._connection = psycopg2.connect(url, options="-c timezone=UTC")
+        except psycopg2.OperationalError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise WarehouseError(
+                f"Postgres cannot be reached: {reason}. Check KARVON_WAREHOUSE_URL and that the server runs."
+            ) from None
+        self._connection.autocommit = True
+        # JSON stays text on both engines; parsing is the reader's choice.
+        psycopg2.extras.register_default_json(self._connection, loads=lambda text: text)
+        self._url = url
+        self._bulk: Any = None
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(*_named(sql, params))
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(*_named(sql, params))
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()] if names else []
+
+    def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
+        with self._connection.cursor() as cursor:
+            cursor.execute(*_named(sql, params))
+            row = cursor.fetchone()
+            return row[0] if row else None
+
+    def arrow(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
+        if self._bulk is None:
+            import adbc_driver_postgresql.dbapi
+
+            self._bulk = adbc_driver_postgresql.dbapi.connect(self._url, autocommit=True)
+        with self._connection.cursor() as formatter:
+            statement = formatter.mogrify(*_named(sql, params)).decode()
+        with self._bulk.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetch_arrow_table()
+
+    def append(self, table: str, data: pa.Table) -> None:
+        import pyarrow.csv
+
+        buffer = io.BytesIO()
+        pyarrow.csv.write_csv(data, buffer, pyarrow.csv.WriteOptions(include_header=False))
+        buffer.seek(0)
+        columns = ", ".join(f'"{name}"' for name in data.column_names)
+        with self._connection.cursor() as cursor:
+            cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)", buffer)
+
+    def has_table(self, table: str) -> bool:
+        return _has_table(self, table)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self.execute("ROLLBACK")
+            raise
+        self.execute("COMMIT")
+
+    def close(self) -> None:
+        if self._bulk is not None:
+            self._bulk.close()
+        self._connection.close()
+
+
+def _named(sql: str, params: Sequence[Any]) -> tuple[str, dict[str, Any] | None]:
+    if not params:
+        return sql, None
+    named = re.sub(r"\$(\d+)", r"%(p\1)s", sql.replace("%", "%%"))
+    return named, {f"p{position}": value for position, value in enumerate(params, 1)}
+
+
+def _has_table(session: Session, table: str) -> bool:
+    schema, name = table.split(".")
+    found = "SELECT count(*) FROM information_schema.tables WHERE table_schema = $1 AND table_name = $2"
+    return bool(session.value(found, (schema, name)))

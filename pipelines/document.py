@@ -1,0 +1,36 @@
+"""A document as it is stored: canonical JSON text and its hash."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import orjson
+
+
+def canonical_document(document: dict[str, Any], noise: tuple[str, ...] = ()) -> tuple[str, str]:
+    """Sorted keys, no spaces, without the noise; and the hash of that text.
+
+    NUL characters and lone surrogates are removed (Postgres refuses them); nothing else is touched.
+    """
+    kept = {key: value for key, value in document.items() if key not in noise} if noise else document
+    try:
+        body = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
+    except (TypeError, orjson.JSONEncodeError):
+        body = orjson.dumps(_storable(kept), option=orjson.OPT_SORT_KEYS)
+    if b"\\u0000" in body:
+        body = orjson.dumps(_storable(kept), option=orjson.OPT_SORT_KEYS)
+    return body.decode(), hashlib.blake2b(body, digest_size=16).hexdigest()
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "ignore").decode()
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
+        # Beyond 64 bits neither engine keeps it exact as a number.
+        return str(value)
+    return value

