@@ -218,11 +218,14 @@ class HttpClient:
         json: Any = None,
         params: Mapping[str, Any] | None = None,
         repeatable: bool = True,
+        as_json: bool = True,
     ) -> Answer:
         """Send one request and return its answer, or raise from the `RemoteError` tree.
 
         `repeatable=False` is for creates: they are sent again only when it is certain that nothing happened
         (no connection, 429); otherwise `Unavailable(outcome_unknown=True)` tells the caller to look first.
+        `as_json=False` is for receivers that answer anything, such as webhooks; the body is then not read into
+        the answer.
         """
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(_Transient),
@@ -234,7 +237,7 @@ class HttpClient:
         try:
             async for attempt in retrying:
                 with attempt:
-                    return await self._send(method, path, json, params, repeatable)
+                    return await self._send(method, path, json, params, repeatable, as_json)
         except _Transient as failure:
             raise failure.final from None
         raise AssertionError("unreachable: the loop returns or raises")
@@ -245,12 +248,18 @@ class HttpClient:
         _log.info("%s: attempt %d failed (%s), again", self.name, state.attempt_number, failure)
 
     async def _send(
-        self, method: str, path: str, body: Any, params: Mapping[str, Any] | None, repeatable: bool
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        params: Mapping[str, Any] | None,
+        repeatable: bool,
+        as_json: bool,
     ) -> Answer:
         content = None if body is None else orjson.dumps(body)
         headers = {} if body is None else {"Content-Type": "application/json"}
         request = self._client.build_request(method, path, content=content, params=params, headers=headers)
-        url = str(request.url.copy_with(query=None))
+        url = self._redact(str(request.url.copy_with(query=None)))
         async with self._slots:
             await self.limiter.acquire()
             self.statistics.requests += 1
@@ -268,6 +277,8 @@ class HttpClient:
                 )
                 raise (_Transient(failure) if repeatable or never_sent else failure) from None
         self._learn(response.headers)
+        if not as_json and 200 <= response.status_code < 300:
+            return Answer(response.status_code, None, dict(response.headers))
         return self._judge(method, url, response, payload, repeatable)
 
     async def _read(self, response: httpx.Response, method: str, url: str) -> bytes:

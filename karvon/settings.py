@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DOTENV = PROJECT_ROOT / ".env"
 
 
 class SettingsError(Exception):
@@ -26,7 +27,7 @@ class Settings(BaseSettings):
     """Everything an operator can set, validated once. Secrets are `SecretStr` and never printed."""
 
     model_config = SettingsConfigDict(
-        env_file=PROJECT_ROOT / ".env",
+        env_file=DOTENV,
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -57,6 +58,8 @@ class Settings(BaseSettings):
         "WARNING", validation_alias="KARVON_LOG_LEVEL"
     )
     log_format: Literal["text", "json"] = Field("text", validation_alias="KARVON_LOG_FORMAT")
+    dagster_storage_url: SecretStr | None = Field(None, validation_alias="KARVON_DAGSTER_STORAGE_URL")
+    """A Postgres database for Dagster's runs and events; unset: SQLite below `home`."""
     sandbox_port: int = Field(8791, ge=1, le=65535, validation_alias="KARVON_SANDBOX_PORT")
     sandbox_products: int = Field(300, ge=1, validation_alias="KARVON_SANDBOX_PRODUCTS")
     secrets_folder: Path | None = Field(None, validation_alias="KARVON_SECRETS_DIR")
@@ -108,7 +111,7 @@ class Settings(BaseSettings):
         """The value of any variable that a connection names, from the same places as the settings."""
         value = os.environ.get(name)
         if not value:
-            dotenv = DotEnvSettingsSource(type(self), env_file=PROJECT_ROOT / ".env", case_sensitive=True)
+            dotenv = DotEnvSettingsSource(type(self), env_file=DOTENV, case_sensitive=True)
             value = dotenv.env_vars.get(name)
         if not value and self.secrets_folder is not None and (self.secrets_folder / name).is_file():
             value = (self.secrets_folder / name).read_text().strip()

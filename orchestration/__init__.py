@@ -1,0 +1,1 @@
+"""Wiring: Dagster definitions and the command line. Holds no business rule."""

@@ -1,0 +1,72 @@
+"""The command line. Commands load when they are called, so that `karvon --help` stays quick.
+
+Exit status: 0 nothing to do or all applied, 1 failure, 2 changes pending, 3 blocked or held by a guard,
+64 wrong usage.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+FAILURE, PENDING, BLOCKED, WRONG_USAGE = 1, 2, 3, 64
+
+# command → (module, one line of help); the help is here so that listing it imports nothing.
+_COMMANDS = {
+    "run": ("run", "Load what changed, build the models, plan the changes and apply them."),
+    "plan": ("plan", "Show the changes that the shop needs, from what the warehouse holds."),
+    "apply": ("plan", "Apply a stored plan."),
+    "status": ("inspect", "The last run, the last plan and what waits."),
+    "history": ("inspect", "Past plans and what became of them."),
+    "errors": ("inspect", "Rows the destination refused, with its own words."),
+    "counts": ("inspect", "Rows in every table of the warehouse."),
+    "doctor": ("doctor", "Check configuration, credentials, warehouse and the dbt project."),
+    "reset": ("maintain", "Delete the local warehouse and run history (asks first)."),
+    "backup": ("maintain", "Write the warehouse to one file."),
+    "restore": ("maintain", "Bring a backup back (asks first)."),
+    "sandbox": ("sandbox", "The stand-in APIs: serve, next-day, load, reset."),
+    "dev": ("dev", "Dagster UI with daemon and sandbox on loopback."),
+    "dbt": ("dev", "Run dbt with Karvon's settings, for example `karvon dbt docs generate`."),
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"orchestration.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="karvon")
+def cli() -> None:
+    """Karvon: load documents, shape them in SQL, push the smallest safe set of changes."""
+
+
+def main() -> None:
+    """Run a command and leave with its exit status; expected errors are one message, never a trace."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        status = stop.exit_code
+    except click.UsageError as error:
+        error.show()
+        status = WRONG_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        status = FAILURE
+    except click.ClickException as error:
+        error.show()
+        status = FAILURE
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,41 @@
+"""What every command needs: settings, warehouse, logs; and expected errors turned into one message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import click
+
+from karvon.http import RemoteError
+from karvon.logs import configure_logging
+from karvon.settings import Settings, SettingsError, export_environment, load_settings
+from karvon.warehouse import Warehouse, WarehouseError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def opened() -> tuple[Settings, Warehouse]:
+    """The settings and the warehouse of this process."""
+    settings = load_settings()
+    configure_logging(settings)
+    export_environment(settings)
+    return settings, Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
+
+
+def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Errors that a user can act on end the command with their message and status 1."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        from orchestration.dbt import DbtError
+        from reverse_etl.manifest import SyncError
+
+        try:
+            return command(*args, **kwargs)
+        except (SettingsError, WarehouseError, RemoteError, DbtError, SyncError) as error:
+            raise click.ClickException(str(error)) from None
+
+    return wrapped

@@ -1,0 +1,199 @@
+"""How dbt is called: one process per run, for the models that need it, its results read as JSON events.
+
+What needs building is kept in the warehouse, so that a killed or failed build is taken up by the next run:
+`staging.built_models` holds the fingerprint each model was last built with, and null while a build of it is
+under way. A model is stale when its fingerprint differs from the project's (its SQL, configuration, tests or a
+macro changed), when its table is missing, or when a raw table it reads has loads that it has not taken in;
+everything downstream of a stale model is stale too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from karvon.settings import PROJECT_ROOT, Settings, child_environment
+from karvon.warehouse import Session, Warehouse
+
+PROJECT = PROJECT_ROOT / "dbt_project"
+Manifest = Mapping[str, Any]
+
+
+class DbtError(Exception):
+    """dbt refused the project or a model failed; the message is dbt's own."""
+
+
+def dbt_command(*arguments: str) -> list[str]:
+    """The command line of dbt in this Python."""
+    dbt = Path(sys.executable).with_name("dbt")
+    return [str(dbt), *arguments, "--project-dir", str(PROJECT)]
+
+
+def read_manifest(settings: Settings, warehouse: Warehouse) -> Manifest:
+    """The project's manifest, parsed anew when a file of the project or the engine changed."""
+    path = settings.manifest_path
+    if path.is_file() and path.stat().st_mtime > _newest_change():
+        manifest: Manifest = json.loads(path.read_bytes())
+        if manifest["metadata"]["adapter_type"] == warehouse.dialect:
+            return manifest
+    done = subprocess.run(  # noqa: S603
+        dbt_command("parse"), env=child_environment(settings), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise DbtError(f"The dbt project does not parse:\n{done.stdout.strip()}\n{done.stderr.strip()}")
+    return dict(json.loads(path.read_bytes()))
+
+
+def _newest_change() -> float:
+    files = (path for path in PROJECT.rglob("*") if path.suffix in {".sql", ".yml", ".csv", ".md"})
+    return max(path.stat().st_mtime for path in files)
+
+
+def stale_models(manifest: Manifest, warehouse: Warehouse) -> list[str]:
+    """Unique ids of the models and seeds that the next build must make, in no order."""
+    nodes = _buildable(manifest)
+    with warehouse.session() as session:
+        _create_state(session)
+        built = {
+            row["model"]: row["fingerprint"]
+            for row in session.rows("SELECT model, fingerprint FROM staging.built_models")
+        }
+        present = {
+            (row["table_schema"], row["table_name"])
+            for row in session.rows("SELECT table_schema, table_name FROM information_schema.tables")
+        }
+        stale = {
+            unique_id
+            for unique_id, node in nodes.items()
+            if built.get(unique_id) != fingerprint(manifest, unique_id)
+            or (node["schema"], node["alias"]) not in present
+            or _has_new_loads(manifest, node, present, session)
+        }
+    return sorted(_with_descendants(manifest, stale) & nodes.keys())
+
+
+def build(
+    settings: Settings, warehouse: Warehouse, manifest: Manifest, models: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """Build the models and run their tests in one dbt process; gives dbt's result events as they come.
+
+    Raises `DbtError` after the last event when a model or an error-severity test failed.
+    """
+    _mark(warehouse, dict.fromkeys(models))
+    names = [manifest["nodes"][unique_id]["name"] for unique_id in models]
+    process = subprocess.Popen(  # noqa: S603
+        dbt_command("--log-format", "json", "build", "--select", *names),
+        env=child_environment(settings),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    succeeded: list[str] = []
+    failures: list[str] = []
+    assert process.stdout is not None  # noqa: S101 - given by PIPE
+    with process.stdout:
+        for line in process.stdout:
+            event = _parse_event(line)
+            if event["info"]["name"] in {"LogModelResult", "LogSeedResult", "LogTestResult"}:
+                if (
+                    event["data"].get("status") in {"OK", "success"}
+                    or event["info"]["name"] == "LogSeedResult"
+                ):
+                    succeeded.append(event["data"]["node_info"]["unique_id"])
+                yield event
+            elif event["info"]["level"] == "error":
+                failures.append(event["info"]["msg"])
+    code = process.wait()
+    _mark(warehouse, {model: fingerprint(manifest, model) for model in models if model in set(succeeded)})
+    if code:
+        raise DbtError("\n".join(failures) or f"dbt ended with status {code}.")
+
+
+def _parse_event(line: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(line))
+    except ValueError:
+        return {"info": {"name": "Text", "level": "error", "msg": line.strip()}, "data": {}}
+
+
+def _buildable(manifest: Manifest) -> dict[str, Mapping[str, Any]]:
+    return {
+        unique_id: node
+        for unique_id, node in manifest["nodes"].items()
+        if node["resource_type"] in {"model", "seed", "snapshot"} and node["config"].get("enabled", True)
+    }
+
+
+def fingerprint(manifest: Manifest, unique_id: str) -> str:
+    """Changes when the model's SQL, configuration, columns, tests or any macro of the project changed."""
+    node = manifest["nodes"][unique_id]
+    tests = [
+        {**manifest["nodes"], **manifest.get("unit_tests", {})}[child]
+        for child in manifest["child_map"].get(unique_id, ())
+        if child.startswith(("test.", "unit_test."))
+    ]
+    parts = [
+        node["checksum"],
+        node["config"],
+        {name: column.get("data_type") for name, column in node["columns"].items()},
+        sorted(json.dumps([test["unique_id"], test.get("checksum"), test.get("config")]) for test in tests),
+        _macros(manifest),
+    ]
+    return hashlib.md5(json.dumps(parts, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
+
+
+def _macros(manifest: Manifest) -> list[str]:
+    project = manifest["metadata"]["project_name"]
+    return sorted(
+        macro["macro_sql"] for macro in manifest["macros"].values() if macro["package_name"] == project
+    )
+
+
+def _has_new_loads(
+    manifest: Manifest, node: Mapping[str, Any], present: set[tuple[str, str]], session: Session
+) -> bool:
+    """Whether a raw table that this model reads has loads it has not taken in."""
+    for source_id in node["depends_on"].get("nodes", ()):
+        source = manifest["sources"].get(source_id)
+        if source is None or source["name"].startswith("_") or source["name"] == "observations":
+            continue
+        if (source["schema"], source["identifier"]) not in present:
+            continue
+        raw = f"{source['schema']}.{source['identifier']}"
+        if session.value(
+            f"SELECT count(*) FROM (SELECT DISTINCT _dlt_load_id FROM {raw}) landed WHERE NOT EXISTS "
+            "(SELECT 1 FROM staging.processed_loads p WHERE p.model = $1 AND p.load_id = landed._dlt_load_id)",
+            (node["name"],),
+        ):
+            return True
+    return False
+
+
+def _with_descendants(manifest: Manifest, models: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(models)
+    while waiting:
+        unique_id = waiting.pop()
+        if unique_id not in found:
+            found.add(unique_id)
+            waiting += [
+                child for child in manifest["child_map"].get(unique_id, ()) if child in manifest["nodes"]
+            ]
+    return found
+
+
+def _create_state(session: Session) -> None:
+    session.execute("CREATE SCHEMA IF NOT EXISTS staging")
+    session.execute("CREATE TABLE IF NOT EXISTS staging.processed_loads (model text, load_id text)")
+    session.execute("CREATE TABLE IF NOT EXISTS staging.built_models (model text, fingerprint text)")
+
+
+def _mark(warehouse: Warehouse, fingerprints: Mapping[str, str | None]) -> None:
+    with warehouse.session() as session, session.transaction():
+        for model, value in fingerprints.items():
+            session.execute("DELETE FROM staging.built_models WHERE model = $1", (model,))
+            session.execute("INSERT INTO staging.built_models VALUES ($1, $2)", (model, value))

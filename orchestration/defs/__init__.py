@@ -1,0 +1,1 @@
+"""Dagster definitions by stage: ingestion, transformation, activation, operations."""

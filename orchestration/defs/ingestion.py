@@ -1,0 +1,116 @@
+"""Raw assets: one op per source, which loads all its connections; one asset per resource."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from karvon.connections import plytix_connections, webflow_connections
+from karvon.settings import Settings, load_settings
+from karvon.warehouse import Warehouse
+from orchestration.automation import OWNERS, freshness
+from orchestration.dbt import Manifest, read_manifest
+from pipelines.landing import LoadError, LoadOptions, LoadReport, load
+from pipelines.source import Source
+from pipelines.sources import plytix, webflow
+from reverse_etl.ledger import managed_stock
+
+# A new source is one line here: what it loads, and which connections of it exist.
+SOURCES = {
+    plytix.SOURCE: plytix_connections,
+    webflow.SOURCE: webflow_connections,
+}
+
+
+class LoadConfig(dg.Config):
+    """What an operator may ask of one run."""
+
+    refresh: list[str] = []
+    since: str | None = None
+
+
+@dg.definitions
+def ingestion() -> dg.Definitions:
+    """An asset for each resource of each source."""
+    settings = load_settings()
+    warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
+    manifest = read_manifest(settings, warehouse)
+    return dg.Definitions(assets=[_ingest_assets(source, settings, manifest) for source in SOURCES])
+
+
+def _ingest_assets(source: Source, settings: Settings, manifest: Manifest) -> dg.AssetsDefinition:
+    described = {
+        node["name"]: node
+        for node in manifest["sources"].values()
+        if node["source_name"] == f"raw_{source.name}"
+    }
+    specs = [
+        dg.AssetSpec(
+            key=[f"raw_{source.name}", resource.name],
+            group_name=source.name,
+            description=described.get(resource.name, {}).get("description"),
+            kinds={"dlt", "json"},
+            owners=OWNERS,
+            freshness_policy=freshness(settings),
+        )
+        for resource in source.resources
+    ]
+
+    @dg.multi_asset(name=f"load_{source.name}", specs=specs, can_subset=True, pool=f"{source.name}_api")
+    def load_source(context: dg.AssetExecutionContext, config: LoadConfig) -> Iterator[dg.MaterializeResult]:
+        wanted = {key.path[-1] for key in context.selected_asset_keys}
+        yield from _load(source, wanted, config)
+
+    return load_source
+
+
+def _load(source: Source, wanted: set[str], config: LoadConfig) -> Iterator[dg.MaterializeResult]:
+    settings = load_settings()
+    warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
+    reports: list[LoadReport] = []
+    problems: list[str] = []
+    for name, connection in SOURCES[source](settings).items():
+        options = LoadOptions(
+            resources=frozenset(wanted),
+            refresh=frozenset(_refreshed(source, config.refresh)),
+            since=config.since,
+            max_shrink_percent=settings.max_shrink_percent,
+            sweep_every_hours=settings.sweep_every_hours,
+            parameters={
+                "stock_sku_ids": managed_stock(warehouse, name),
+                "stock_reads_per_run": settings.stock_reads_per_run,
+            },
+        )
+        try:
+            reports.append(load(source, connection, warehouse, options))
+        except LoadError as error:
+            reports.append(error.report)
+            problems.append(str(error))
+    for resource in sorted(wanted):
+        yield _result(source, resource, reports)
+    if problems:
+        raise dg.Failure("\n".join(problems))
+
+
+def _refreshed(source: Source, wishes: list[str]) -> set[str]:
+    """`plytix` means all its resources, `plytix.products` one."""
+    names = {resource.name for resource in source.resources}
+    asked = {wish.partition(".")[2] or "*" for wish in wishes if wish.partition(".")[0] == source.name}
+    return names if "*" in asked else names & asked
+
+
+def _result(source: Source, resource: str, reports: list[LoadReport]) -> dg.MaterializeResult:
+    counted = [report for load in reports for report in load.resources if report.resource == resource]
+    names = ("seen", "new", "changed", "unchanged", "deleted", "missing", "refused", "failed", "requests")
+    totals = {name: sum(getattr(report, name) for report in counted) for name in names}
+    return dg.MaterializeResult(
+        asset_key=[f"raw_{source.name}", resource],
+        metadata={
+            **totals,
+            "seconds": round(sum(report.seconds for report in counted), 3),
+            "complete": all(report.is_complete for report in counted),
+            "load_ids": ", ".join(report.load_id for report in reports),
+            "dagster/row_count": sum(report.landed for report in counted),
+        },
+    )

@@ -1,0 +1,53 @@
+"""The one job, its schedule, and the sensor that tells people about failed runs."""
+
+from __future__ import annotations
+
+import asyncio
+
+import dagster as dg
+
+from karvon.http import HttpClient
+from karvon.settings import load_settings
+from orchestration.automation import sync_cron
+
+sync_job = dg.define_asset_job(
+    "sync_job",
+    selection=dg.AssetSelection.all(),
+    executor_def=dg.in_process_executor,
+    description="Load what changed, build the models, plan the changes to the shop, apply them if allowed.",
+)
+
+
+@dg.definitions
+def operations() -> dg.Definitions:
+    """Job, schedule, failure sensor."""
+    settings = load_settings()
+    schedule = dg.ScheduleDefinition(
+        name="sync_schedule",
+        job=sync_job,
+        cron_schedule=sync_cron(settings.sync_every_minutes),
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Every KARVON_SYNC_EVERY_MINUTES; writes to destinations only if KARVON_APPLY allows it.",
+    )
+    return dg.Definitions(jobs=[sync_job], schedules=[schedule], sensors=[tell_about_failures])
+
+
+@dg.run_failure_sensor(
+    name="failed_run_sensor",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Posts failed and held runs to KARVON_ALERT_WEBHOOK_URL (Slack-compatible), if set.",
+)
+def tell_about_failures(context: dg.RunFailureSensorContext) -> None:
+    """One message per failed run; without a webhook address nothing is sent."""
+    settings = load_settings()
+    if settings.alert_webhook_url is None:
+        return
+    run = context.dagster_run
+    text = f"Karvon: {run.job_name} run {run.run_id[:8]} failed. {context.failure_event.message or ''}"
+    asyncio.run(_post(settings.alert_webhook_url.get_secret_value(), {"text": text[:3000]}))
+
+
+async def _post(url: str, message: dict[str, str]) -> None:
+    async with HttpClient("alert webhook", base_url="", secrets=(url,), attempts=3) as http:
+        await http.request("POST", url, json=message, as_json=False)

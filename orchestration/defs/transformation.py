@@ -1,0 +1,109 @@
+"""dbt models and seeds as assets, their tests as checks; one dbt process per run, for stale models only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, dbt_assets
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+
+from karvon.progress import track
+from karvon.settings import load_settings
+from karvon.warehouse import Warehouse
+from orchestration.automation import OWNERS
+from orchestration.dbt import DbtError, Manifest, build, read_manifest, stale_models
+
+
+class _Translator(DagsterDbtTranslator):
+    """Asset keys are `<schema>/<name>`, so that raw tables join by themselves; groups are the layers."""
+
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        node = manifest["nodes"].get(unique_id) or manifest["sources"][unique_id]
+        if node["resource_type"] == "source":
+            return spec
+        return spec.replace_attributes(
+            key=dg.AssetKey([node["schema"], node["name"]]), group_name=node["schema"], owners=OWNERS
+        )
+
+
+@dg.definitions
+def transformation() -> dg.Definitions:
+    """The dbt project."""
+    settings = load_settings()
+    warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
+    manifest = read_manifest(settings, warehouse)
+    translator = _Translator()
+
+    @dbt_assets(manifest=manifest, name="dbt_models", dagster_dbt_translator=translator)
+    def dbt_models(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        selected = _selected_models(manifest, translator, context)
+        stale = [model for model in stale_models(manifest, warehouse) if model in selected]
+        context.log.info("%d of %d models are stale", len(stale), len(selected))
+        events: list[dict[str, Any]] = []
+        problem: DbtError | None = None
+        if stale:
+            try:
+                with track("dbt models and tests", total=None) as step:
+                    for event in build(settings, warehouse, manifest, stale):
+                        events.append(event)
+                        step.advance()
+            except DbtError as error:
+                problem = error
+        yield from _results(manifest, translator, context, events, warehouse)
+        if problem:
+            raise dg.Failure(str(problem))
+        for model in selected.keys() - set(stale):
+            # The model is up to date: what it reads has not changed since it was built.
+            yield dg.MaterializeResult(asset_key=selected[model], metadata={"rebuilt": False})
+
+    return dg.Definitions(assets=[dbt_models])
+
+
+def _selected_models(
+    manifest: Manifest, translator: _Translator, context: dg.AssetExecutionContext
+) -> dict[str, dg.AssetKey]:
+    keys = {
+        unique_id: translator.get_asset_spec(manifest, unique_id, None).key
+        for unique_id, node in manifest["nodes"].items()
+        if node["resource_type"] in {"model", "seed", "snapshot"}
+    }
+    return {unique_id: key for unique_id, key in keys.items() if key in context.selected_asset_keys}
+
+
+def _results(
+    manifest: Manifest,
+    translator: _Translator,
+    context: dg.AssetExecutionContext,
+    events: Sequence[dict[str, Any]],
+    warehouse: Warehouse,
+) -> Iterator[Any]:
+    """dbt's result events as Dagster's, with row counts; read after dbt let go of the warehouse."""
+    counts = _row_counts(manifest, events, warehouse)
+    for event in events:
+        message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
+        for result in message.to_default_asset_events(manifest, translator, context):
+            unique_id = event["data"]["node_info"]["unique_id"]
+            if isinstance(result, dg.Output) and unique_id in counts:
+                metadata = {**result.metadata, "dagster/row_count": counts[unique_id], "rebuilt": True}
+                yield dg.Output(None, result.output_name, metadata=metadata)
+            else:
+                yield result
+
+
+def _row_counts(manifest: Manifest, events: Sequence[dict[str, Any]], warehouse: Warehouse) -> dict[str, int]:
+    built = [
+        manifest["nodes"][event["data"]["node_info"]["unique_id"]]
+        for event in events
+        if event["info"]["name"] in {"LogModelResult", "LogSeedResult"} and event["info"]["level"] != "error"
+    ]
+    if not built:
+        return {}
+    query = " UNION ALL ".join(
+        f"SELECT '{node['unique_id']}' AS model, count(*) AS rows FROM {node['schema']}.{node['alias']}"
+        for node in built
+    )
+    with warehouse.session() as session:
+        return {row["model"]: row["rows"] for row in session.rows(query)}
