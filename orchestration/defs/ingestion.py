@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 
@@ -17,7 +18,7 @@ from pipelines.sources import plytix, webflow
 from reverse_etl.ledger import managed_stock
 
 # A new source is one line here: what it loads, and which connections of it exist.
-SOURCES = {
+SOURCES: Mapping[Source, Callable[[Settings], Mapping[str, Any]]] = {
     plytix.SOURCE: plytix_connections,
     webflow.SOURCE: webflow_connections,
 }
@@ -58,14 +59,16 @@ def _ingest_assets(source: Source, settings: Settings, manifest: Manifest) -> dg
     ]
 
     @dg.multi_asset(name=f"load_{source.name}", specs=specs, can_subset=True, pool=f"{source.name}_api")
-    def load_source(context: dg.AssetExecutionContext, config: LoadConfig) -> Iterator[dg.MaterializeResult]:
+    def load_source(
+        context: dg.AssetExecutionContext, config: LoadConfig
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         wanted = {key.path[-1] for key in context.selected_asset_keys}
         yield from _load(source, wanted, config)
 
     return load_source
 
 
-def _load(source: Source, wanted: set[str], config: LoadConfig) -> Iterator[dg.MaterializeResult]:
+def _load(source: Source, wanted: set[str], config: LoadConfig) -> Iterator[dg.MaterializeResult[Any]]:
     settings = load_settings()
     warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
     reports: list[LoadReport] = []
@@ -100,7 +103,7 @@ def _refreshed(source: Source, wishes: list[str]) -> set[str]:
     return names if "*" in asked else names & asked
 
 
-def _result(source: Source, resource: str, reports: list[LoadReport]) -> dg.MaterializeResult:
+def _result(source: Source, resource: str, reports: list[LoadReport]) -> dg.MaterializeResult[Any]:
     counted = [report for load in reports for report in load.resources if report.resource == resource]
     names = ("seen", "new", "changed", "unchanged", "deleted", "missing", "refused", "failed", "requests")
     totals = {name: sum(getattr(report, name) for report in counted) for name in names}

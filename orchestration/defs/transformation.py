@@ -87,7 +87,11 @@ def _results(
         for result in message.to_default_asset_events(manifest, translator, context):
             unique_id = event["data"]["node_info"]["unique_id"]
             if isinstance(result, dg.Output) and unique_id in counts:
-                metadata = {**result.metadata, "dagster/row_count": counts[unique_id], "rebuilt": True}
+                metadata: dict[str, Any] = {
+                    **result.metadata,
+                    "dagster/row_count": counts[unique_id],
+                    "rebuilt": True,
+                }
                 yield dg.Output(None, result.output_name, metadata=metadata)
             else:
                 yield result

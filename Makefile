@@ -1,0 +1,61 @@
+# Every target works on a fresh machine with Python 3.11, make and a package index.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+
+.PHONY: help run dev test test-slow check format docs bench screenshots lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/ready-dev: .venv/ready requirements-dev.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
+	@touch $@
+
+run: .venv/ready ## Load, build, plan and apply: the whole chain, on the sandbox unless .env says live
+	@$(BIN)/karvon run
+
+dev: .venv/ready ## Dagster UI with daemon and sandbox on loopback
+	@$(BIN)/karvon dev
+
+test: .venv/ready-dev ## All tests, on DuckDB and on a Postgres they start themselves
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
+
+test-slow: .venv/ready-dev ## The proofs that take longer
+	$(BIN)/python -m pytest -q -m slow
+
+check: .venv/ready-dev ## Format, lint, walls, types, SQL, dbt project, Dagster definitions
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
+	$(BIN)/karvon dbt --warn-error parse --show-all-deprecations --no-partial-parse
+	$(BIN)/karvon definitions
+
+format: .venv/ready-dev ## Format Python and SQL
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/sqlfluff fix dbt_project/models dbt_project/tests
+
+docs: .venv/ready ## dbt docs as one page, in .karvon/sandbox/dbt/static_index.html
+	@$(BIN)/karvon dbt docs generate --static
+
+bench: .venv/ready-dev ## Ratios against the floors in benchmarks/
+	$(BIN)/python -m benchmarks
+
+screenshots: .venv/ready ## Pictures of the lineage and the shop in docs/ (needs chromium)
+	$(BIN)/python docs/screenshots.py
+
+lock: ## Pin the dependencies again (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements-dev.lock
+	uv pip compile pyproject.toml -c requirements-dev.lock --universal --python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements.lock
+
+clean: ## Remove what runs and checks left behind, not the warehouse
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dbt_project/target dbt_project/logs

@@ -1,0 +1,72 @@
+"""`karvon plan` and `karvon apply`: a plan from what the warehouse holds, and exactly that plan applied."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import click
+from rich.console import Console
+from rich.markdown import Markdown
+
+from orchestration.cli import BLOCKED, FAILURE, PENDING
+from orchestration.cli.display import shown_progress
+from orchestration.cli.session import opened, plain_errors
+
+
+@click.command("plan")
+@click.option("--key", help="Only this product (its key or SKU).")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many rows.")
+@click.option("--retry", is_flag=True, help="Plan rows again that the shop refused.")
+@click.option("--json", "as_json", is_flag=True, help="The whole plan as JSON.")
+@plain_errors
+def plan_command(key: str | None, limit: int | None, retry: bool, as_json: bool) -> None:
+    """Show the changes that the shop needs, from what the warehouse holds. Nothing is loaded or sent.
+
+    Exit status: 0 nothing to change, 2 changes pending, 3 blocked by a guard.
+    """
+    from orchestration.dbt import read_manifest
+    from reverse_etl.manifest import read_syncs
+    from reverse_etl.plan import make_plan
+
+    settings, warehouse = opened()
+    read_manifest(settings, warehouse)
+    syncs = read_syncs(settings.manifest_path, settings.profile)
+    plan = make_plan(warehouse, syncs, key=key, limit=limit, retry=retry, profile=settings.profile)
+    if as_json:
+        click.echo(plan.to_json())
+    elif sys.stdout.isatty():
+        Console().print(Markdown(plan.to_markdown()))
+    else:
+        click.echo(plan.to_markdown())
+    if plan.operations and not as_json:
+        click.echo(f"\nApply exactly this with: karvon apply {plan.plan_id}")
+    raise click.exceptions.Exit(BLOCKED if plan.is_blocked else 0 if plan.is_empty else PENDING)
+
+
+@click.command("apply")
+@click.argument("plan_id", required=False)
+@click.option("--override-guards", is_flag=True, help="Apply although a guard blocked the plan.")
+@plain_errors
+def apply_command(plan_id: str | None, override_guards: bool) -> None:
+    """Apply the stored plan PLAN_ID (default: the latest). Rows that moved since are held."""
+    from orchestration.sandbox_process import running_sandbox
+    from reverse_etl.apply import apply_plan
+    from reverse_etl.destinations import channels
+    from reverse_etl.stored_plans import latest_plan_id, load_plan
+
+    settings, warehouse = opened()
+    plan_id = plan_id or latest_plan_id(warehouse)
+    if plan_id is None:
+        raise click.ClickException("There is no plan yet; `karvon plan` makes one.")
+    plan = load_plan(warehouse, plan_id)
+    if plan.is_blocked and not override_guards:
+        for violation in plan.violations:
+            click.echo(violation.message, err=True)
+        raise click.exceptions.Exit(BLOCKED)
+    with running_sandbox(settings), shown_progress(Console(stderr=True)):
+        result = asyncio.run(
+            apply_plan(warehouse, plan_id, channels(settings), override_guards=override_guards)
+        )
+    click.echo(f"Plan {plan_id}: {result.summary()}")
+    raise click.exceptions.Exit(FAILURE if result.failed else 0)

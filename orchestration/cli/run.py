@@ -1,0 +1,167 @@
+"""`karvon run`: the whole chain as one Dagster run in this process, with progress and a summary."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import click
+import dagster as dg
+from rich.console import Console
+
+from karvon.settings import Settings
+from orchestration.cli import BLOCKED, FAILURE, PENDING
+from orchestration.cli.display import shown_progress
+from orchestration.cli.session import opened, plain_errors
+
+Metadata = Mapping[tuple[str, ...], Mapping[str, Any]]
+
+_STEPS = {
+    "load_plytix": "load Plytix",
+    "load_webflow": "read the shop",
+    "dbt_models": "build models",
+    "webflow_store": "plan and apply",
+}
+
+
+@click.command("run")
+@click.option("--select", help="Only these assets, in Dagster's selection syntax, e.g. 'group:plytix'.")
+@click.option("--refresh", multiple=True, metavar="SOURCE[.RESOURCE]", help="Read from the beginning.")
+@click.option(
+    "--since", metavar="DATE", help="Read what changed since this UTC date or time instead of the cursor."
+)
+@click.option("--key", help="Only this product (SKU or key), fetched fresh.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many rows are changed in the shop.")
+@click.option("--retry", is_flag=True, help="Try rows again that the shop refused.")
+@click.option(
+    "--apply/--plan-only", default=None, help="Write to the shop or not. Default: only in the sandbox."
+)
+@plain_errors
+def run_command(
+    select: str | None,
+    refresh: tuple[str, ...],
+    since: str | None,
+    key: str | None,
+    limit: int | None,
+    retry: bool,
+    apply: bool | None,
+) -> None:
+    """Load what changed, build the models, plan the changes to the shop and apply them."""
+    from orchestration.sandbox_process import running_sandbox
+
+    settings, _ = opened()
+    console = Console(stderr=True)
+    load = {"config": {"refresh": list(refresh), "since": since, "key": key}}
+    activate = {"config": {"apply": apply, "key": key, "limit": limit, "retry": retry}}
+    ops: dict[str, Any] = {"load_plytix": load, "load_webflow": load, "webflow_store": activate}
+    began = time.monotonic()
+    with running_sandbox(settings), shown_progress(console):
+        result = _execute(settings, ops, select)
+    status = _summary(console, settings, result, time.monotonic() - began)
+    raise click.exceptions.Exit(status)
+
+
+def _execute(settings: Settings, ops: dict[str, Any], select: str | None) -> dg.ExecuteInProcessResult:
+    from orchestration.definitions import defs
+    from orchestration.instance import PROCESS_TAG, close_dead_runs, prepare_dagster_home
+
+    prepare_dagster_home(settings)
+    with dg.DagsterInstance.get() as instance:
+        close_dead_runs(instance)
+        repository = defs().get_repository_def()
+        job = repository.get_job("sync_job")
+        chosen = None
+        if select:
+            chosen = sorted(dg.AssetSelection.from_string(select).resolve(repository.asset_graph))
+            if not chosen:
+                raise click.UsageError(f"--select {select!r} matches no asset; `karvon dev` shows them.")
+        subset = job.get_subset(asset_selection=set(chosen) if chosen else None)
+        taking_part = {node.name for node in subset.nodes}
+        return job.execute_in_process(
+            instance=instance,
+            run_config={
+                "ops": {name: config for name, config in ops.items() if name in taking_part},
+                "loggers": {"console": {"config": {"log_level": settings.log_level}}},
+            },
+            asset_selection=chosen,
+            tags={PROCESS_TAG: str(os.getpid())},
+            raise_on_error=False,
+        )
+
+
+def _summary(console: Console, settings: Settings, result: dg.ExecuteInProcessResult, seconds: float) -> int:
+    """Say what happened, and give the exit status."""
+    took = {
+        event.step_key: (event.step_success_data.duration_ms / 1000)
+        for event in result.all_events
+        if event.event_type_value == "STEP_SUCCESS"
+    }
+    metadata: Metadata = {
+        tuple(event.asset_key.path) if event.asset_key else (): {
+            name: value.value for name, value in event.materialization.metadata.items()
+        }
+        for event in result.get_asset_materialization_events()
+    }
+    console.print()
+    for op, label in _STEPS.items():
+        if op in took or any(failure.step_key == op for failure in result.filter_events(_is_failure)):
+            time_taken = f"{took[op]:6.1f} s" if op in took else "  failed"
+            console.print(f"  {label:<16}{time_taken}   {_line(op, metadata)}", highlight=False)
+    plan = _plan_status(metadata)
+    failures = [_reason(event) for event in result.filter_events(_is_failure)]
+    for failure in failures:
+        console.print(f"\n[red]Failed:[/red] {failure}", highlight=False, soft_wrap=True)
+    console.print(f"\n  {'done' if not failures else 'ended'} in {seconds:.1f} s", highlight=False)
+    if settings.profile == "sandbox":
+        console.print(
+            f"  shop: {settings.sandbox_url}/shop (while `karvon sandbox serve` or `make dev` runs)"
+        )
+    console.print("  lineage and history: `make dev`; changes row by row: `karvon history`", highlight=False)
+    if plan == "blocked":
+        return BLOCKED
+    if failures:
+        return FAILURE
+    return PENDING if plan == "ready" else 0
+
+
+def _line(op: str, metadata: Metadata) -> str:
+    if op.startswith("load_"):
+        loaded = {
+            path[-1]: counts
+            for path, counts in metadata.items()
+            if path[0] == f"raw_{op.removeprefix('load_')}"
+            and counts["new"] + counts["changed"] + counts["deleted"]
+        }
+        said = (
+            f"{name} {' '.join(f'{counts[what]} {what}' for what in ('new', 'changed', 'deleted') if counts[what])}"
+            for name, counts in loaded.items()
+        )
+        return ", ".join(said) or "nothing new"
+    if op == "dbt_models":
+        models = [counts for counts in metadata.values() if "rebuilt" in counts]
+        return (
+            f"{sum(counts['rebuilt'] for counts in models)} of {len(models)} built, the others are up to date"
+        )
+    shop = next((counts for counts in metadata.values() if "plan_id" in counts), None)
+    return str(shop["summary"]) if shop else ""
+
+
+def _plan_status(metadata: Metadata) -> str:
+    return next((str(counts["plan_status"]) for counts in metadata.values() if "plan_status" in counts), "")
+
+
+def _is_failure(event: dg.DagsterEvent) -> bool:
+    return event.event_type_value == "STEP_FAILURE"
+
+
+def _reason(event: dg.DagsterEvent) -> str:
+    """What a person can act on: the description of a `Failure`, else the first cause."""
+    data = event.step_failure_data
+    if data.user_failure_data is not None and data.user_failure_data.description:
+        return str(data.user_failure_data.description)
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error is not None else f"step {event.step_key} failed"

@@ -1,0 +1,147 @@
+"""The shop as assets: one op plans all syncs of a destination and, if allowed, applies the plan."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from reverse_etl.apply import ApplyResult, apply_plan
+
+from karvon.settings import Settings, load_settings
+from karvon.warehouse import Warehouse
+from orchestration.automation import OWNERS, freshness
+from orchestration.dbt import read_manifest
+from reverse_etl.destinations import channels
+from reverse_etl.manifest import read_syncs
+from reverse_etl.plan import make_plan
+from reverse_etl.stored_plans import Plan
+from reverse_etl.syncs import Sync
+
+WITHIN_GUARDS = "plan_is_within_guards"
+SHOP_EQUALS_VIEW = "shop_equals_view"
+
+
+class ActivationConfig(dg.Config):
+    """What an operator may ask of one run. `apply` unset: what KARVON_APPLY says."""
+
+    apply: bool | None = None
+    key: str | None = None
+    limit: int | None = None
+    retry: bool = False
+
+
+@dg.definitions
+def activation() -> dg.Definitions:
+    """One multi-asset per destination, downstream of its activation models and of the shop's mirror."""
+    settings = load_settings()
+    warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
+    read_manifest(settings, warehouse)
+    syncs = read_syncs(settings.manifest_path, settings.profile)
+    return dg.Definitions(assets=[_activation_assets(settings, syncs)])
+
+
+def asset_key(sync: Sync) -> dg.AssetKey:
+    """`webflow/products` for the sync `webflow__products`."""
+    return dg.AssetKey(sync.name.split("__", 1))
+
+
+def _activation_assets(settings: Settings, syncs: tuple[Sync, ...]) -> dg.AssetsDefinition:
+    specs = [
+        dg.AssetSpec(
+            key=asset_key(sync),
+            deps=[dg.AssetKey([sync.schema_name, sync.table])],
+            group_name="webflow_store",
+            description=f"The shop's {sync.resource}, kept equal to {sync.schema_name}.{sync.table} ({sync.file}).",
+            kinds={"webflow"},
+            owners=OWNERS,
+            freshness_policy=freshness(settings),
+        )
+        for sync in syncs
+    ]
+    checks = [
+        dg.AssetCheckSpec(name, asset=asset_key(sync), description=text)
+        for sync in syncs
+        for name, text in (
+            (WITHIN_GUARDS, "The plan stays within the guards of the sync's YAML."),
+            (SHOP_EQUALS_VIEW, "After the apply a new plan is empty: the shop shows what the view says."),
+        )
+    ]
+
+    @dg.multi_asset(name="webflow_store", specs=specs, check_specs=checks, pool="webflow_api")
+    def activate(
+        context: dg.AssetExecutionContext, config: ActivationConfig
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+        yield from _activate(context, config, syncs)
+
+    return activate
+
+
+def _activate(
+    context: dg.AssetExecutionContext, config: ActivationConfig, syncs: tuple[Sync, ...]
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    settings = load_settings()
+    warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
+    plan = make_plan(
+        warehouse, syncs, key=config.key, limit=config.limit, profile=settings.profile, retry=config.retry
+    )
+    context.log.info("plan %s: %s", plan.plan_id, plan.summary())
+    allowed = settings.apply if config.apply is None else config.apply
+    result = None
+    if allowed and not plan.is_empty and not plan.is_blocked:
+        result = asyncio.run(apply_plan(warehouse, plan.plan_id, channels(settings)))
+    is_partial = config.key is not None or config.limit is not None
+    remaining = None
+    if allowed and not plan.is_blocked and not is_partial:
+        remaining = (
+            plan if plan.is_empty else make_plan(warehouse, syncs, profile=settings.profile, store=False)
+        )
+    for sync in syncs:
+        yield from _results(sync, plan, result, remaining)
+    _raise_if_held(plan, result)
+
+
+def _results(
+    sync: Sync, plan: Plan, result: ApplyResult | None, remaining: Plan | None
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    broken = [violation.message for violation in plan.violations if violation.sync == sync.name]
+    yield dg.MaterializeResult(
+        asset_key=asset_key(sync),
+        metadata={
+            "plan": dg.MetadataValue.md(plan.to_markdown(rows=200)),
+            "plan_id": plan.plan_id,
+            "plan_status": "applied" if result else plan.status,
+            "summary": plan.summary() if result is None else f"{plan.summary()}; {result.summary()}",
+            "requests": plan.request_count,
+            **{f"planned_{name}": count for name, count in plan.counts.get(sync.name, {}).items()},
+        },
+    )
+    yield dg.AssetCheckResult(
+        asset_key=asset_key(sync),
+        check_name=WITHIN_GUARDS,
+        passed=not broken,
+        metadata={"violations": broken},
+    )
+    if remaining is not None:
+        left = [operation for operation in remaining.operations if operation.sync == sync.name]
+        yield dg.AssetCheckResult(
+            asset_key=asset_key(sync),
+            check_name=SHOP_EQUALS_VIEW,
+            passed=not left,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={
+                "still_different": len(left),
+                "plan": dg.MetadataValue.md(remaining.to_markdown(rows=50)),
+            },
+        )
+
+
+def _raise_if_held(plan: Plan, result: ApplyResult | None) -> None:
+    """A run that a guard stopped, or in which a row failed, is a failed run: somebody must look."""
+    if plan.is_blocked:
+        raise dg.Failure("\n".join(violation.message for violation in plan.violations))
+    if result is not None and result.failed:
+        raise dg.Failure(
+            f"{result.failed} rows failed; `karvon errors` lists them with the destination's words."
+        )
