@@ -13,7 +13,8 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,16 @@ def _newest_change() -> float:
     return max(path.stat().st_mtime for path in files)
 
 
-def stale_models(manifest: Manifest, warehouse: Warehouse) -> list[str]:
-    """Unique ids of the models and seeds that the next build must make, in no order."""
+@dataclass(frozen=True)
+class Stale:
+    """What the next build must make: unique ids of models and seeds, and whether any of them changed itself."""
+
+    models: tuple[str, ...]
+    definitions_changed: bool
+
+
+def stale_models(manifest: Manifest, warehouse: Warehouse, among: Collection[str] | None = None) -> Stale:
+    """What must be built, of all models or of those in `among`."""
     nodes = _buildable(manifest)
     with warehouse.session() as session:
         _create_state(session)
@@ -67,27 +76,34 @@ def stale_models(manifest: Manifest, warehouse: Warehouse) -> list[str]:
             (row["table_schema"], row["table_name"])
             for row in session.rows("SELECT table_schema, table_name FROM information_schema.tables")
         }
-        stale = {
+        changed = {
             unique_id
             for unique_id, node in nodes.items()
             if built.get(unique_id) != fingerprint(manifest, unique_id)
             or (node["schema"], node["alias"]) not in present
-            or _has_new_loads(manifest, node, present, session)
         }
-    return sorted(_with_descendants(manifest, stale) & nodes.keys())
+        unread = {
+            unique_id for unique_id, node in nodes.items() if _has_new_loads(manifest, node, present, session)
+        }
+    chosen = nodes.keys() if among is None else set(among)
+    models = _with_descendants(manifest, changed | unread) & nodes.keys() & chosen
+    return Stale(tuple(sorted(models)), definitions_changed=bool(changed & chosen))
 
 
 def build(
-    settings: Settings, warehouse: Warehouse, manifest: Manifest, models: Sequence[str]
+    settings: Settings, warehouse: Warehouse, manifest: Manifest, stale: Stale
 ) -> Iterator[dict[str, Any]]:
     """Build the models and run their tests in one dbt process; gives dbt's result events as they come.
 
+    Unit tests prove SQL, not data: they run when a definition changed and not because rows did.
     Raises `DbtError` after the last event when a model or an error-severity test failed.
     """
+    models = stale.models
     _mark(warehouse, dict.fromkeys(models))
     names = [manifest["nodes"][unique_id]["name"] for unique_id in models]
+    without_unit_tests = () if stale.definitions_changed else ("--exclude-resource-type", "unit_test")
     process = subprocess.Popen(  # noqa: S603
-        dbt_command("--log-format", "json", "build", "--select", *names),
+        dbt_command("--log-format", "json", "build", *without_unit_tests, "--select", *names),
         env=child_environment(settings),
         stdout=subprocess.PIPE,
         text=True,

@@ -1,19 +1,32 @@
-"""The code location: everything below `defs/`, loaded by Dagster.
+"""The code location: ingestion, transformation, activation and operations put together.
 
 dagster dev -w workspace.yaml
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import dagster as dg
 
 from karvon.settings import export_environment, load_settings
+from karvon.warehouse import Warehouse
+from orchestration.dbt import read_manifest
+from orchestration.defs.activation import activation
+from orchestration.defs.ingestion import ingestion
+from orchestration.defs.operations import operations
+from orchestration.defs.transformation import transformation
+from reverse_etl.manifest import read_syncs
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """All assets, checks, jobs, schedules and sensors."""
-    export_environment(load_settings())
-    return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+    """All assets, checks, jobs, schedules and sensors. Raises `SettingsError`, `DbtError`, `SyncError`."""
+    settings = load_settings()
+    export_environment(settings)
+    warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
+    manifest = read_manifest(settings, warehouse)
+    return dg.Definitions.merge(
+        ingestion(settings, warehouse, manifest),
+        transformation(settings, warehouse, manifest),
+        activation(settings, warehouse, read_syncs(settings.manifest_path, settings.profile)),
+        operations(settings),
+    )

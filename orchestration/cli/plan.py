@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 import click
@@ -50,23 +49,25 @@ def plan_command(key: str | None, limit: int | None, retry: bool, as_json: bool)
 @plain_errors
 def apply_command(plan_id: str | None, override_guards: bool) -> None:
     """Apply the stored plan PLAN_ID (default: the latest). Rows that moved since are held."""
+    from orchestration.dbt import read_manifest
     from orchestration.sandbox_process import running_sandbox
     from reverse_etl.apply import apply_plan
     from reverse_etl.destinations import channels
+    from reverse_etl.manifest import read_syncs
     from reverse_etl.stored_plans import latest_plan_id, load_plan
 
     settings, warehouse = opened()
     plan_id = plan_id or latest_plan_id(warehouse)
     if plan_id is None:
         raise click.ClickException("There is no plan yet; `karvon plan` makes one.")
+    read_manifest(settings, warehouse)
+    syncs = read_syncs(settings.manifest_path, settings.profile)
     plan = load_plan(warehouse, plan_id)
     if plan.is_blocked and not override_guards:
         for violation in plan.violations:
             click.echo(violation.message, err=True)
         raise click.exceptions.Exit(BLOCKED)
     with running_sandbox(settings), shown_progress(Console(stderr=True)):
-        result = asyncio.run(
-            apply_plan(warehouse, plan_id, channels(settings), override_guards=override_guards)
-        )
+        result = apply_plan(warehouse, plan_id, syncs, channels(settings), override_guards=override_guards)
     click.echo(f"Plan {plan_id}: {result.summary()}")
     raise click.exceptions.Exit(FAILURE if result.failed else 0)

@@ -18,6 +18,7 @@ from orchestration.cli.session import opened, plain_errors
 
 Metadata = Mapping[tuple[str, ...], Mapping[str, Any]]
 
+_DAGSTER_LEVEL = {"DEBUG": "DEBUG", "INFO": "INFO"}
 _STEPS = {
     "load_plytix": "load Plytix",
     "load_webflow": "read the shop",
@@ -52,7 +53,7 @@ def run_command(
     from orchestration.sandbox_process import running_sandbox
 
     settings, _ = opened()
-    console = Console(stderr=True)
+    console = Console(stderr=True, soft_wrap=True)
     load = {"config": {"refresh": list(refresh), "since": since, "key": key}}
     activate = {"config": {"apply": apply, "key": key, "limit": limit, "retry": retry}}
     ops: dict[str, Any] = {"load_plytix": load, "load_webflow": load, "webflow_store": activate}
@@ -83,7 +84,10 @@ def _execute(settings: Settings, ops: dict[str, Any], select: str | None) -> dg.
             instance=instance,
             run_config={
                 "ops": {name: config for name, config in ops.items() if name in taking_part},
-                "loggers": {"console": {"config": {"log_level": settings.log_level}}},
+                # Failures are told by the summary; Dagster's own log is for those who ask for detail.
+                "loggers": {
+                    "console": {"config": {"log_level": _DAGSTER_LEVEL.get(settings.log_level, "CRITICAL")}}
+                },
             },
             asset_selection=chosen,
             tags={PROCESS_TAG: str(os.getpid())},
@@ -112,7 +116,7 @@ def _summary(console: Console, settings: Settings, result: dg.ExecuteInProcessRe
     plan = _plan_status(metadata)
     failures = [_reason(event) for event in result.filter_events(_is_failure)]
     for failure in failures:
-        console.print(f"\n[red]Failed:[/red] {failure}", highlight=False, soft_wrap=True)
+        console.print(f"\n[red]Failed:[/red] {failure}", highlight=False)
     console.print(f"\n  {'done' if not failures else 'ended'} in {seconds:.1f} s", highlight=False)
     if settings.profile == "sandbox":
         console.print(

@@ -1,20 +1,15 @@
 """The shop as assets: one op plans all syncs of a destination and, if allowed, applies the plan."""
 
-from __future__ import annotations
-
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-from reverse_etl.apply import ApplyResult, apply_plan
 
-from karvon.settings import Settings, load_settings
+from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.automation import OWNERS, freshness
-from orchestration.dbt import read_manifest
+from reverse_etl.apply import ApplyResult, apply_plan, recover
 from reverse_etl.destinations import channels
-from reverse_etl.manifest import read_syncs
 from reverse_etl.plan import make_plan
 from reverse_etl.stored_plans import Plan
 from reverse_etl.syncs import Sync
@@ -32,14 +27,9 @@ class ActivationConfig(dg.Config):
     retry: bool = False
 
 
-@dg.definitions
-def activation() -> dg.Definitions:
-    """One multi-asset per destination, downstream of its activation models and of the shop's mirror."""
-    settings = load_settings()
-    warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
-    read_manifest(settings, warehouse)
-    syncs = read_syncs(settings.manifest_path, settings.profile)
-    return dg.Definitions(assets=[_activation_assets(settings, syncs)])
+def activation(settings: Settings, warehouse: Warehouse, syncs: tuple[Sync, ...]) -> dg.Definitions:
+    """One multi-asset per destination, downstream of its activation models."""
+    return dg.Definitions(assets=[_activation_assets(settings, warehouse, syncs)])
 
 
 def asset_key(sync: Sync) -> dg.AssetKey:
@@ -47,7 +37,9 @@ def asset_key(sync: Sync) -> dg.AssetKey:
     return dg.AssetKey(sync.name.split("__", 1))
 
 
-def _activation_assets(settings: Settings, syncs: tuple[Sync, ...]) -> dg.AssetsDefinition:
+def _activation_assets(
+    settings: Settings, warehouse: Warehouse, syncs: tuple[Sync, ...]
+) -> dg.AssetsDefinition:
     specs = [
         dg.AssetSpec(
             key=asset_key(sync),
@@ -73,24 +65,28 @@ def _activation_assets(settings: Settings, syncs: tuple[Sync, ...]) -> dg.Assets
     def activate(
         context: dg.AssetExecutionContext, config: ActivationConfig
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-        yield from _activate(context, config, syncs)
+        yield from _activate(context, config, settings, warehouse, syncs)
 
     return activate
 
 
 def _activate(
-    context: dg.AssetExecutionContext, config: ActivationConfig, syncs: tuple[Sync, ...]
+    context: dg.AssetExecutionContext,
+    config: ActivationConfig,
+    settings: Settings,
+    warehouse: Warehouse,
+    syncs: tuple[Sync, ...],
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-    settings = load_settings()
-    warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
+    allowed = settings.apply if config.apply is None else config.apply
+    if allowed:
+        recover(warehouse, syncs, channels(settings))
     plan = make_plan(
         warehouse, syncs, key=config.key, limit=config.limit, profile=settings.profile, retry=config.retry
     )
     context.log.info("plan %s: %s", plan.plan_id, plan.summary())
-    allowed = settings.apply if config.apply is None else config.apply
     result = None
     if allowed and not plan.is_empty and not plan.is_blocked:
-        result = asyncio.run(apply_plan(warehouse, plan.plan_id, channels(settings)))
+        result = apply_plan(warehouse, plan.plan_id, syncs, channels(settings))
     is_partial = config.key is not None or config.limit is not None
     remaining = None
     if allowed and not plan.is_blocked and not is_partial:

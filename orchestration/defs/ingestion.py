@@ -1,17 +1,15 @@
 """Raw assets: one op per source, which loads all its connections; one asset per resource."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
 from karvon.connections import plytix_connections, webflow_connections
-from karvon.settings import Settings, load_settings
+from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.automation import OWNERS, freshness
-from orchestration.dbt import Manifest, read_manifest
+from orchestration.dbt import Manifest
 from pipelines.landing import LoadError, LoadOptions, LoadReport, load
 from pipelines.source import Source
 from pipelines.sources import plytix, webflow
@@ -29,18 +27,19 @@ class LoadConfig(dg.Config):
 
     refresh: list[str] = []
     since: str | None = None
+    key: str | None = None
 
 
-@dg.definitions
-def ingestion() -> dg.Definitions:
+def ingestion(settings: Settings, warehouse: Warehouse, manifest: Manifest) -> dg.Definitions:
     """An asset for each resource of each source."""
-    settings = load_settings()
-    warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
-    manifest = read_manifest(settings, warehouse)
-    return dg.Definitions(assets=[_ingest_assets(source, settings, manifest) for source in SOURCES])
+    return dg.Definitions(
+        assets=[_ingest_assets(source, settings, warehouse, manifest) for source in SOURCES]
+    )
 
 
-def _ingest_assets(source: Source, settings: Settings, manifest: Manifest) -> dg.AssetsDefinition:
+def _ingest_assets(
+    source: Source, settings: Settings, warehouse: Warehouse, manifest: Manifest
+) -> dg.AssetsDefinition:
     described = {
         node["name"]: node
         for node in manifest["sources"].values()
@@ -63,14 +62,14 @@ def _ingest_assets(source: Source, settings: Settings, manifest: Manifest) -> dg
         context: dg.AssetExecutionContext, config: LoadConfig
     ) -> Iterator[dg.MaterializeResult[Any]]:
         wanted = {key.path[-1] for key in context.selected_asset_keys}
-        yield from _load(source, wanted, config)
+        yield from _load(source, settings, warehouse, wanted, config)
 
     return load_source
 
 
-def _load(source: Source, wanted: set[str], config: LoadConfig) -> Iterator[dg.MaterializeResult[Any]]:
-    settings = load_settings()
-    warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
+def _load(
+    source: Source, settings: Settings, warehouse: Warehouse, wanted: set[str], config: LoadConfig
+) -> Iterator[dg.MaterializeResult[Any]]:
     reports: list[LoadReport] = []
     problems: list[str] = []
     for name, connection in SOURCES[source](settings).items():
@@ -83,6 +82,7 @@ def _load(source: Source, wanted: set[str], config: LoadConfig) -> Iterator[dg.M
             parameters={
                 "stock_sku_ids": managed_stock(warehouse, name),
                 "stock_reads_per_run": settings.stock_reads_per_run,
+                "key": config.key,
             },
         )
         try:

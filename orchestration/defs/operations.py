@@ -7,7 +7,7 @@ import asyncio
 import dagster as dg
 
 from karvon.http import HttpClient
-from karvon.settings import load_settings
+from karvon.settings import Settings, load_settings
 from orchestration.automation import sync_cron
 
 sync_job = dg.define_asset_job(
@@ -18,10 +18,8 @@ sync_job = dg.define_asset_job(
 )
 
 
-@dg.definitions
-def operations() -> dg.Definitions:
+def operations(settings: Settings) -> dg.Definitions:
     """Job, schedule, failure sensor."""
-    settings = load_settings()
     schedule = dg.ScheduleDefinition(
         name="sync_schedule",
         job=sync_job,

@@ -1,7 +1,5 @@
 """dbt models and seeds as assets, their tests as checks; one dbt process per run, for stale models only."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,10 +8,10 @@ from dagster_dbt import DagsterDbtTranslator, dbt_assets
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from karvon.progress import track
-from karvon.settings import load_settings
+from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.automation import OWNERS
-from orchestration.dbt import DbtError, Manifest, build, read_manifest, stale_models
+from orchestration.dbt import DbtError, Manifest, build, stale_models
 
 
 class _Translator(DagsterDbtTranslator):
@@ -29,22 +27,18 @@ class _Translator(DagsterDbtTranslator):
         )
 
 
-@dg.definitions
-def transformation() -> dg.Definitions:
+def transformation(settings: Settings, warehouse: Warehouse, manifest: Manifest) -> dg.Definitions:
     """The dbt project."""
-    settings = load_settings()
-    warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
-    manifest = read_manifest(settings, warehouse)
     translator = _Translator()
 
     @dbt_assets(manifest=manifest, name="dbt_models", dagster_dbt_translator=translator)
     def dbt_models(context: dg.AssetExecutionContext) -> Iterator[Any]:
         selected = _selected_models(manifest, translator, context)
-        stale = [model for model in stale_models(manifest, warehouse) if model in selected]
-        context.log.info("%d of %d models are stale", len(stale), len(selected))
+        stale = stale_models(manifest, warehouse, among=selected)
+        context.log.info("%d of %d models are stale", len(stale.models), len(selected))
         events: list[dict[str, Any]] = []
         problem: DbtError | None = None
-        if stale:
+        if stale.models:
             try:
                 with track("dbt models and tests", total=None) as step:
                     for event in build(settings, warehouse, manifest, stale):
@@ -55,7 +49,7 @@ def transformation() -> dg.Definitions:
         yield from _results(manifest, translator, context, events, warehouse)
         if problem:
             raise dg.Failure(str(problem))
-        for model in selected.keys() - set(stale):
+        for model in selected.keys() - set(stale.models):
             # The model is up to date: what it reads has not changed since it was built.
             yield dg.MaterializeResult(asset_key=selected[model], metadata={"rebuilt": False})
 

@@ -1,0 +1,113 @@
+"""DuckDB's way: the database file itself, checkpointed, is the exact copy."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO
+from zipfile import ZipFile
+
+import duckdb
+
+from karvon.progress import track
+from karvon.warehouse import Session, Warehouse, WarehouseError, WarehouseLocked
+from orchestration.backup.failure import BackupError
+
+_MEMBER = "warehouse.duckdb"
+_BLOCK = 4 << 20
+
+
+def dump(warehouse: Warehouse, archive: ZipFile) -> dict[str, int]:
+    """Copy the file while this process holds it, so that nobody writes meanwhile; gives rows per table."""
+    # Opened before and closed after the session: closing any handle of a file drops the process' locks on it.
+    with warehouse.path.open("rb") as source, warehouse.session() as session:
+        rows = _row_counts(session)
+        _checkpoint(session)
+        with archive.open(_MEMBER, "w", force_zip64=True) as target:
+            _copy(source, target, "copy the warehouse", warehouse.path.stat().st_size)
+    return rows
+
+
+def load(warehouse: Warehouse, archive: ZipFile, rows: Mapping[str, int]) -> None:
+    """Unpack beside the warehouse, open it and count, then take its place in one step."""
+    warehouse.path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".restore-", dir=warehouse.path.parent) as folder:
+        unpacked = Path(folder) / _MEMBER
+        with archive.open(_MEMBER) as source, unpacked.open("wb") as target:
+            _copy(source, target, "unpack the backup", archive.getinfo(_MEMBER).file_size)
+            os.fsync(target.fileno())
+        try:
+            with Warehouse(f"duckdb:///{unpacked}").session() as session:
+                found = _row_counts(session)
+        except WarehouseError as error:
+            raise BackupError(
+                f"DuckDB cannot read this backup; the warehouse is as it was. {error}"
+            ) from error
+        if found != rows:
+            raise BackupError("The backup does not hold the rows it promises; the warehouse is as it was.")
+        _take_the_place(warehouse, unpacked)
+
+
+def remove(warehouse: Warehouse) -> None:
+    """Delete the file and its log. Raises `WarehouseLocked` when another process is at work on it."""
+    if warehouse.path.exists():
+        _holding(warehouse, warehouse.path.unlink)
+    _log_of(warehouse.path).unlink(missing_ok=True)
+
+
+def _take_the_place(warehouse: Warehouse, unpacked: Path) -> None:
+    def replace() -> None:
+        # A log of the old file must never be replayed on the new one.
+        _log_of(warehouse.path).unlink(missing_ok=True)
+        unpacked.replace(warehouse.path)
+
+    if warehouse.path.exists():
+        _holding(warehouse, replace)
+    else:
+        replace()
+
+
+def _holding(warehouse: Warehouse, act: Callable[[], None]) -> None:
+    """Act while no other process can have the file open. A damaged file cannot be held, nor need it be."""
+    try:
+        with warehouse.session() as session:
+            _checkpoint(session)
+            act()
+    except WarehouseLocked:
+        raise
+    except WarehouseError:
+        act()
+
+
+def _checkpoint(session: Session) -> None:
+    """Bring everything from the log into the file."""
+    try:
+        session.execute("CHECKPOINT")
+    except duckdb.Error as error:
+        raise BackupError(f"DuckDB cannot write its file: {error}") from error
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.wal")
+
+
+def _row_counts(session: Session) -> dict[str, int]:
+    tables = session.rows(
+        "SELECT table_schema AS schema, table_name AS name FROM information_schema.tables "
+        "WHERE table_type = 'BASE TABLE' AND table_catalog = current_database() ORDER BY 1, 2"
+    )
+    return {
+        f"{table['schema']}.{table['name']}": int(
+            session.value(f'SELECT count(*) FROM "{table["schema"]}"."{table["name"]}"')
+        )
+        for table in tables
+    }
+
+
+def _copy(source: IO[bytes], target: IO[bytes], label: str, size: int) -> None:
+    with track(f"{label}, MB", total=size >> 20) as step:
+        for block in iter(lambda: source.read(_BLOCK), b""):
+            target.write(block)
+            step.advance(len(block) >> 20)

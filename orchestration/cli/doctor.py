@@ -1,0 +1,88 @@
+"""`karvon doctor`: is everything in place that a run needs? For people and, with --json, for monitors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+from karvon.http import RemoteError
+from karvon.settings import Settings, SettingsError
+from karvon.warehouse import Warehouse, WarehouseError
+from orchestration.cli import FAILURE
+from orchestration.cli.session import opened, plain_errors
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for monitors.")
+@plain_errors
+def doctor_command(as_json: bool) -> None:
+    """Check configuration, credentials, warehouse and the dbt project. Exit status 1 if anything is wrong."""
+    from orchestration.sandbox_process import running_sandbox
+
+    settings, warehouse = opened()
+    with running_sandbox(settings):
+        findings = [_checked(name, check) for name, check in _checks(settings, warehouse)]
+    healthy = all(finding["ok"] for finding in findings)
+    if as_json:
+        click.echo(json.dumps({"healthy": healthy, "profile": settings.profile, "checks": findings}))
+    else:
+        for finding in findings:
+            click.echo(f"{'ok   ' if finding['ok'] else 'WRONG'}  {finding['check']}: {finding['detail']}")
+    raise click.exceptions.Exit(0 if healthy else FAILURE)
+
+
+def _checks(settings: Settings, warehouse: Warehouse) -> Iterator[tuple[str, Callable[[], str]]]:
+    yield "warehouse", lambda: _warehouse(warehouse)
+    yield "dbt project", lambda: _dbt(settings, warehouse)
+    yield "syncs", lambda: _syncs(settings)
+    from orchestration.defs.ingestion import SOURCES
+
+    for source, connections in SOURCES.items():
+        try:
+            found = connections(settings)
+        except SettingsError as error:
+            yield source.name, _failing(error)
+            continue
+        for name, connection in found.items():
+            yield f"{source.name}: {name}", lambda s=source, c=connection: asyncio.run(s.probe(c))  # type: ignore[misc]
+
+
+def _checked(name: str, check: Callable[[], str]) -> dict[str, Any]:
+    from orchestration.dbt import DbtError
+    from reverse_etl.manifest import SyncError
+
+    try:
+        return {"check": name, "ok": True, "detail": check()}
+    except (SettingsError, WarehouseError, RemoteError, DbtError, SyncError) as error:
+        return {"check": name, "ok": False, "detail": str(error)}
+
+
+def _failing(error: SettingsError) -> Callable[[], str]:
+    def check() -> str:
+        raise error
+
+    return check
+
+
+def _warehouse(warehouse: Warehouse) -> str:
+    with warehouse.session() as session:
+        version = session.value("SELECT version()")
+    return f"{warehouse.dialect} {version}"
+
+
+def _dbt(settings: Settings, warehouse: Warehouse) -> str:
+    from orchestration.dbt import read_manifest
+
+    manifest = read_manifest(settings, warehouse)
+    return f"{sum(node['resource_type'] == 'model' for node in manifest['nodes'].values())} models parse"
+
+
+def _syncs(settings: Settings) -> str:
+    from reverse_etl.manifest import read_syncs
+
+    syncs = read_syncs(settings.manifest_path, settings.profile)
+    return ", ".join(f"{sync.name} ({sync.mode})" for sync in syncs)

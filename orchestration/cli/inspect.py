@@ -1,0 +1,124 @@
+"""Looking at what happened: status, history, errors, counts. Nothing here changes anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from orchestration.cli.session import opened, plain_errors
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+
+
+@click.command("status")
+@_as_json
+@plain_errors
+def status_command(as_json: bool) -> None:
+    """What is in the shop by our hand, when it was last written, and what waits."""
+    from reverse_etl.history import history, status
+
+    _, warehouse = opened()
+    syncs, plans = status(warehouse), history(warehouse, limit=1)
+    if as_json:
+        _json({"syncs": syncs, "last_plan": plans[0] if plans else None})
+        return
+    _table("In the destinations, by our hand", syncs)
+    for plan in plans:
+        click.echo(
+            f"Last plan {plan['plan_id']} ({plan['status']}): {_counted(plan['results']) or '0 changes'}"
+        )
+
+
+@click.command("history")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1))
+@_as_json
+@plain_errors
+def history_command(limit: int, as_json: bool) -> None:
+    """Past plans, newest first, and what became of their operations."""
+    from reverse_etl.history import history
+
+    _, warehouse = opened()
+    plans = history(warehouse, limit)
+    if as_json:
+        _json(plans)
+        return
+    shown = [
+        {
+            "plan": plan["plan_id"],
+            "made": plan["created_at"],
+            "status": plan["status"],
+            "operations": _counted(plan["results"]),
+            "requests": plan["request_count"],
+        }
+        for plan in plans
+    ]
+    _table("Plans", shown)
+
+
+@click.command("errors")
+@click.option("--retry", is_flag=True, help="Plan the refused rows again and apply them.")
+@_as_json
+@click.pass_context
+@plain_errors
+def errors_command(context: click.Context, retry: bool, as_json: bool) -> None:
+    """Rows whose last operation was refused or held, with the destination's own words."""
+    from orchestration.cli.run import run_command
+    from reverse_etl.history import errors
+
+    if retry:
+        context.invoke(run_command, retry=True, select="group:webflow_store")
+        return
+    _, warehouse = opened()
+    rows = errors(warehouse)
+    if as_json:
+        _json(rows)
+    elif rows:
+        _table("Refused and held rows", rows)
+        click.echo("They are not sent again as they are: mend the row, or run `karvon errors --retry`.")
+    else:
+        click.echo("No row is refused or held.")
+
+
+@click.command("counts")
+@_as_json
+@plain_errors
+def counts_command(as_json: bool) -> None:
+    """Rows in every table of the warehouse."""
+    _, warehouse = opened()
+    with warehouse.session() as session:
+        tables = session.rows(
+            "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema LIKE 'raw_%' "
+            "OR table_schema IN ('staging', 'marts', 'activation', 'reverse_etl') ORDER BY 1, 2"
+        )
+        names = [f"{table['table_schema']}.{table['table_name']}" for table in tables]
+        union = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS rows FROM {name}" for name in names)
+        rows = session.rows(f"{union} ORDER BY 1") if names else []
+    if as_json:
+        _json({row["name"]: row["rows"] for row in rows})
+    else:
+        _table("Warehouse", rows)
+
+
+def _counted(results: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(results.items()))
+
+
+def _json(content: Any) -> None:
+    click.echo(json.dumps(content, default=str, indent=2))
+
+
+def _table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        click.echo(f"{title}: nothing yet.")
+        return
+    table = Table(title=title, title_justify="left")
+    for name in rows[0]:
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    Console().print(table)
