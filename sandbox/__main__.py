@@ -1,0 +1,21 @@
+"""`python -m sandbox --port 8791 --state-dir .karvon/sandbox`: serve until stopped."""
+
+import argparse
+from pathlib import Path
+
+from sandbox.server import DEFAULT_PORT, DEFAULT_PRODUCTS, DEFAULT_SEED, serve
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
+    parser.add_argument("--state-dir", type=Path, required=True, help="where the worlds are kept")
+    parser.add_argument("--products", type=int, default=DEFAULT_PRODUCTS, help="size of a world made now")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
+    parser.add_argument("--exit-with", type=int, metavar="PID", help="stop when this process is gone")
+    given = parser.parse_args()
+    serve(given.state_dir, given.port, products=given.products, seed=given.seed, exit_with=given.exit_with)
+
+
+if __name__ == "__main__":
+    main()

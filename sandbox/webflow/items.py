@@ -1,0 +1,258 @@
+"""CMS items: staged and live forms, bulk of 100, publishing (Webflow dossier §2.3 to §2.5)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sandbox.webflow.errors import ApiError, bad_request, conflict, invalid, not_found
+from sandbox.webflow.site import Record, Site
+
+JsonObject = dict[str, Any]
+MOST_AT_ONCE = 100
+_SORTS = {"createdOn", "lastPublished", "lastUpdated", "name", "slug"}
+_NEVER_PUBLISHED = "Item has never been published: publish it before updating it live"
+
+
+def list_items(
+    site: Site, collection: str, query: dict[str, str], offset: int, limit: int, live: bool
+) -> JsonObject:
+    """One page; `lastUpdated[gte]` is inclusive, deleted items are not to be found by any filter."""
+    found = [record for record in site.records(collection, deleted=live) if not live or record["live"]]
+    found = [record for record in found if _matches(record, query, live)]
+    sort_by = query.get("sortBy")
+    if sort_by is not None:
+        if sort_by not in _SORTS:
+            raise invalid("sortBy", f"Expected value to be one of: {', '.join(sorted(_SORTS))}")
+        found.sort(
+            key=lambda record: _sort_key(record, sort_by, live), reverse=query.get("sortOrder") == "desc"
+        )
+    page = [site.envelope(record, live=live) for record in found[offset : offset + limit]]
+    return {"items": page, "pagination": {"limit": limit, "offset": offset, "total": len(found)}}
+
+
+def get_item(site: Site, collection: str, item_id: str, live: bool) -> JsonObject:
+    if not live:
+        return site.envelope(site.record(item_id, collection))
+    for record in site.records(collection, deleted=True):
+        if record["id"] == item_id and record["live"]:
+            return site.envelope(record, live=True)
+    raise not_found("item")
+
+
+def create_items(
+    site: Site, collection: str, body: JsonObject, *, live: bool, skip_invalid_files: bool
+) -> JsonObject:
+    """One item or up to 100, all or none. Drafts unless asked otherwise; live ones are published at once.
+
+    The answer to a bulk request is in no promised order: here it is reversed.
+    """
+    several = "items" in body
+    given = _batch(body["items"] if several else [body])
+    site.check_room(len(given))
+    writing = site.writing(collection, skip_invalid_files=skip_invalid_files)
+    taken: set[str] = set()
+    created = []
+    for each in given:
+        flags = {
+            "isArchived": bool(each.get("isArchived", False)),
+            "isDraft": bool(each.get("isDraft", not live)),
+        }
+        record = site.new_record(collection, **flags)
+        if not isinstance(each.get("fieldData"), dict):
+            raise bad_request()
+        fields = dict(each["fieldData"])
+        if "slug" not in fields and isinstance(fields.get("name"), str):
+            fields["slug"] = _free_slug(site, collection, fields["name"], taken)
+        created.append(site.checked(record, fields, writing, taken))
+    site.save(created)
+    if live:
+        _publish(site, created)
+    site.keep_files(writing)
+    shown = [site.envelope(record, just_written=True) for record in created]
+    return {"items": shown[::-1]} if several else shown[0]
+
+
+def create_bulk(site: Site, collection: str, body: JsonObject, *, skip_invalid_files: bool) -> JsonObject:
+    """The older form: one set of flags, `fieldData` an object or a list of them."""
+    fields = body.get("fieldData")
+    flags = {name: body[name] for name in ("isDraft", "isArchived") if name in body}
+    given = [{**flags, "fieldData": each} for each in (fields if isinstance(fields, list) else [fields])]
+    return create_items(site, collection, {"items": given}, live=False, skip_invalid_files=skip_invalid_files)
+
+
+def update_items(
+    site: Site, collection: str, given: list[JsonObject], *, live: bool, skip_invalid_files: bool
+) -> list[JsonObject]:
+    """All or none. A live update of an item that was never published refuses the whole batch with 409."""
+    writing = site.writing(collection, skip_invalid_files=skip_invalid_files)
+    taken: set[str] = set()
+    changed = []
+    for each in _batch(given):
+        record = site.record(_item_id(each), collection)
+        if live and record["live"] is None:
+            raise conflict(_NEVER_PUBLISHED)
+        record |= {name: bool(each[name]) for name in ("isArchived", "isDraft") if name in each}
+        changed.append(site.checked(record, each.get("fieldData") or {}, writing, taken))
+    site.save(changed)
+    if live:
+        _publish(site, changed, draft=None)
+    site.keep_files(writing)
+    return [site.envelope(record, just_written=True) for record in changed]
+
+
+def delete_items(site: Site, collection: str, ids: list[str]) -> None:
+    """Staged: a published item stays visible, and its slug taken, until the site is published."""
+    doomed = [site.record(item_id, collection) for item_id in ids]
+    if collection == "product":
+        doomed += [sku for item_id in ids for sku in site.skus(item_id)]
+    for record in doomed:
+        if record["live"] is None:
+            site.forget(record["id"])
+        else:
+            site.save([{**record, "deleted": True}])
+
+
+def unpublish_items(site: Site, collection: str, ids: list[str]) -> None:
+    """Off the live site, back to a draft; nothing is deleted."""
+    live = {record["id"]: record for record in site.records(collection, deleted=True) if record["live"]}
+    if any(item_id not in live for item_id in ids):
+        raise not_found("item")
+    for item_id in ids:
+        record = live[item_id]
+        if record["deleted"]:
+            site.forget(item_id)
+        else:
+            site.save([{**record, "isDraft": True, "lastPublished": None, "live": None}])
+
+
+def publish_items(site: Site, collection: str, body: JsonObject) -> JsonObject:
+    """202 whatever happens to single items: read `errors` (Webflow dossier §0.13)."""
+    if "itemIds" in body:
+        ids = body["itemIds"]
+    elif "items" in body and isinstance(body["items"], list):
+        ids = [_item_id(each) for each in body["items"]]
+    else:
+        raise bad_request()
+    if not isinstance(ids, list) or not ids or not all(isinstance(each, str) for each in ids):
+        raise bad_request()
+    if site.switch("site_published") == "never":
+        raise conflict("Site is not published")
+    if collection in site.about["changedCollections"]:
+        raise conflict("The collection structure changed since the last publish")
+    published, errors = [], []
+    for item_id in ids:
+        try:
+            record = site.record(item_id, collection)
+        except ApiError:
+            errors.append(f"Staging item ID {item_id} not found.")
+            continue
+        if record["isArchived"]:
+            errors.append(f"Staging item ID {item_id} is archived and cannot be published.")
+        else:
+            published.append(record)
+    _publish(site, published)
+    return {"publishedItemIds": [record["id"] for record in published], "errors": errors}
+
+
+def publish_everything(site: Site) -> None:
+    """What a site publish does to items: queued ones go live, deleted and archived ones go."""
+    for schema in site.schemas():
+        records = list(site.records(schema["slug"], deleted=True))
+        for record in records:
+            if record["deleted"]:
+                site.forget(record["id"])
+        kept = [record for record in records if not record["deleted"]]
+        _publish(site, [record for record in kept if not record["isDraft"] and not record["isArchived"]])
+        gone = [{**record, "live": None} for record in kept if record["isArchived"] and record["live"]]
+        site.save(gone, touch=False)
+    site.save_about(changedCollections=[])
+
+
+def _publish(site: Site, records: list[Record], draft: bool | None = False) -> None:
+    """`draft` None leaves the flag: a live update may set it."""
+    now = site.now()
+    site.save(
+        (
+            {
+                **record,
+                "lastPublished": now,
+                "live": record["fieldData"],
+                "isDraft": record["isDraft"] if draft is None else draft,
+            }
+            for record in records
+        ),
+        touch=False,
+    )
+    for record in records:
+        record |= {"lastPublished": now, "isDraft": record["isDraft"] if draft is None else draft}
+
+
+def _batch(given: Any) -> list[JsonObject]:
+    if not isinstance(given, list) or not given or not all(isinstance(each, dict) for each in given):
+        raise bad_request()
+    if len(given) > MOST_AT_ONCE:
+        raise invalid("items", f"Expected at most {MOST_AT_ONCE} items")
+    return given
+
+
+def _item_id(given: Any) -> str:
+    if not isinstance(given, dict) or not isinstance(given.get("id"), str):
+        raise bad_request()
+    return str(given["id"])
+
+
+def ids_of(body: JsonObject) -> list[str]:
+    """Item ids of a bulk delete or unpublish."""
+    return [_item_id(each) for each in _batch(body.get("items"))]
+
+
+def _free_slug(site: Site, collection: str, name: str, taken: set[str]) -> str:
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    wanted = re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-") or "item"
+    slug, number = wanted, 2
+    while slug in taken or site.has_slug(collection, slug):
+        slug, number = f"{wanted}-{number}", number + 1
+    return slug
+
+
+def _content(record: Record, live: bool) -> JsonObject:
+    return dict(record["live"] if live else record["fieldData"])
+
+
+def _matches(record: Record, query: dict[str, str], live: bool) -> bool:
+    content = _content(record, live)
+    return all(query[name] == content[name] for name in ("name", "slug") if name in query) and all(
+        compare(record[field], query[f"{field}[{bound}]"])
+        for field in ("createdOn", "lastPublished", "lastUpdated")
+        for bound, compare in _BOUNDS.items()
+        if f"{field}[{bound}]" in query
+    )
+
+
+def _sort_key(record: Record, sort_by: str, live: bool) -> str:
+    return str((_content(record, live) if sort_by in {"name", "slug"} else record)[sort_by] or "")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise bad_request() from None
+    if moment.tzinfo is None:
+        raise bad_request()
+    return moment
+
+
+def _at_least(value: str | None, bound: str) -> bool:
+    return value is not None and _moment(value) >= _moment(bound)
+
+
+def _at_most(value: str | None, bound: str) -> bool:
+    return value is not None and _moment(value) <= _moment(bound)
+
+
+_BOUNDS: dict[str, Callable[[str | None, str], bool]] = {"gte": _at_least, "lte": _at_most}

@@ -1,0 +1,50 @@
+"""The sandbox as a real server on loopback; each test gets accounts of its own and a clean slate."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+from stand_ins import Loader, Sandbox
+
+from karvon.warehouse import Warehouse
+from sandbox.server import create_app
+
+_accounts = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    app = create_app(tmp_path_factory.mktemp("sandbox"), products=30, public_url=url)
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", access_log=False, lifespan="off")
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield url
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def sandbox(sandbox_url: str) -> Iterator[Sandbox]:
+    stand_in = Sandbox(sandbox_url, f"t{next(_accounts)}")
+    yield stand_in
+    for what in ("switches", "faults", "limits", "requests"):
+        stand_in.control("DELETE", what)
+
+
+@pytest.fixture
+def loader(sandbox: Sandbox, duckdb_url: str) -> Loader:
+    return Loader(Warehouse(duckdb_url), sandbox)
