@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,12 @@ def _with_descendants(manifest: Manifest, models: Iterable[str]) -> set[str]:
                 child for child in manifest["child_map"].get(unique_id, ()) if child in manifest["nodes"]
             ]
     return found
+
+
+def in_build_order(manifest: Manifest, models: Collection[str]) -> list[str]:
+    """The models, each after those it reads."""
+    graph = {model: set(manifest["parent_map"].get(model, ())) for model in manifest["nodes"]}
+    return [model for model in TopologicalSorter(graph).static_order() if model in models]
 
 
 def _create_state(session: Session) -> None:

@@ -22,8 +22,10 @@ def prepare_dagster_home(settings: Settings) -> None:
     config = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())
     if settings.dagster_storage_url is not None:
         config["storage"] = {"postgres": {"postgres_url": {"env": _STORAGE_VARIABLE}}}
-        # Dagster reads it from the environment only; ours may have come from .env or a mounted file.
-        os.environ[_STORAGE_VARIABLE] = settings.dagster_storage_url.get_secret_value()
+        # Dagster reads it from the environment only; ours may have come from .env or a mounted file. Without a
+        # driver's name SQLAlchemy 2.1 takes psycopg 3, which nothing else here needs.
+        address = settings.dagster_storage_url.get_secret_value().partition("://")[2]
+        os.environ[_STORAGE_VARIABLE] = f"postgresql+psycopg2://{address}"
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     # Renamed into place: other processes of this home may be reading it.
     written = settings.dagster_home / f".dagster.{os.getpid()}.yaml"

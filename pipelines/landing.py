@@ -103,6 +103,8 @@ class LoadOptions:
     refresh: frozenset[str] = frozenset()
     """Resources to read from the beginning, whatever the cursor says."""
     since: str | None = None
+    key: str | None = None
+    """Load just this record, from the resources that can."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     max_shrink_percent: float = 50
     sweep_every_hours: float = 24
@@ -179,9 +181,8 @@ class _Extraction:
             http = self.source.connect(self.connection)
             loop.run_until_complete(http.__aenter__())
             stack.callback(lambda: loop.run_until_complete(http.__aexit__(None, None, None)))
-            for resource in self.source.resources:
-                if self.options.resources is None or resource.name in self.options.resources:
-                    yield from self._resource(resource, http, loop)
+            for resource in self.source.loaded(self.options.resources, self.options.key):
+                yield from self._resource(resource, http, loop)
                 if self.problems and not self.report.resources[-1].is_complete:
                     return
 
@@ -193,8 +194,10 @@ class _Extraction:
         context = self._context(resource, table, http)
         report = ResourceReport(resource.name, cursor_value=context.cursor)
         self.report.resources.append(report)
-        is_sweep = resource.sweep(context) if callable(resource.sweep) else resource.sweep
-        report.scope = "all" if is_sweep else f"since {context.since or context.cursor or 'the beginning'}"
+        is_sweep = context.key is None and (
+            resource.sweep(context) if callable(resource.sweep) else resource.sweep
+        )
+        report.scope = _scope(context, is_sweep)
         with track(f"{self.source.name} {resource.name}") as step:
             try:
                 for batch in _drain(resource.fetch(context), loop):
@@ -225,6 +228,7 @@ class _Extraction:
             connection=self.connection,
             cursor=None if fresh else past.cursor,
             since=self.options.since,
+            key=self.options.key if resource.by_key else None,
             now=self.now,
             last_sweep_at=None if fresh else past.last_sweep_at,
             known=table.live_keys,
@@ -270,6 +274,7 @@ class _Table:
         self._table = f"{self._schema}.{resource.name}"
         self._pending: dict[str, tuple[str, str]] = {}
         self._gone: set[str] = set()
+        self._buried: set[str] = set()
         self._seen: dict[str, str | None] = {}
         with warehouse.session() as session:
             self._is_empty = not session.has_table(self._table) or not session.value(
@@ -318,6 +323,7 @@ class _Table:
             deletions = self._deletions(self._gone & self.live_keys())
             report.deleted += len(deletions)
             rows += deletions
+            self._buried |= self._gone
             self._gone = set()
         return self._arrow(rows)
 
@@ -366,7 +372,7 @@ class _Table:
         )
 
     def tombstones(self, report: ResourceReport) -> pa.Table | None:
-        rows = self._deletions(self.live_keys() - self._seen.keys())
+        rows = self._deletions(self.live_keys() - self._seen.keys() - self._buried)
         report.deleted += len(rows)
         return self._arrow(rows)
 
@@ -409,6 +415,12 @@ class _Table:
                 "is_deleted": pa.array(deleted, pa.bool_()),
             }
         )
+
+
+def _scope(context: Context, is_sweep: bool) -> str:
+    if context.key is not None:
+        return f"key {context.key}"
+    return "all" if is_sweep else f"since {context.since or context.cursor or 'the beginning'}"
 
 
 def _drain(batches: AsyncIterator[Batch], loop: asyncio.AbstractEventLoop) -> Iterator[Batch]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,8 @@ class Context:
     """Where the last complete load of this resource and connection ended; None to start over."""
     since: str | None
     """The operator's `--since` (ISO date or time), instead of the cursor."""
+    key: str | None
+    """The operator's `--key`: fetch just this record (and what belongs to it), fresh."""
     now: datetime
     last_sweep_at: datetime | None
     known: Callable[[], set[str]]
@@ -61,6 +63,8 @@ class Resource:
     """Top-level keys that are not kept: they repeat, or change without meaning."""
     sweep: bool | Callable[[Context], bool] = False
     share: bool = False
+    by_key: bool = False
+    """Whether `fetch` can read one record; a load with a key takes only such resources, if the source has any."""
     shrink_advice: str = "check the rights of the key's role"
 
 
@@ -71,3 +75,14 @@ class Source:
     name: str
     resources: tuple[Resource, ...]
     connect: Callable[[Any], HttpClient] = field(repr=False)
+    probe: Callable[[Any], Awaitable[str]] = field(repr=False)
+    """Ask the API for the least, to prove the credentials; says what was found. Raises `RemoteError`."""
+
+    def loaded(self, wanted: Collection[str] | None, key: str | None) -> list[Resource]:
+        """The resources that a load takes, in order."""
+        one = key is not None and any(resource.by_key for resource in self.resources)
+        return [
+            resource
+            for resource in self.resources
+            if (wanted is None or resource.name in wanted) and (resource.by_key or not one)
+        ]

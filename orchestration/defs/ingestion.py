@@ -77,12 +77,12 @@ def _load(
             resources=frozenset(wanted),
             refresh=frozenset(_refreshed(source, config.refresh)),
             since=config.since,
+            key=config.key,
             max_shrink_percent=settings.max_shrink_percent,
             sweep_every_hours=settings.sweep_every_hours,
             parameters={
                 "stock_sku_ids": managed_stock(warehouse, name),
                 "stock_reads_per_run": settings.stock_reads_per_run,
-                "key": config.key,
             },
         )
         try:

@@ -11,7 +11,7 @@ from karvon.progress import track
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.automation import OWNERS
-from orchestration.dbt import DbtError, Manifest, build, stale_models
+from orchestration.dbt import DbtError, Manifest, build, in_build_order, stale_models
 
 
 class _Translator(DagsterDbtTranslator):
@@ -36,6 +36,9 @@ def transformation(settings: Settings, warehouse: Warehouse, manifest: Manifest)
         selected = _selected_models(manifest, translator, context)
         stale = stale_models(manifest, warehouse, among=selected)
         context.log.info("%d of %d models are stale", len(stale.models), len(selected))
+        # Dagster wants parents first; what is downstream of a stale model is stale, so these come before.
+        for model in in_build_order(manifest, selected.keys() - set(stale.models)):
+            yield dg.MaterializeResult(asset_key=selected[model], metadata={"rebuilt": False})
         events: list[dict[str, Any]] = []
         problem: DbtError | None = None
         if stale.models:
@@ -49,9 +52,6 @@ def transformation(settings: Settings, warehouse: Warehouse, manifest: Manifest)
         yield from _results(manifest, translator, context, events, warehouse)
         if problem:
             raise dg.Failure(str(problem))
-        for model in selected.keys() - set(stale.models):
-            # The model is up to date: what it reads has not changed since it was built.
-            yield dg.MaterializeResult(asset_key=selected[model], metadata={"rebuilt": False})
 
     return dg.Definitions(assets=[dbt_models])
 

@@ -27,6 +27,14 @@ def _client(_: Any) -> HttpClient:
     return HttpClient("shop:test", base_url="http://shop.invalid", transport=refusing)
 
 
+async def _probe(_: Any) -> str:
+    return "fine"
+
+
+def shop(*resources: Resource) -> Source:
+    return Source("shop", resources, _client, _probe)
+
+
 def source_of(*batches: Batch, sweep: bool = False, fail: Exception | None = None) -> Source:
     async def fetch(_: Context) -> AsyncIterator[Batch]:
         for batch in batches:
@@ -35,7 +43,7 @@ def source_of(*batches: Batch, sweep: bool = False, fail: Exception | None = Non
             raise fail
 
     goods = Resource("goods", lambda document: str(document["id"]), fetch, noise=("seen_at",), sweep=sweep)
-    return Source("shop", (goods,), _client)
+    return shop(goods)
 
 
 def goods(ids: Iterable[int], **fields: Any) -> Batch:
@@ -150,7 +158,7 @@ def cursor_of_next_load(warehouse: Warehouse, **options: Any) -> str | None:
         told.append(context.cursor)
         yield Batch()
 
-    probe = Source("shop", (Resource("goods", lambda document: str(document["id"]), fetch),), _client)
+    probe = shop(Resource("goods", lambda document: str(document["id"]), fetch))
     load(probe, Account(), warehouse, LoadOptions(**options))
     return told[0]
 
@@ -182,10 +190,34 @@ def test_a_resource_sees_what_earlier_ones_changed(warehouse: Warehouse) -> None
     def key(document: dict[str, Any]) -> str:
         return str(document["id"])
 
-    both = Source("shop", (Resource("goods", key, first, share=True), Resource("more", key, second)), _client)
+    both = shop(Resource("goods", key, first, share=True), Resource("more", key, second))
     load(both, Account(), warehouse)
     load(both, Account(), warehouse)
     assert [[document["id"] for document in documents] for documents in told] == [[1, 2], []]
+
+
+def test_a_load_with_a_key_takes_only_what_can_be_read_by_key_and_moves_no_cursor(
+    warehouse: Warehouse,
+) -> None:
+    told: list[str | None] = []
+
+    async def one(context: Context) -> AsyncIterator[Batch]:
+        told.append(context.key)
+        yield Batch(documents=[{"id": 7}])
+
+    async def never(_: Context) -> AsyncIterator[Batch]:
+        raise AssertionError("a load with a key must not read this")
+        yield Batch()
+
+    def key(document: dict[str, Any]) -> str:
+        return str(document["id"])
+
+    land(warehouse, Batch(documents=[{"id": 1}, {"id": 7}], cursor="2026-01-01"), sweep=True)
+    source = shop(Resource("goods", key, one, sweep=True, by_key=True), Resource("more", key, never))
+    report = load(source, Account(), warehouse, LoadOptions(key="7"))
+    assert told == ["7"]
+    assert (report.resources[0].scope, report.resources[0].deleted) == ("key 7", 0)
+    assert cursor_of_next_load(warehouse) == "2026-01-01"
 
 
 def test_an_explicit_not_found_of_the_source_ends_the_load_with_its_words(warehouse: Warehouse) -> None:

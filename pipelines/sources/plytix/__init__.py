@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from karvon.connections import PlytixConnection
 from karvon.http import NotFound
 from pipelines.source import Batch, Context, Document, Fetch, Resource, Source
 from pipelines.sources.plytix.client import PlytixClient
@@ -18,6 +19,7 @@ from pipelines.sources.plytix.settings import (
     FAMILIES,
     FAMILY_ATTRIBUTES_PATH,
     PAGE_SIZE,
+    PRODUCTS,
     RELATIONSHIPS,
     SINGLE_ASSET_PATH,
     Search,
@@ -95,8 +97,17 @@ async def _asset(client: PlytixClient, key: str) -> Row | None:
     return {name: rows[0][name] for name in ("id", *ASSETS.columns) if name in rows[0]}
 
 
+async def probe(connection: PlytixConnection) -> str:
+    """One row of the product search: there is no cheaper proof (dossier §12)."""
+    path = PRODUCTS.path.format(version=connection.products_api_version)
+    async with PlytixClient(connection) as client:
+        rows = await client.sample(Query(path, ()))
+    return "signed in; products can be searched" if rows else "signed in, but the key's role sees no product"
+
+
 SOURCE = Source(
     name="plytix",
+    probe=probe,
     connect=PlytixClient,
     resources=(
         Resource("attributes", identity, _whole_list(ATTRIBUTES), sweep=True, shrink_advice=SHRINK_ADVICE),
@@ -128,6 +139,7 @@ SOURCE = Source(
             fetch_products,
             noise=("modified_user_audit", "created_user_audit"),
             sweep=sweep_is_due,
+            by_key=True,
             shrink_advice=SHRINK_ADVICE,
         ),
         Resource(
@@ -135,6 +147,7 @@ SOURCE = Source(
             identity,
             fetch_product_details,
             sweep=details_are_swept,
+            by_key=True,
             shrink_advice=SHRINK_ADVICE,
         ),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from karvon.http import NotFound
@@ -33,6 +34,10 @@ REMEMBERED = ("modified", "product_family_id")
 async def fetch_products(context: Context) -> AsyncIterator[Batch]:
     """Rows modified since the cursor, variants of parents among them, and what the id sweep brings up."""
     client = PlytixClient.of(context)
+    if context.key is not None:
+        async for batch in _one_product(client, context, context.key):
+            yield batch
+        return
     start = beginning(context)
     client.findings.products_read, client.findings.products_from = True, start
     reader = await _reader(client, context)
@@ -56,16 +61,48 @@ async def fetch_products(context: Context) -> AsyncIterator[Batch]:
         yield Batch(present=sweep.present)
 
 
+async def _one_product(client: PlytixClient, context: Context, key: str) -> AsyncIterator[Batch]:
+    """A product by our key, id or SKU, with everything above and below it."""
+    client.findings.products_read, client.findings.products_from = True, context.now
+    reader = await _reader(client, context)
+    name = key.removeprefix(f"{context.connection.name}:")
+    row = await _by_id(client, context, name) or await _by_sku(client, reader.path, name)
+    if row is None:
+        yield Batch(gone=[name], missing=1)
+        return
+    heads = {identity(row): row}
+    while (above := parent_of(row)) is not None and (row := await _by_id(client, context, above)) is not None:
+        heads[identity(row)] = row
+    wanted = heads | await _variants(client, context, reader.path, heads, None)
+    seen: dict[str, str] = {}
+    async for rows, missing in reader.by_sku(wanted):
+        yield replace(_batch(context, rows, missing, seen), cursor=None)
+
+
+async def _by_id(client: PlytixClient, context: Context, key: str) -> Row | None:
+    try:
+        rows = await client.single(_single(context).format(id=key))
+    except NotFound:
+        return None
+    return rows[0] if rows and rows[0].get("mark_as_deleted") is not True else None
+
+
+async def _by_sku(client: PlytixClient, path: str, sku: str) -> Row | None:
+    """The filter ignores case (dossier §5.2), so the exact spelling is chosen here."""
+    rows = await client.rows(Query(path, (), skus=(sku,)))
+    return next((row for row in rows.values() if row.get("sku") == sku), None)
+
+
 async def fetch_product_details(context: Context) -> AsyncIterator[Batch]:
     """Family and level of changed parents and single products, one GET each; nothing where search tells them.
 
     Accounts without families need none. What an earlier load left behind is found by the cursor of its own.
     """
     client = PlytixClient.of(context)
-    found, start = client.findings, beginning(context)
+    found, start = client.findings, None if context.key else beginning(context)
     rows = dict(found.products)
     starts_later = found.products_from is not None and (start is None or start < found.products_from)
-    if starts_later or not found.products_read:
+    if context.key is None and (starts_later or not found.products_read):
         query = Query(_search_path(context), ("modified",))
         async for _, portion in client.portions(query, window_after(start)):
             rows |= _heads(portion.values())
@@ -77,7 +114,7 @@ async def fetch_product_details(context: Context) -> AsyncIterator[Batch]:
     if wanted and not found.family_in_search and await client.listing(FAMILIES):
         for at in range(0, len(wanted), PAGE_SIZE):
             yield await _details(client, context, wanted[at : at + PAGE_SIZE])
-    yield Batch(present=list(everything), cursor=found.newest)
+    yield Batch(present=list(everything), cursor=None if context.key else found.newest)
 
 
 def details_are_swept(context: Context) -> bool:

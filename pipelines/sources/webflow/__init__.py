@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 
+from karvon.connections import WebflowConnection
 from karvon.http import NotFound
 from pipelines.source import Batch, Context, Document, Resource, Source
 from pipelines.sources.side_by_side import side_by_side
@@ -99,8 +100,16 @@ def _id(document: Document) -> str:
     return str(document["id"])
 
 
+async def probe(connection: WebflowConnection) -> str:
+    """The site itself: a site token may not introspect itself (dossier §3)."""
+    async with WebflowClient(connection) as client:
+        site = await client.get(SITE.format(site=connection.site_id))
+    return f"signed in; site {site.get('displayName')}"
+
+
 SOURCE = Source(
     name="webflow",
+    probe=probe,
     connect=WebflowClient,
     resources=(
         # `lastUpdated` of a site or collection moves with every item in it.

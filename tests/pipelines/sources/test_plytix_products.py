@@ -320,3 +320,34 @@ def test_value_shapes_land_as_they_came(loader: Loader, sandbox: Sandbox, shape:
     )
     loader.plytix("products")
     assert of(loader.plytix("products", refresh=frozenset({"products"})), "products").changed == 0
+
+
+@pytest.mark.parametrize("name", ["sku", "id", "our key"])
+def test_one_product_is_fetched_fresh_with_its_parent_and_variants_and_nothing_else(
+    loader: Loader, sandbox: Sandbox, name: str
+) -> None:
+    loader.plytix()
+    parent, variants = parent_with_variants(sandbox)
+    other = next(one for one in sandbox.products() if one["level"] == 0)
+    for product in (parent, other):
+        set_title(sandbox, product, "A new title")
+    key = {
+        "sku": variants[0]["sku"],
+        "id": variants[0]["id"],
+        "our key": f"{sandbox.account}:{variants[0]['id']}",
+    }[name]
+    report = loader.plytix(key=key)
+    assert {one.resource for one in report.resources} == {"products", "product_details"}
+    rows = loader.live("raw_plytix.products")
+    assert rows[parent["id"]]["attributes"]["web_title"] == "A new title"
+    assert rows[other["id"]]["attributes"]["web_title"] != "A new title"
+    later = loader.plytix()
+    assert loader.live("raw_plytix.products")[other["id"]]["attributes"]["web_title"] == "A new title"
+    assert of(later, "products").deleted == 0
+
+
+def test_a_product_asked_for_by_key_that_is_gone_is_deleted(loader: Loader, sandbox: Sandbox) -> None:
+    loader.plytix()
+    single = next(one for one in sandbox.products() if one["level"] == 0)
+    sandbox.edit(id=single["id"], delete=True)
+    assert of(loader.plytix(key=single["id"]), "products").deleted == 1
