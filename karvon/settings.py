@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     """A sweep that would delete more than this share of a table is refused."""
     stock_reads_per_run: int = Field(200, ge=0, validation_alias="KARVON_STOCK_READS_PER_RUN")
     """Stock costs one Webflow call per SKU to read: so many are read again per run, in rotation."""
+    stock_read_after_hours: float = Field(24, ge=0, validation_alias="KARVON_STOCK_READ_AFTER_HOURS")
+    """Only stock that was not answered for so long is read again; before a write it is always read."""
     warehouse_lock_seconds: float = Field(30, ge=0, validation_alias="KARVON_WAREHOUSE_LOCK_SECONDS")
     connections_file: Path = Field(
         PROJECT_ROOT / "connections.yml", validation_alias="KARVON_CONNECTIONS_FILE"

@@ -113,8 +113,9 @@ class _DuckDBSession:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
-        row = self._connection.execute(sql, list(params) or None).fetchone()
-        return row[0] if row else None
+        # To the end: DuckDB keeps a connection busy with a result that was not read up.
+        rows = self._connection.execute(sql, list(params) or None).fetchall()
+        return rows[0][0] if rows else None
 
     def arrow(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
         return self._connection.sql(sql, params=list(params) or None).to_arrow_table()

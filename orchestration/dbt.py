@@ -24,6 +24,7 @@ from karvon.warehouse import Session, Warehouse
 
 PROJECT = PROJECT_ROOT / "dbt_project"
 Manifest = Mapping[str, Any]
+_RESULTS = frozenset({"LogModelResult", "LogSeedResult", "LogSnapshotResult", "LogTestResult"})
 
 
 class DbtError(Exception):
@@ -109,25 +110,32 @@ def build(
         stdout=subprocess.PIPE,
         text=True,
     )
-    succeeded: list[str] = []
+    results: dict[str, str] = {}
     failures: list[str] = []
     assert process.stdout is not None  # noqa: S101 - given by PIPE
     with process.stdout:
         for line in process.stdout:
             event = _parse_event(line)
-            if event["info"]["name"] in {"LogModelResult", "LogSeedResult", "LogTestResult"}:
-                if (
-                    event["data"].get("status") in {"OK", "success"}
-                    or event["info"]["name"] == "LogSeedResult"
-                ):
-                    succeeded.append(event["data"]["node_info"]["unique_id"])
+            if event["info"]["name"] in _RESULTS:
+                results[event["data"]["node_info"]["unique_id"]] = event["info"]["level"]
                 yield event
             elif event["info"]["level"] == "error":
                 failures.append(event["info"]["msg"])
     code = process.wait()
-    _mark(warehouse, {model: fingerprint(manifest, model) for model in models if model in set(succeeded)})
+    _mark(warehouse, {model: fingerprint(manifest, model) for model in _sound(manifest, models, results)})
     if code:
         raise DbtError("\n".join(failures) or f"dbt ended with status {code}.")
+
+
+def _sound(manifest: Manifest, models: Iterable[str], results: Mapping[str, str]) -> list[str]:
+    """Models that were built and that no failed test speaks against; the others stay stale."""
+    doubted = {
+        parent
+        for test, level in results.items()
+        if level == "error"
+        for parent in manifest["parent_map"].get(test, ())
+    }
+    return [model for model in models if results.get(model, "error") != "error" and model not in doubted]
 
 
 def _parse_event(line: str) -> dict[str, Any]:

@@ -119,8 +119,7 @@ def load(
     extraction = _Extraction(source, connection, warehouse, options)
     with tempfile.TemporaryDirectory(prefix=f"karvon_{source.name}_") as folder:
         _load_with_dlt(extraction, warehouse, folder)
-    if warehouse.dialect == "postgres":
-        _index(source, warehouse)
+    _complete_tables(source, warehouse)
     extraction.report.seconds = time.monotonic() - began
     if extraction.problems:
         raise LoadError("\n".join(extraction.problems), extraction.report)
@@ -194,10 +193,6 @@ class _Extraction:
         context = self._context(resource, table, http)
         report = ResourceReport(resource.name, cursor_value=context.cursor)
         self.report.resources.append(report)
-        is_sweep = context.key is None and (
-            resource.sweep(context) if callable(resource.sweep) else resource.sweep
-        )
-        report.scope = _scope(context, is_sweep)
         with track(f"{self.source.name} {resource.name}") as step:
             try:
                 for batch in _drain(resource.fetch(context), loop):
@@ -209,6 +204,10 @@ class _Extraction:
                 yield from self._rows(resource, table.flush(report))
                 report.failed += 1
                 self.problems.append(f"{self.source.name}.{resource.name} ({self.name}): {error}")
+        is_sweep = context.key is None and (
+            resource.sweep(context) if callable(resource.sweep) else resource.sweep
+        )
+        report.scope = _scope(context, is_sweep)
         if is_sweep and report.is_complete:
             refusal = table.shrink_refusal(self.options.max_shrink_percent)
             if refusal:
@@ -446,19 +445,24 @@ def _observation(report: ResourceReport, connection: str, now: datetime) -> pa.T
     )
 
 
-def _index(source: Source, warehouse: Warehouse) -> None:
-    """Postgres finds the last version of a key, and the rows of a load, without reading the table."""
+def _complete_tables(source: Source, warehouse: Warehouse) -> None:
+    """Every resource has its table, whether it has rows or not: readers may rely on it."""
     with warehouse.session() as session:
-        _index_tables(source, session)
+        for resource in source.resources:
+            table = f"raw_{source.name}.{resource.name}"
+            session.execute(
+                f"CREATE TABLE IF NOT EXISTS {table} (connection text NOT NULL, document_key text NOT NULL, "
+                "document json, document_hash text, landed_at timestamptz, is_deleted boolean, "
+                "_dlt_load_id text NOT NULL)"
+            )
+            if warehouse.dialect == "postgres":
+                _index(session, table)
 
 
-def _index_tables(source: Source, session: Session) -> None:
-    for resource in source.resources:
-        table = f"raw_{source.name}.{resource.name}"
-        if not session.has_table(table):
-            continue
-        name = f"raw_{source.name}_{resource.name}"
-        session.execute(
-            f"CREATE INDEX IF NOT EXISTS {name}_key ON {table} (connection, document_key, landed_at DESC)"
-        )
-        session.execute(f"CREATE INDEX IF NOT EXISTS {name}_load ON {table} (_dlt_load_id)")
+def _index(session: Session, table: str) -> None:
+    """Postgres finds the last version of a key, and the rows of a load, without reading the table."""
+    name = table.replace(".", "_")
+    session.execute(
+        f"CREATE INDEX IF NOT EXISTS {name}_key ON {table} (connection, document_key, landed_at DESC)"
+    )
+    session.execute(f"CREATE INDEX IF NOT EXISTS {name}_load ON {table} (_dlt_load_id)")

@@ -62,6 +62,7 @@ class Resource:
     noise: tuple[str, ...] = ()
     """Top-level keys that are not kept: they repeat, or change without meaning."""
     sweep: bool | Callable[[Context], bool] = False
+    """Asked after the fetch, which may have found out that a complete list is needed."""
     share: bool = False
     by_key: bool = False
     """Whether `fetch` can read one record; a load with a key takes only such resources, if the source has any."""

@@ -5,15 +5,20 @@ from typing import Any
 
 import dagster as dg
 
+from karvon.connections import webflow_connections
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.automation import OWNERS, freshness
+from pipelines.landing import LoadOptions, load
+from pipelines.sources import webflow
 from reverse_etl.apply import ApplyResult, apply_plan, recover
 from reverse_etl.destinations import channels
 from reverse_etl.plan import make_plan
 from reverse_etl.stored_plans import Plan
 from reverse_etl.syncs import Sync
 
+WRITTEN = frozenset({"products", "categories"})
+"""Tables of the mirror that an apply changes and that are cheap to read again."""
 WITHIN_GUARDS = "plan_is_within_guards"
 SHOP_EQUALS_VIEW = "shop_equals_view"
 
@@ -87,6 +92,7 @@ def _activate(
     result = None
     if allowed and not plan.is_empty and not plan.is_blocked:
         result = apply_plan(warehouse, plan.plan_id, syncs, channels(settings))
+        _look_again(settings, warehouse, plan)
     is_partial = config.key is not None or config.limit is not None
     remaining = None
     if allowed and not plan.is_blocked and not is_partial:
@@ -96,6 +102,13 @@ def _activate(
     for sync in syncs:
         yield from _results(sync, plan, result, remaining)
     _raise_if_held(plan, result)
+
+
+def _look_again(settings: Settings, warehouse: Warehouse, plan: Plan) -> None:
+    """Read the shop after writing to it: the check below compares with what is there, not with what was answered."""
+    for name in {operation.connection for operation in plan.operations}:
+        options = LoadOptions(resources=WRITTEN, max_shrink_percent=settings.max_shrink_percent)
+        load(webflow.SOURCE, webflow_connections(settings)[name], warehouse, options)
 
 
 def _results(

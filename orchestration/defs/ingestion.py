@@ -1,6 +1,7 @@
 """Raw assets: one op per source, which loads all its connections; one asset per resource."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -81,7 +82,9 @@ def _load(
             max_shrink_percent=settings.max_shrink_percent,
             sweep_every_hours=settings.sweep_every_hours,
             parameters={
-                "stock_sku_ids": managed_stock(warehouse, name),
+                "stock_sku_ids": managed_stock(
+                    warehouse, name, datetime.now(UTC) - timedelta(hours=settings.stock_read_after_hours)
+                ),
                 "stock_reads_per_run": settings.stock_reads_per_run,
             },
         )

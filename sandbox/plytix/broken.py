@@ -100,12 +100,6 @@ def one_empty_option(maker: ProductMaker, index: int) -> None:
             leaf.pop(label, None)
 
 
-def image_file_missing(maker: ProductMaker, index: int) -> None:
-    """The record is there, its file answers 404."""
-    main = maker.heads[index]["attributes"]["main_image"][0]
-    next(asset for asset in maker.assets if asset["id"] == main)["is_missing"] = True
-
-
 def same_title_twice(maker: ProductMaker, index: int) -> None:
     maker.heads[index]["attributes"]["web_title"] = maker.heads[index - 1]["attributes"]["web_title"]
 
@@ -129,7 +123,7 @@ BREAKAGES: tuple[tuple[str, Breakage], ...] = tuple(
     for breakage in (
         missing_price, twin_variants, draft, price_with_comma, script_in_description, sku_differs_in_case, archived,
         spaces_in_image_url, variants_without_options, name_of_300_characters, not_for_the_web, one_empty_option,
-        missing_image, same_title_twice, image_file_missing, missing_description, control_characters, blank_title,
+        missing_image, same_title_twice, missing_description, control_characters, blank_title,
         unknown_tax_category,
     )
 )  # fmt: skip

@@ -156,7 +156,7 @@ def sign_in(worlds: Worlds, raw: bytes) -> Response:
 
 def serve_file(worlds: Worlds, request: Request) -> Response:
     asset = worlds.asset(request.path_params["key"])
-    if asset is None or asset["is_missing"] or asset["filename"] != request.path_params["name"]:
+    if asset is None or asset["filename"] != request.path_params["name"]:
         return Response("Not found", 404, media_type="text/plain")
     content, content_type = file_content(asset, thumb=request.url.path.startswith("/plytix/thumbs/"))
     return Response(content, media_type=content_type, headers={"Cache-Control": "no-cache"})

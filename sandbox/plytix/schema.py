@@ -10,7 +10,7 @@ FILTER_TYPES = {
     "FormulaAttribute": "TextAttribute",
 }
 COMPLETENESS_LABELS = ("web_title", "price", "main_image", "web_description")
-TAX_CATEGORIES = ("standard-taxable", "standard-exempt", "books-general", "clothing-shoes")
+TAX_CATEGORIES = ("standard-taxable", "standard-exempt", "books-textbook", "clothing")
 
 
 class AttributeSpec(NamedTuple):

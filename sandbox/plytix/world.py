@@ -266,7 +266,7 @@ class World:
 
     def new_asset(
         self, asset_id: str, filename: str, at: str, *, color: str = "Black", shape: str = "box",
-        external_url: str | None = None, is_missing: bool = False,
+        external_url: str | None = None,
     ) -> Document:  # fmt: skip
         """An asset document; `color`, `shape` and `version` decide what the file shows."""
         extension = filename.rsplit(".", 1)[-1].lower() if "." in filename else ""
@@ -276,7 +276,7 @@ class World:
             "file_type": "TEXTS" if extension == "pdf" else "IMAGES",
             "file_size": 900 + int(asset_id[:3], 16), "public": True, "status": "ACTIVE", "categories": [],
             "created": at, "modified": at, "file_modified": at, "version": 1, "color": color, "shape": shape,
-            "external_url": external_url, "is_missing": is_missing,
+            "external_url": external_url,
         }  # fmt: skip
 
     def asset_url(self, asset: Document, *, thumb: bool = False) -> str:

@@ -55,7 +55,7 @@ class FileImports:
         for account in itertools.chain(["default"], self._state.accounts("plytix")):
             asset = self._state.collection(f"plytix/{account}/assets").get(asset_id)
             if asset is not None:
-                return not asset["is_missing"] and asset["filename"] == unquote(name)
+                return bool(asset["filename"] == unquote(name))
         return False
 
     def taken(self) -> list[tuple[str, dict[str, Any]]]:

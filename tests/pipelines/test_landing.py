@@ -128,6 +128,12 @@ def test_a_list_that_shrank_too_much_deletes_nothing_and_says_so(warehouse: Ware
     assert stored(warehouse)[-1][0] == "50"
 
 
+def test_a_loaded_resource_without_documents_has_its_table(warehouse: Warehouse) -> None:
+    land(warehouse)
+    assert stored(warehouse) == []
+    assert counts(land(warehouse, goods([1]))) == (1, 1, 0, 0, 0)
+
+
 def test_connections_do_not_see_each_other(warehouse: Warehouse) -> None:
     land(warehouse, goods(range(20), price=1), sweep=True, account="eu")
     report = land(warehouse, goods([1], price=1), sweep=True, account="us")

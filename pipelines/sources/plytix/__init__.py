@@ -9,7 +9,7 @@ from karvon.http import NotFound
 from pipelines.source import Batch, Context, Document, Fetch, Resource, Source
 from pipelines.sources.plytix.client import PlytixClient
 from pipelines.sources.plytix.incremental import beginning, sweep_ids, sweep_is_due, window_after
-from pipelines.sources.plytix.products import details_are_swept, fetch_product_details, fetch_products
+from pipelines.sources.plytix.products import fetch_product_details, fetch_products, products_are_swept
 from pipelines.sources.plytix.search import Query, Row, identity, moment, newest
 from pipelines.sources.plytix.settings import (
     ASSETS,
@@ -138,7 +138,7 @@ SOURCE = Source(
             identity,
             fetch_products,
             noise=("modified_user_audit", "created_user_audit"),
-            sweep=sweep_is_due,
+            sweep=products_are_swept,
             by_key=True,
             shrink_advice=SHRINK_ADVICE,
         ),
@@ -146,7 +146,7 @@ SOURCE = Source(
             "product_details",
             identity,
             fetch_product_details,
-            sweep=details_are_swept,
+            sweep=products_are_swept,
             by_key=True,
             shrink_advice=SHRINK_ADVICE,
         ),

@@ -45,6 +45,8 @@ class Findings:
     """Rows that were read and are no variants, cut down to id, `modified` and family."""
     all_products: dict[str, Row] | None = None
     """The id sweep, when there was one."""
+    products_total: int = 0
+    """How many products the account has, as far as an answer proved to say; 0 for unknown."""
     family_in_search: bool = False
     """Whether search tells the family; only then a null means that there is none."""
 
@@ -163,11 +165,17 @@ class PlytixClient(HttpClient):
                 found.update((identity(row), row) for row in rows)
             rows, pagination = answers[-1]
             promised = _whole_number(pagination.get("count"))
+            self._note_total(query, promised, _whole_number(pagination.get("total_count")))
             size = _whole_number(pagination.get("page_size")) or PAGE_SIZE
             # A page without a new id also ends it: an API that ignores `page` must not hold us for ever.
             more = all(len(rows) >= size for rows, _ in answers) and len(found) > before
             ahead = max(1, min(PAGES_AHEAD, -(-promised // size) - page)) if more else 0
         return found, promised
+
+    def _note_total(self, query: Query, matching: int, total: int) -> None:
+        """`total_count` ignores the filter (dossier §5.3), which only a number above the matches proves."""
+        if query.path.endswith("/products/search") and total > matching:
+            self.findings.products_total = total
 
     async def _page(self, query: Query, number: int) -> tuple[list[Row], dict[str, Any]]:
         while True:

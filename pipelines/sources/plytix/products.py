@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -50,7 +50,7 @@ async def fetch_products(context: Context) -> AsyncIterator[Batch]:
             }
         yield _batch(context, rows, missing, seen)
     sweep: Sweep | None = None
-    if sweep_is_due(context):
+    if sweep_is_due(context) or _some_are_gone(client, context, seen):
         sweep = await sweep_ids(client, context, reader.path, seen, _single(context))
         client.findings.all_products = sweep.listed
     wanted = await _variants(client, context, reader.path, parents, sweep) if parents else {}
@@ -117,8 +117,14 @@ async def fetch_product_details(context: Context) -> AsyncIterator[Batch]:
     yield Batch(present=list(everything), cursor=None if context.key else found.newest)
 
 
-def details_are_swept(context: Context) -> bool:
-    """Details are compared with the products' own sweep, when this load had one."""
+def _some_are_gone(client: PlytixClient, context: Context, seen: Collection[str]) -> bool:
+    """Every answer says how many products there are: fewer than known means deletions, at no request."""
+    total = client.findings.products_total
+    return context.since is None and 0 < total < len(context.known() | set(seen))
+
+
+def products_are_swept(context: Context) -> bool:
+    """Whether this load read the complete list of ids."""
     return PlytixClient.of(context).findings.all_products is not None
 
 

@@ -244,14 +244,19 @@ def test_nothing_is_lost_when_products_move_and_vanish_while_pages_are_read(
     assert {key: row["label"] for key, row in loader.live("raw_plytix.products").items()} == world
 
 
-def test_deleted_products_are_found_by_the_sweep_and_only_when_it_is_due(
-    loader: Loader, sandbox: Sandbox
+@pytest.mark.parametrize("counts_are_told", [True, False])
+def test_deleted_products_are_found_when_the_count_tells_or_the_sweep_is_due(
+    loader: Loader, sandbox: Sandbox, counts_are_told: bool
 ) -> None:
     loader.plytix()
     parent, variants = parent_with_variants(sandbox)
     sandbox.edit(id=parent["id"], delete=True)
-    assert of(loader.plytix(), "products").deleted == 0
-    report = loader.plytix(sweep_every_hours=0)
+    sandbox.switch(total_count_ignores_filter=counts_are_told)
+    if counts_are_told:
+        report = loader.plytix()
+    else:
+        assert of(loader.plytix(), "products").deleted == 0
+        report = loader.plytix(sweep_every_hours=0)
     assert of(report, "products").deleted == 1 + len(variants)
     assert of(report, "product_details").deleted == 1
     assert set(loader.live("raw_plytix.products")) == {one["id"] for one in sandbox.products()}

@@ -1,0 +1,139 @@
+{#
+Takes a JSON column apart into typed columns, all paths in one pass (design §3).
+
+    unpack('documents', [
+        {'name': 'price_amount', 'path': 'attributes.price', 'type': 'numeric(18, 4)'},
+        {'name': 'parent_id', 'path': ['parent_id', '_parent_id']},
+    ])
+
+relation  a CTE or relation that holds the columns of `keep` and the JSON column `document`
+columns   name; path (dotted; of a list of paths the first with a value counts); type, one of
+          text (default), integer, number, numeric(p, s), boolean, timestamp, date: read from text, '' is null
+          words: a string, or a list of strings joined by ", "
+          id / ids: tolerant id readers, see json_ids        object / json: kept as JSON
+keep      columns that pass through
+
+Besides the columns: cast_failures, a comma list of the columns whose text is no value of their type, and
+cast_problems, the same as a sentence for people. Both are null when all is well.
+#}
+{% macro unpack(relation, columns, keep=['connection', 'document_key', 'landed_at', 'is_deleted'], document='document') %}
+    {%- set cast_columns = [] -%}
+    {%- for column in columns if column.get('type', 'text') not in unpack_json_types() + ['text'] -%}
+        {%- do cast_columns.append(column) -%}
+    {%- endfor -%}
+    select
+        {{ keep | join(', ') }}
+        {%- for column in columns %}, {{ column.name }}{% endfor %},
+        {% if cast_columns %}
+        nullif(concat_ws(','
+            {%- for column in cast_columns %},
+            case when raw_{{ column.name }} is not null and {{ column.name }} is null then '{{ column.name }}' end
+            {%- endfor %}
+        ), '') as cast_failures,
+        nullif(concat_ws('; '
+            {%- for column in cast_columns %},
+            case
+                when raw_{{ column.name }} is not null and {{ column.name }} is null
+                    then '{{ unpack_paths(column)[0].split('.') | last }} "' || left(raw_{{ column.name }}, 60)
+                        || '" is not {{ unpack_kind(column.type) }}'
+            end
+            {%- endfor %}
+        ), '') as cast_problems
+        {% else %}
+        cast(null as text) as cast_failures, cast(null as text) as cast_problems
+        {% endif %}
+    from (
+        select
+            {{ keep | join(', ') }}
+            {%- for column in cast_columns %}, raw_{{ column.name }}{% endfor %}
+            {%- for column in columns -%}
+                {%- set type = column.get('type', 'text') %},
+                {% if type in ['id', 'ids', 'words', 'object'] -%}
+                    {{ unpack_json_reader(type, 'raw_' ~ column.name) }}
+                {%- elif type == 'json' -%}
+                    raw_{{ column.name }}
+                {%- else -%}
+                    {{ cast_text('raw_' ~ column.name, type) }}
+                {%- endif %} as {{ column.name }}
+            {%- endfor %}
+        from ({{ adapter.dispatch('extract_paths')(relation, columns, keep, document) }}) as extracted
+    ) as converted
+{% endmacro %}
+
+
+{% macro unpack_types() %}
+    {{ return(['text', 'integer', 'number', 'boolean', 'timestamp', 'date'] + unpack_json_types()) }}
+{% endmacro %}
+
+{# Types that are read from JSON; the others are read from text. #}
+{% macro unpack_json_types() %}
+    {{ return(['words', 'id', 'ids', 'object', 'json']) }}
+{% endmacro %}
+
+{% macro unpack_json_reader(type, json) %}
+    {% set readers = {'words': json_words, 'id': json_id, 'ids': json_ids, 'object': json_object} %}
+    {{ return(readers[type](json)) }}
+{% endmacro %}
+
+{% macro unpack_paths(column) %}
+    {{ return([column.path] if column.path is string else column.path) }}
+{% endmacro %}
+
+{% macro unpack_kind(type) %}
+    {% set kinds = {
+        'integer': 'a whole number', 'boolean': 'true or false', 'timestamp': 'a time', 'date': 'a date',
+    } %}
+    {{ return(kinds.get(type, 'a number')) }}
+{% endmacro %}
+
+
+{# One json_extract call for all texts and one for all JSON values. #}
+{% macro duckdb__extract_paths(relation, columns, keep, document) %}
+    {%- set found = {'texts': [], 'jsons': []} -%}
+    {%- set outputs = [] -%}
+    {%- for column in columns -%}
+        {%- set kind = 'jsons' if column.get('type', 'text') in unpack_json_types() else 'texts' -%}
+        {%- set candidates = [] -%}
+        {%- for path in unpack_paths(column) -%}
+            {%- do found[kind].append("'$.\"" ~ path | replace('.', '"."') ~ "\"'") -%}
+            {%- do candidates.append(
+                "nullif(" ~ kind ~ "[" ~ (found[kind] | length) ~ "], 'null')" if kind == 'jsons'
+                else "nullif(trim(" ~ kind ~ "[" ~ (found[kind] | length) ~ "]), '')"
+            ) -%}
+        {%- endfor -%}
+        {%- do outputs.append('coalesce(' ~ candidates | join(', ') ~ ', null) as raw_' ~ column.name) -%}
+    {%- endfor -%}
+    select {{ (keep + outputs) | join(', ') }}
+    from (
+        select
+            {{ keep | join(', ') }}
+            {%- for kind, function in [('texts', 'json_extract_string'), ('jsons', 'json_extract')] if found[kind] -%}
+            , {{ function }}({{ document }}, [{{ found[kind] | join(', ') }}]) as {{ kind }}
+            {%- endfor %}
+        from {{ relation }}
+    ) as lists
+{% endmacro %}
+
+
+{# The cast to jsonb happens once: OFFSET 0 keeps Postgres from repeating it for every path. #}
+{% macro postgres__extract_paths(relation, columns, keep, document) %}
+    {%- set outputs = [] -%}
+    {%- for column in columns -%}
+        {%- set is_json = column.get('type', 'text') in unpack_json_types() -%}
+        {%- set candidates = [] -%}
+        {%- for path in unpack_paths(column) -%}
+            {%- set steps = "'{" ~ path | replace('.', ',') ~ "}'" -%}
+            {%- do candidates.append(
+                "nullif(document #> " ~ steps ~ ", 'null')" if is_json
+                else "nullif(trim(document #>> " ~ steps ~ "), '')"
+            ) -%}
+        {%- endfor -%}
+        {%- do outputs.append('coalesce(' ~ candidates | join(', ') ~ ') as raw_' ~ column.name) -%}
+    {%- endfor -%}
+    select {{ (keep + outputs) | join(', ') }}
+    from (
+        select {{ keep | join(', ') }}, cast({{ document }} as jsonb) as document
+        from {{ relation }}
+        offset 0
+    ) as fenced
+{% endmacro %}

@@ -1,0 +1,61 @@
+{# SKUs come inside the product's document: all SKUs of a product are replaced together. #}
+{{ config(unique_key='webflow_product_key') }}
+
+{% set product_columns = [
+    {'name': 'skus', 'path': 'skus', 'type': 'json'},
+] %}
+{% set columns = [
+    {'name': 'webflow_sku_id', 'path': 'id'},
+    {'name': 'name', 'path': 'fieldData.name'},
+    {'name': 'slug', 'path': 'fieldData.slug'},
+    {'name': 'sku_code', 'path': 'fieldData.sku'},
+    {'name': 'price_minor', 'path': 'fieldData.price.value', 'type': 'integer'},
+    {'name': 'compare_at_price_minor', 'path': 'fieldData.compare-at-price.value', 'type': 'integer'},
+    {'name': 'currency', 'path': ['fieldData.price.unit', 'fieldData.price.currency']},
+    {'name': 'sku_values', 'path': 'fieldData.sku-values', 'type': 'object'},
+    {'name': 'is_archived', 'path': 'isArchived', 'type': 'boolean'},
+    {'name': 'is_draft', 'path': 'isDraft', 'type': 'boolean'},
+    {'name': 'last_updated_at', 'path': 'lastUpdated', 'type': 'timestamp'},
+] %}
+{% set product = ['connection', 'document_key', 'landed_at', 'is_deleted'] %}
+
+with documents as ({{ latest_documents('raw_webflow', 'products') }}),
+
+products as ({{ unpack('documents', product_columns) }}),
+
+skus as (
+    select
+        products.connection,
+        products.document_key,
+        products.landed_at,
+        products.is_deleted,
+        sku.position,
+        sku.value as document
+    from products
+    cross join lateral {{ json_elements('products.skus', 'sku') }}
+),
+
+unpacked as ({{ unpack('skus', columns, keep=product + ['position']) }})
+
+select
+    connection || ':' || webflow_sku_id as webflow_sku_key,
+    connection || ':' || document_key as webflow_product_key,
+    connection,
+    webflow_sku_id,
+    document_key as webflow_product_id,
+    position,
+    name,
+    slug,
+    sku_code,
+    price_minor,
+    compare_at_price_minor,
+    currency,
+    sku_values,
+    is_archived,
+    is_draft,
+    last_updated_at,
+    is_deleted,
+    landed_at,
+    cast_failures
+from unpacked
+where webflow_sku_id is not null

@@ -1,0 +1,30 @@
+"""The dbt project on an empty warehouse of each engine."""
+
+from __future__ import annotations
+
+import re
+
+import psycopg2
+import pytest
+from dbt_build import Build, dbt_environment
+
+from karvon.warehouse import Warehouse
+
+
+@pytest.fixture(scope="module", params=["duckdb", "postgres"])
+def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """The project on an empty warehouse of each engine, shared by the tests of a module."""
+    folder = tmp_path_factory.mktemp("dbt")
+    if request.param == "duckdb":
+        url = f"duckdb:///{folder / 'warehouse.duckdb'}"
+    else:
+        server: str = request.getfixturevalue("postgres_server")
+        name = "dbt_" + re.sub(r"\W", "_", request.module.__name__)
+        connection = psycopg2.connect(server)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name}")
+        connection.close()
+        url = server.replace("/postgres?", f"/{name}?")
+    warehouse = Warehouse(url, lock_seconds=5)
+    return Build(warehouse, dbt_environment(warehouse, url), folder)

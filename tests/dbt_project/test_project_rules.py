@@ -1,0 +1,80 @@
+"""Rules about the project itself, read from its manifest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from dbt_build import Build
+
+# The manifest is the same on both engines.
+pytestmark = pytest.mark.parametrize("project", ["duckdb"], indirect=True, scope="module")
+SYNC_KEYS = {
+    "destination",
+    "resource",
+    "connection",
+    "key",
+    "match",
+    "mode",
+    "on_removal",
+    "publish",
+    "held",
+    "guards",
+}
+
+
+@pytest.fixture(scope="module")
+def manifest(project: Build) -> dict[str, Any]:
+    project.dbt("parse", "--warn-error", "--show-all-deprecations")
+    return project.manifest()
+
+
+def models(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    return [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+
+
+def test_no_model_reads_what_a_sync_wrote(manifest: dict[str, Any]) -> None:
+    assert {source["source_name"] for source in manifest["sources"].values()} == {"raw_plytix", "raw_webflow"}
+    assert not [node["name"] for node in models(manifest) if "reverse_etl" in node["raw_code"]]
+
+
+def test_everything_is_described(manifest: dict[str, Any]) -> None:
+    nodes = [*models(manifest), *manifest["sources"].values()]
+    nodes += [node for node in manifest["nodes"].values() if node["resource_type"] == "seed"]
+    silent = [
+        f"{node['name']}.{name}"
+        for node in nodes
+        for name, text in [
+            ("", node["description"]),
+            *((c["name"], c["description"]) for c in node["columns"].values()),
+        ]
+        if not text
+    ]
+    assert silent == []
+    assert [node["name"] for node in nodes if not node["columns"]] == []
+
+
+def test_marts_and_activation_have_contracts_and_staging_is_incremental(manifest: dict[str, Any]) -> None:
+    for node in models(manifest):
+        layer = node["schema"]
+        assert node["config"]["contract"]["enforced"] is (layer in ("marts", "activation")), node["name"]
+        if layer == "staging":
+            assert node["config"]["materialized"] == "incremental", node["name"]
+            assert node["config"]["unique_key"], node["name"]
+
+
+def test_each_activation_model_is_a_sync_with_an_exposure(manifest: dict[str, Any]) -> None:
+    exposed = {
+        name for exposure in manifest["exposures"].values() for name in exposure["depends_on"]["nodes"]
+    }
+    for node in models(manifest):
+        if node["schema"] != "activation":
+            continue
+        sync = node["config"]["meta"]["sync"]
+        assert sync.keys() >= SYNC_KEYS
+        assert node["unique_id"] in exposed
+        named = {sync["key"], sync["held"]}
+        for column in node["columns"].values():
+            meta = column["config"].get("meta", {})
+            named |= {meta[option] for option in ("currency", "alt") if option in meta}
+        assert named <= set(node["columns"])

@@ -1,0 +1,140 @@
+"""Staging takes the newest version of every document, once, whatever order loads arrive and die in (design §3)."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import plytix_traps
+import pytest
+from dbt_build import NOW, Build
+
+FIRST, SECOND, PARTIAL, KILLED, DEAD, LATE = (
+    f"{NOW - 5000}.1", f"{NOW - 4000}.2", f"{NOW - 300}.3", f"{NOW - 200}.4", f"{NOW - 200_000}.5", f"{NOW - 100}.6"
+)  # fmt: skip
+MODEL = "stg_plytix__products"
+LOADS = f"select load_id from staging.processed_loads where model = '{MODEL}'"
+
+
+def labels(project: Build) -> dict[str, str]:
+    return {
+        row["product_key"]: "deleted" if row["is_deleted"] else row["label"]
+        for row in project.rows("select product_key, label, is_deleted from staging.stg_plytix__products")
+    }
+
+
+def versions(*keys: str, label: str) -> dict[str, Any]:
+    return {key: plytix_traps.product(key, label=label) for key in keys}
+
+
+@pytest.fixture(scope="module")
+def story(project: Build) -> dict[str, dict[str, str]]:
+    """Three nights of loads; the labels in staging after each build."""
+    after: dict[str, dict[str, str]] = {}
+    project.dbt("run", "--select", "staging")
+    after["empty warehouse"] = labels(project)
+
+    raw = "raw_plytix.products"
+    project.land(raw, versions("a", "b", "c", "d", "e", "f", label="first"), load_id=FIRST, minute=1)
+    project.land(
+        raw,
+        versions("a", label="other account"),
+        load_id=FIRST,
+        minute=1,
+        connection="second",
+        committed=False,
+    )
+    project.dbt("run", "--select", MODEL)
+    after["first"] = labels(project)
+
+    project.land(raw, [("b", versions("b", label="second")["b"]), ("c", None)], load_id=SECOND, minute=2)
+    # A repeated document, a load killed long ago, one killed just now, and one that is half committed.
+    project.land(raw, versions("a", label="first"), load_id=DEAD, minute=0, committed=False)
+    project.land(raw, versions("d", label="killed"), load_id=KILLED, minute=3, committed=False)
+    project.land(raw, versions("e", label="partial"), load_id=PARTIAL, minute=4, committed=False)
+    project.dbt("run", "--select", MODEL)
+    after["second"] = labels(project)
+    after["processed after second"] = {row["load_id"]: "" for row in project.rows(LOADS)}
+
+    project.land(raw, versions("f", "e", label="partial"), load_id=PARTIAL, minute=4)
+    # A load that ended late brings an older version of b, and c comes back.
+    project.land(raw, versions("b", label="older"), load_id=LATE, minute=1)
+    project.land(raw, versions("c", label="back"), load_id=LATE, minute=5)
+    project.dbt("run", "--select", MODEL)
+    after["third"] = labels(project)
+    after["processed after third"] = {row["load_id"]: "" for row in project.rows(LOADS)}
+    return after
+
+
+def test_a_warehouse_without_raw_tables_builds(story: dict[str, dict[str, str]]) -> None:
+    assert story["empty warehouse"] == {}
+
+
+def test_the_same_id_in_two_accounts_is_two_rows(story: dict[str, dict[str, str]]) -> None:
+    assert story["first"]["default:a"] == "first"
+    assert story["first"]["second:a"] == "other account"
+
+
+def test_the_newest_version_wins_and_a_tombstone_is_kept_as_deleted(story: dict[str, dict[str, str]]) -> None:
+    assert story["second"]["default:b"] == "second"
+    assert story["second"]["default:c"] == "deleted"
+    assert story["third"]["default:c"] == "back"
+
+
+def test_an_older_version_that_arrives_later_loses(story: dict[str, dict[str, str]]) -> None:
+    assert story["third"]["default:b"] == "second"
+
+
+def test_a_repeated_document_is_one_row(story: dict[str, dict[str, str]], project: Build) -> None:
+    assert story["third"]["default:a"] == "first"
+    assert (
+        project.rows("select product_key from staging.stg_plytix__products group by 1 having count(*) > 1")
+        == []
+    )
+
+
+def test_rows_of_a_killed_load_count_and_are_looked_at_again_until_it_is_a_day_old(
+    story: dict[str, dict[str, str]],
+) -> None:
+    assert story["second"]["default:d"] == "killed"
+    assert KILLED not in story["processed after third"]
+    assert DEAD in story["processed after second"]
+
+
+def test_rows_that_a_load_commits_after_a_build_are_taken_by_the_next(
+    story: dict[str, dict[str, str]],
+) -> None:
+    assert (story["second"]["default:e"], story["second"]["default:f"]) == ("partial", "first")
+    assert PARTIAL not in story["processed after second"]
+    assert story["third"]["default:f"] == "partial"
+    assert PARTIAL in story["processed after third"]
+
+
+def test_incremental_runs_end_where_a_full_rebuild_ends(
+    story: dict[str, dict[str, str]], project: Build
+) -> None:
+    rows = f"select * from staging.{MODEL} order by product_key"
+    before = project.rows(rows)
+    assert project.dbt("run", "--select", MODEL, "--full-refresh")[MODEL] == "success"
+    assert labels(project) == story["third"]
+    assert project.rows(rows) == before
+
+
+def test_a_run_without_new_loads_touches_nothing_and_changed_sql_rebuilds(
+    story: dict[str, dict[str, str]], project: Build
+) -> None:
+    project.execute(
+        "update staging.stg_plytix__products set label = 'touched' where product_key = 'default:a'"
+    )
+    project.dbt("run", "--select", MODEL)
+    assert labels(project) == story["third"] | {"default:a": "touched"}
+
+    changed = Build(
+        project.warehouse, project.environment, project.folder / "changed", project.folder / "changed_project"
+    )
+    changed.folder.mkdir()
+    shutil.copytree(project.project, changed.project, ignore=shutil.ignore_patterns("target", "logs"))
+    model = changed.project / "models" / "staging" / "plytix" / "stg_plytix__products.sql"
+    model.write_text(model.read_text().replace("    label,\n", "    upper(label) as label,\n"))
+    changed.dbt("run", "--select", MODEL)
+    assert labels(project)["default:a"] == "FIRST"
