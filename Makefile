@@ -35,14 +35,14 @@ check: .venv/ready-dev ## Format, lint, walls, types, SQL, dbt project, Dagster 
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
+	KARVON_DUCKDB_PATH=:memory: $(BIN)/sqlfluff lint -q dbt_project/models dbt_project/tests
 	$(BIN)/karvon dbt --warn-error parse --show-all-deprecations --no-partial-parse
 	$(BIN)/karvon definitions
 
 format: .venv/ready-dev ## Format Python and SQL
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-	$(BIN)/sqlfluff fix dbt_project/models dbt_project/tests
+	KARVON_DUCKDB_PATH=:memory: $(BIN)/sqlfluff fix -q dbt_project/models dbt_project/tests
 
 docs: .venv/ready ## dbt docs as one page, in .karvon/sandbox/dbt/static_index.html
 	@$(BIN)/karvon dbt docs generate --static

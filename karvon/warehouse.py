@@ -39,6 +39,9 @@ class Session(Protocol):
     def arrow(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
         """Bulk read. Inside a transaction on Postgres it sees committed data only."""
 
+    def distinct(self, table: str, column: str) -> list[Any]:
+        """The different values of a column that has few, on Postgres an indexed one, without reading all rows."""
+
     def append(self, table: str, data: pa.Table) -> None:
         """Bulk append into the existing `schema.table`, columns matched by name."""
 
@@ -120,6 +123,9 @@ class _DuckDBSession:
     def arrow(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
         return self._connection.sql(sql, params=list(params) or None).to_arrow_table()
 
+    def distinct(self, table: str, column: str) -> list[Any]:
+        return [row[column] for row in self.rows(f"SELECT DISTINCT {column} FROM {table}")]
+
     def append(self, table: str, data: pa.Table) -> None:
         self._connection.register("_appended", data)
         try:
@@ -190,6 +196,15 @@ class _PostgresSession:
         with self._bulk.cursor() as cursor:
             cursor.execute(statement)
             return cursor.fetch_arrow_table()
+
+    def distinct(self, table: str, column: str) -> list[Any]:
+        # A loose index scan: one index probe per value.
+        found = self.rows(
+            f"WITH RECURSIVE v AS (SELECT min({column}) AS {column} FROM {table} UNION ALL "
+            f"SELECT (SELECT min({column}) FROM {table} WHERE {column} > v.{column}) FROM v "
+            f"WHERE v.{column} IS NOT NULL) SELECT {column} FROM v WHERE {column} IS NOT NULL"
+        )
+        return [row[column] for row in found]
 
     def append(self, table: str, data: pa.Table) -> None:
         import pyarrow.csv

@@ -182,20 +182,26 @@ def _has_new_loads(
     manifest: Manifest, node: Mapping[str, Any], present: set[tuple[str, str]], session: Session
 ) -> bool:
     """Whether a raw table that this model reads has loads it has not taken in."""
-    for source_id in node["depends_on"].get("nodes", ()):
-        source = manifest["sources"].get(source_id)
-        if source is None or source["name"].startswith("_") or source["name"] == "observations":
-            continue
-        if (source["schema"], source["identifier"]) not in present:
-            continue
-        raw = f"{source['schema']}.{source['identifier']}"
-        if session.value(
-            f"SELECT count(*) FROM (SELECT DISTINCT _dlt_load_id FROM {raw}) landed WHERE NOT EXISTS "
-            "(SELECT 1 FROM staging.processed_loads p WHERE p.model = $1 AND p.load_id = landed._dlt_load_id)",
-            (node["name"],),
-        ):
-            return True
-    return False
+    return any(
+        _unread(session, node["name"], f"{source['schema']}.{source['identifier']}")
+        for source in (manifest["sources"].get(parent) for parent in node["depends_on"].get("nodes", ()))
+        if source is not None
+        and node["config"]["materialized"] == "incremental"
+        and (source["schema"], source["identifier"]) in present
+    )
+
+
+def _unread(session: Session, model: str, raw: str) -> bool:
+    """Loads that are not processed, and of those that may still grow (dlt is committing, or was killed) the grown."""
+    taken_in = "SELECT load_id FROM staging.processed_loads WHERE model = $1"
+    seen = "SELECT load_id, row_count FROM staging.pending_loads WHERE model = $1"
+    processed = {row["load_id"] for row in session.rows(taken_in, (model,))}
+    pending = {row["load_id"]: row["row_count"] for row in session.rows(seen, (model,))}
+    return any(
+        pending.get(load_id)
+        != session.value(f"SELECT count(*) FROM {raw} WHERE _dlt_load_id = $1", (load_id,))
+        for load_id in set(session.distinct(raw, "_dlt_load_id")) - processed
+    )
 
 
 def _with_descendants(manifest: Manifest, models: Iterable[str]) -> set[str]:
@@ -220,6 +226,10 @@ def in_build_order(manifest: Manifest, models: Collection[str]) -> list[str]:
 def _create_state(session: Session) -> None:
     session.execute("CREATE SCHEMA IF NOT EXISTS staging")
     session.execute("CREATE TABLE IF NOT EXISTS staging.processed_loads (model text, load_id text)")
+    session.execute(
+        "CREATE TABLE IF NOT EXISTS staging.pending_loads "
+        "(model text, load_id text, is_settled boolean, row_count bigint)"
+    )
     session.execute("CREATE TABLE IF NOT EXISTS staging.built_models (model text, fingerprint text)")
 
 

@@ -2,12 +2,12 @@
 How a staging model knows what is new (design §3).
 
 staging.processed_loads  (model, load_id)              loads that a model has fully taken in
-staging.pending_loads    (model, load_id, is_settled)  loads the present run of a model looks at
+staging.pending_loads    (model, load_id, is_settled, row_count)  loads the present run of a model looks at
 staging.model_checksums  (model, checksum)             the SQL that the model's rows were made with
 
 A load is settled when dlt has written it to _dlt_loads, or when it is older than a day (a killed load
 never gets there, yet its rows count). A load that is still being committed is looked at again by the
-next run. There is no watermark: parallel loads finish out of order.
+next run, if it has grown since (row_count). There is no watermark: parallel loads finish out of order.
 All three statements run in the transaction of the model they belong to.
 #}
 
@@ -15,7 +15,7 @@ All three statements run in the transaction of the model they belong to.
     {% if execute and flags.WHICH in ['run', 'build'] %}
         create schema if not exists staging;
         create table if not exists staging.processed_loads (model text, load_id text);
-        create table if not exists staging.pending_loads (model text, load_id text, is_settled boolean);
+        create table if not exists staging.pending_loads (model text, load_id text, is_settled boolean, row_count bigint);
         create table if not exists staging.model_checksums (model text, checksum text);
     {% endif %}
 {% endmacro %}
@@ -50,14 +50,15 @@ All three statements run in the transaction of the model they belong to.
         {% endif %}
         {% if documents %}
             {% set loads = landed(raw.schema, '_dlt_loads') %}
-            insert into staging.pending_loads (model, load_id, is_settled)
+            insert into staging.pending_loads (model, load_id, is_settled, row_count)
             select
                 '{{ model.name }}',
                 landed.load_id,
                 {% if loads %}
                     exists (select 1 from {{ loads }} as done where done.load_id = landed.load_id and done.status = 0) or
                 {% endif %}
-                {{ is_older_than_a_day('landed.load_id') }}
+                {{ is_older_than_a_day('landed.load_id') }},
+                (select count(*) from {{ documents }} as document where document._dlt_load_id = landed.load_id)
             from ({{ distinct_load_ids(documents) }}) as landed
             where not exists (
                 select 1 from staging.processed_loads as processed

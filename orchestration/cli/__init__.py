@@ -28,6 +28,7 @@ _COMMANDS = {
     "restore": ("maintain", "Bring a backup back (asks first)."),
     "sandbox": ("sandbox", "The stand-in APIs: serve, next-day, load, reset."),
     "dev": ("dev", "Dagster UI with daemon and sandbox on loopback."),
+    "definitions": ("dev", "Validate the Dagster definitions."),
     "dbt": ("dev", "Run dbt with Karvon's settings, for example `karvon dbt docs generate`."),
 }
 

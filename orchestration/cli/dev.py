@@ -32,6 +32,20 @@ def dev_command(port: int) -> None:
     raise click.exceptions.Exit(done.returncode)
 
 
+@click.command("definitions")
+@plain_errors
+def definitions_command() -> None:
+    """Load the workspace as Dagster does and say whether it is valid."""
+    from orchestration.instance import prepare_dagster_home
+
+    settings, _ = opened()
+    prepare_dagster_home(settings)
+    dagster = Path(sys.executable).with_name("dagster")
+    command = [str(dagster), "definitions", "validate", "-w", "workspace.yaml"]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, env=child_environment(settings), check=False)
+    raise click.exceptions.Exit(done.returncode)
+
+
 @click.command("dbt", context_settings={"ignore_unknown_options": True}, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @plain_errors
