@@ -1,8 +1,8 @@
 """How dbt is called: one process per run, for the models that need it, its results read as JSON events.
 
 What needs building is kept in the warehouse, so that a killed or failed build is taken up by the next run:
-`staging.built_models` holds the fingerprint each model was last built with, and null while a build of it is
-under way. A model is stale when its fingerprint differs from the project's (its SQL, configuration, tests or a
+`staging.built_models` holds the fingerprint each model was last built with, null while a build of it is under
+way, and its rows. A model is stale when its fingerprint differs from the project's (its SQL, configuration, tests or a
 macro changed), when its table is missing, or when a raw table it reads has loads that it has not taken in;
 everything downstream of a stale model is stale too.
 """
@@ -101,7 +101,7 @@ def build(
     Raises `DbtError` after the last event when a model or an error-severity test failed.
     """
     models = stale.models
-    _mark(warehouse, dict.fromkeys(models))
+    _mark_as_stale(warehouse, models)
     names = [manifest["nodes"][unique_id]["name"] for unique_id in models]
     without_unit_tests = () if stale.definitions_changed else ("--exclude-resource-type", "unit_test")
     process = subprocess.Popen(  # noqa: S603
@@ -122,7 +122,7 @@ def build(
             elif event["info"]["level"] == "error":
                 failures.append(event["info"]["msg"])
     code = process.wait()
-    _mark(warehouse, {model: fingerprint(manifest, model) for model in _sound(manifest, models, results)})
+    _mark_as_built(warehouse, manifest, _sound(manifest, models, results))
     if code:
         raise DbtError("\n".join(failures) or f"dbt ended with status {code}.")
 
@@ -230,11 +230,32 @@ def _create_state(session: Session) -> None:
         "CREATE TABLE IF NOT EXISTS staging.pending_loads "
         "(model text, load_id text, is_settled boolean, row_count bigint)"
     )
-    session.execute("CREATE TABLE IF NOT EXISTS staging.built_models (model text, fingerprint text)")
+    session.execute(
+        "CREATE TABLE IF NOT EXISTS staging.built_models (model text, fingerprint text, row_count bigint)"
+    )
 
 
-def _mark(warehouse: Warehouse, fingerprints: Mapping[str, str | None]) -> None:
+def _mark_as_stale(warehouse: Warehouse, models: Iterable[str]) -> None:
     with warehouse.session() as session, session.transaction():
-        for model, value in fingerprints.items():
+        for model in models:
             session.execute("DELETE FROM staging.built_models WHERE model = $1", (model,))
-            session.execute("INSERT INTO staging.built_models VALUES ($1, $2)", (model, value))
+            session.execute("INSERT INTO staging.built_models VALUES ($1, NULL, NULL)", (model,))
+
+
+def _mark_as_built(warehouse: Warehouse, manifest: Manifest, models: Iterable[str]) -> None:
+    with warehouse.session() as session, session.transaction():
+        for model in models:
+            node = manifest["nodes"][model]
+            session.execute(
+                "UPDATE staging.built_models SET fingerprint = $2, "
+                f"row_count = (SELECT count(*) FROM {node['schema']}.{node['alias']}) WHERE model = $1",
+                (model, fingerprint(manifest, model)),
+            )
+
+
+def row_counts(warehouse: Warehouse) -> dict[str, int]:
+    """Rows of each model when it was last built."""
+    with warehouse.session() as session:
+        _create_state(session)
+        counted = "SELECT model, row_count FROM staging.built_models WHERE row_count IS NOT NULL"
+        return {row["model"]: row["row_count"] for row in session.rows(counted)}

@@ -13,6 +13,7 @@ from pipelines.landing import LoadOptions, load
 from pipelines.sources import webflow
 from reverse_etl.apply import ApplyResult, apply_plan, recover
 from reverse_etl.destinations import channels
+from reverse_etl.history import status
 from reverse_etl.plan import make_plan
 from reverse_etl.stored_plans import Plan
 from reverse_etl.syncs import Sync
@@ -54,6 +55,7 @@ def _activation_assets(
             kinds={"webflow"},
             owners=OWNERS,
             freshness_policy=freshness(settings),
+            metadata={"dagster/column_schema": _columns(sync)},
         )
         for sync in syncs
     ]
@@ -62,7 +64,7 @@ def _activation_assets(
         for sync in syncs
         for name, text in (
             (WITHIN_GUARDS, "The plan stays within the guards of the sync's YAML."),
-            (SHOP_EQUALS_VIEW, "After the apply a new plan is empty: the shop shows what the view says."),
+            (SHOP_EQUALS_VIEW, "After the run a plan is empty: the shop shows what the view says."),
         )
     ]
 
@@ -73,6 +75,16 @@ def _activation_assets(
         yield from _activate(context, config, settings, warehouse, syncs)
 
     return activate
+
+
+def _columns(sync: Sync) -> dg.TableSchema:
+    """The fields of the destination that the sync keeps."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn(field.field, field.as_, description=f"from {field.column}; drift: {field.policy}")
+            for field in sync.fields
+        ]
+    )
 
 
 def _activate(
@@ -93,14 +105,11 @@ def _activate(
     if allowed and not plan.is_empty and not plan.is_blocked:
         result = apply_plan(warehouse, plan.plan_id, syncs, channels(settings))
         _look_again(settings, warehouse, plan)
-    is_partial = config.key is not None or config.limit is not None
-    remaining = None
-    if allowed and not plan.is_blocked and not is_partial:
-        remaining = (
-            plan if plan.is_empty else make_plan(warehouse, syncs, profile=settings.profile, store=False)
-        )
+    # Of a run that wrote nothing the plan itself says how far the shop is from the view.
+    remaining = plan if result is None else make_plan(warehouse, syncs, profile=settings.profile, store=False)
+    rows = {row["sync"]: row["rows"] for row in status(warehouse)}
     for sync in syncs:
-        yield from _results(sync, plan, result, remaining)
+        yield from _results(sync, plan, result, remaining, int(rows.get(sync.name, 0)))
     _raise_if_held(plan, result)
 
 
@@ -112,7 +121,7 @@ def _look_again(settings: Settings, warehouse: Warehouse, plan: Plan) -> None:
 
 
 def _results(
-    sync: Sync, plan: Plan, result: ApplyResult | None, remaining: Plan | None
+    sync: Sync, plan: Plan, result: ApplyResult | None, remaining: Plan, rows: int
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     broken = [violation.message for violation in plan.violations if violation.sync == sync.name]
     yield dg.MaterializeResult(
@@ -122,7 +131,8 @@ def _results(
             "plan_id": plan.plan_id,
             "plan_status": "applied" if result else plan.status,
             "summary": plan.summary() if result is None else f"{plan.summary()}; {result.summary()}",
-            "requests": plan.request_count,
+            "requests": plan.request_count if result is None else result.requests,
+            "dagster/row_count": rows,
             **{f"planned_{name}": count for name, count in plan.counts.get(sync.name, {}).items()},
         },
     )
@@ -132,18 +142,17 @@ def _results(
         passed=not broken,
         metadata={"violations": broken},
     )
-    if remaining is not None:
-        left = [operation for operation in remaining.operations if operation.sync == sync.name]
-        yield dg.AssetCheckResult(
-            asset_key=asset_key(sync),
-            check_name=SHOP_EQUALS_VIEW,
-            passed=not left,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={
-                "still_different": len(left),
-                "plan": dg.MetadataValue.md(remaining.to_markdown(rows=50)),
-            },
-        )
+    left = [operation for operation in remaining.operations if operation.sync == sync.name]
+    yield dg.AssetCheckResult(
+        asset_key=asset_key(sync),
+        check_name=SHOP_EQUALS_VIEW,
+        passed=not left,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "still_different": len(left),
+            "plan": dg.MetadataValue.md(remaining.to_markdown(rows=50)),
+        },
+    )
 
 
 def _raise_if_held(plan: Plan, result: ApplyResult | None) -> None:

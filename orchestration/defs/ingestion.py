@@ -54,6 +54,7 @@ def _ingest_assets(
             kinds={"dlt", "json"},
             owners=OWNERS,
             freshness_policy=freshness(settings),
+            metadata={"dagster/column_schema": _columns(described.get(resource.name, {}))},
         )
         for resource in source.resources
     ]
@@ -66,6 +67,18 @@ def _ingest_assets(
         yield from _load(source, settings, warehouse, wanted, config)
 
     return load_source
+
+
+def _columns(node: Mapping[str, Any]) -> dg.TableSchema:
+    columns = node.get("columns", {}).values()
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                column["name"], column.get("data_type") or "text", description=column["description"]
+            )
+            for column in columns
+        ]
+    )
 
 
 def _load(

@@ -11,7 +11,7 @@ from karvon.progress import track
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.automation import OWNERS
-from orchestration.dbt import DbtError, Manifest, build, in_build_order, stale_models
+from orchestration.dbt import DbtError, Manifest, build, in_build_order, row_counts, stale_models
 
 
 class _Translator(DagsterDbtTranslator):
@@ -36,29 +36,30 @@ def transformation(settings: Settings, warehouse: Warehouse, manifest: Manifest)
         selected = _selected_models(manifest, translator, context)
         stale = stale_models(manifest, warehouse, among=selected)
         context.log.info("%d of %d models are stale", len(stale.models), len(selected))
-        # Dagster wants parents first; what is downstream of a stale model is stale, so these come before.
-        for model in in_build_order(manifest, selected.keys() - set(stale.models)):
-            yield from _up_to_date(selected[model], context)
         events: list[dict[str, Any]] = []
         problem: DbtError | None = None
         if stale.models:
             try:
-                with track("dbt models and tests", total=None) as step:
+                with track("dbt models and tests") as step:
                     for event in build(settings, warehouse, manifest, stale):
                         events.append(event)
                         step.advance()
             except DbtError as error:
                 problem = error
-        yield from _results(manifest, translator, context, events, warehouse)
+        counts = row_counts(warehouse)
+        # Dagster wants parents first; what is downstream of a stale model is stale, so these come before.
+        for model in in_build_order(manifest, selected.keys() - set(stale.models)):
+            yield from _up_to_date(selected[model], counts.get(model), context)
+        yield from _built(manifest, translator, context, events, counts)
         if problem:
             raise dg.Failure(str(problem))
 
     return dg.Definitions(assets=[dbt_models])
 
 
-def _up_to_date(asset: dg.AssetKey, context: dg.AssetExecutionContext) -> Iterator[Any]:
+def _up_to_date(asset: dg.AssetKey, rows: int | None, context: dg.AssetExecutionContext) -> Iterator[Any]:
     """Nothing it reads changed since it was built, and a model with a failed blocking test counts as not built."""
-    yield dg.MaterializeResult(asset_key=asset, metadata={"rebuilt": False})
+    yield dg.MaterializeResult(asset_key=asset, metadata={"rebuilt": False, "dagster/row_count": rows or 0})
     for check in context.assets_def.check_specs:
         if check.asset_key == asset and check.blocking:
             metadata = {"note": "passed when the model was last built"}
@@ -76,41 +77,22 @@ def _selected_models(
     return {unique_id: key for unique_id, key in keys.items() if key in context.selected_asset_keys}
 
 
-def _results(
+def _built(
     manifest: Manifest,
     translator: _Translator,
     context: dg.AssetExecutionContext,
     events: Sequence[dict[str, Any]],
-    warehouse: Warehouse,
+    counts: Mapping[str, int],
 ) -> Iterator[Any]:
-    """dbt's result events as Dagster's, with row counts; read after dbt let go of the warehouse."""
-    counts = _row_counts(manifest, events, warehouse)
+    """dbt's result events as Dagster's, with row counts."""
     for event in events:
         message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
+        unique_id = event["data"]["node_info"]["unique_id"]
         for result in message.to_default_asset_events(manifest, translator, context):
-            unique_id = event["data"]["node_info"]["unique_id"]
-            if isinstance(result, dg.Output) and unique_id in counts:
-                metadata: dict[str, Any] = {
-                    **result.metadata,
-                    "dagster/row_count": counts[unique_id],
-                    "rebuilt": True,
-                }
+            if isinstance(result, dg.Output):
+                metadata: dict[str, Any] = {**result.metadata, "rebuilt": True}
+                if unique_id in counts:
+                    metadata["dagster/row_count"] = counts[unique_id]
                 yield dg.Output(None, result.output_name, metadata=metadata)
             else:
                 yield result
-
-
-def _row_counts(manifest: Manifest, events: Sequence[dict[str, Any]], warehouse: Warehouse) -> dict[str, int]:
-    built = [
-        manifest["nodes"][event["data"]["node_info"]["unique_id"]]
-        for event in events
-        if event["info"]["name"] in {"LogModelResult", "LogSeedResult"} and event["info"]["level"] != "error"
-    ]
-    if not built:
-        return {}
-    query = " UNION ALL ".join(
-        f"SELECT '{node['unique_id']}' AS model, count(*) AS rows FROM {node['schema']}.{node['alias']}"
-        for node in built
-    )
-    with warehouse.session() as session:
-        return {row["model"]: row["rows"] for row in session.rows(query)}
