@@ -7,6 +7,7 @@ Exit status: 0 nothing to do or all applied, 1 failure, 2 changes pending, 3 blo
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 
 import click
@@ -57,6 +58,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run a command and leave with its exit status; expected errors are one message, never a trace."""
+    # So that a stopped command stops what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILURE))
     try:
         status = cli.main(standalone_mode=False)
     except click.exceptions.Exit as stop:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,8 +29,13 @@ def dev_command(port: int) -> None:
             click.echo(f"Shop:       {settings.sandbox_url}/shop")
         dagster = Path(sys.executable).with_name("dagster")
         command = [str(dagster), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
-        done = subprocess.run(command, cwd=PROJECT_ROOT, env=child_environment(settings), check=False)
-    raise click.exceptions.Exit(done.returncode)
+        with subprocess.Popen(command, cwd=PROJECT_ROOT, env=child_environment(settings)) as dagster_dev:
+            try:
+                status = dagster_dev.wait()
+            finally:
+                # It stops its own children when it is interrupted, not when it is killed.
+                dagster_dev.send_signal(signal.SIGINT)
+    raise click.exceptions.Exit(status)
 
 
 @click.command("definitions")

@@ -1,0 +1,68 @@
+"""Pictures for the README: the lineage in Dagster and the sandbox's shop, taken by headless Chromium.
+
+`make screenshots`. Uses the sandbox world in KARVON_HOME; run `make run` first. Needs `chromium` on the PATH.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from karvon.settings import PROJECT_ROOT, load_settings
+
+PORT = 3055
+LINEAGE = f"http://127.0.0.1:{PORT}/assets/webflow/products?view=lineage&lineageScope=upstream&lineageDepth=7"
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+def main() -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        sys.exit("Chromium is not on the PATH; on Debian: apt-get install chromium")
+    settings = load_settings()
+    karvon = Path(sys.executable).with_name("karvon")
+    ui = subprocess.Popen(
+        [karvon, "dev", "--port", str(PORT)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        _wait_for(f"http://127.0.0.1:{PORT}/server_info")
+        _take(browser, f"{settings.sandbox_url}/shop", PROJECT_ROOT / "docs" / "shop.png", "1280,860")
+        _take(browser, LINEAGE, PROJECT_ROOT / "docs" / "lineage.png", "1900,1150")
+    finally:
+        ui.terminate()
+        ui.wait(timeout=60)
+
+
+def _wait_for(url: str, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(url, timeout=2).close()  # noqa: S310 - loopback address made here
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.5)
+        else:
+            return
+    sys.exit(f"{url} did not answer within {seconds:.0f} s")
+
+
+def _take(browser: str, url: str, target: Path, size: str) -> None:
+    with tempfile.TemporaryDirectory() as profile:
+        subprocess.run(
+            [browser, *FLAGS, f"--user-data-dir={profile}", f"--window-size={size}",
+             "--virtual-time-budget=25000", f"--screenshot={target}", url],
+            check=True, capture_output=True, timeout=180,
+        )  # fmt: skip
+    print(f"{target.relative_to(PROJECT_ROOT)}: {target.stat().st_size // 1024} KB")
+
+
+if __name__ == "__main__":
+    main()
