@@ -58,7 +58,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run a command and leave with its exit status; expected errors are one message, never a trace."""
-    # So that a stopped command stops what it started.
+    # So that a stopped command stops what it started; a shell starts background jobs deaf to interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILURE))
     try:
         status = cli.main(standalone_mode=False)
