@@ -104,24 +104,24 @@ def build(
     _mark_as_stale(warehouse, models)
     names = [manifest["nodes"][unique_id]["name"] for unique_id in models]
     without_unit_tests = () if stale.definitions_changed else ("--exclude-resource-type", "unit_test")
-    process = subprocess.Popen(  # noqa: S603
-        dbt_command("--log-format", "json", "build", *without_unit_tests, "--select", *names),
-        env=child_environment(settings),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    command = dbt_command("--log-format", "json", "build", *without_unit_tests, "--select", *names)
     results: dict[str, str] = {}
     failures: list[str] = []
-    assert process.stdout is not None  # noqa: S101 - given by PIPE
-    with process.stdout:
-        for line in process.stdout:
-            event = _parse_event(line)
-            if event["info"]["name"] in _RESULTS:
-                results[event["data"]["node_info"]["unique_id"]] = event["info"]["level"]
-                yield event
-            elif event["info"]["level"] == "error":
-                failures.append(event["info"]["msg"])
-    code = process.wait()
+    with subprocess.Popen(  # noqa: S603
+        command, env=child_environment(settings), stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            for line in process.stdout or ():
+                event = _parse_event(line)
+                if event["info"]["name"] in _RESULTS:
+                    results[event["data"]["node_info"]["unique_id"]] = event["info"]["level"]
+                    yield event
+                elif event["info"]["level"] == "error":
+                    failures.append(event["info"]["msg"])
+        finally:
+            # Does nothing to a dbt that has ended; one that has not must not go on without us.
+            process.terminate()
+        code = process.wait()
     _mark_as_built(warehouse, manifest, _sound(manifest, models, results))
     if code:
         raise DbtError("\n".join(failures) or f"dbt ended with status {code}.")

@@ -1,0 +1,164 @@
+"""The graph is a test: what assets there are, how they hang together, what guards the shop."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from karvon.settings import PROJECT_ROOT, export_environment, load_settings
+from orchestration.automation import sync_cron
+from orchestration.cli import _COMMANDS, cli
+from orchestration.definitions import defs
+from orchestration.defs.operations import tell_about_failures
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> dg.RepositoryDefinition:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KARVON_HOME", str(tmp_path_factory.mktemp("home")))
+        export_environment(load_settings())
+        return defs().get_repository_def()
+
+
+def keys(repository: dg.RepositoryDefinition) -> set[str]:
+    return {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
+
+
+def upstream(repository: dg.RepositoryDefinition, *key: str) -> set[str]:
+    graph = repository.asset_graph
+    return {found.to_user_string() for found in graph.get_ancestor_asset_keys(dg.AssetKey(list(key)))}
+
+
+def test_there_is_an_asset_for_every_resource_model_and_sync(repository: dg.RepositoryDefinition) -> None:
+    from orchestration.defs.ingestion import SOURCES
+
+    raw = {f"raw_{source.name}/{resource.name}" for source in SOURCES for resource in source.resources}
+    models = {
+        f"{path.relative_to(PROJECT_ROOT / 'dbt_project' / 'models').parts[0]}/{path.stem}"
+        for path in (PROJECT_ROOT / "dbt_project" / "models").rglob("*.sql")
+    }
+    shop = {"webflow/categories", "webflow/products", "webflow/skus"}
+    assert raw | models | shop <= keys(repository)
+    assert {key for key in keys(repository) if key.split("/")[0] in {"webflow"}} == shop
+
+
+def test_every_loaded_resource_is_a_declared_dbt_source_and_the_other_way_round(
+    repository: dg.RepositoryDefinition,
+) -> None:
+    declared = {key for key in keys(repository) if key.startswith("raw_")}
+    used = {
+        parent.to_user_string()
+        for key in repository.asset_graph.get_all_asset_keys()
+        for parent in repository.asset_graph.get(key).parent_keys
+        if parent.path[0].startswith("raw_")
+    }
+    assert used <= declared
+
+
+def test_lineage_runs_from_the_pim_to_the_shop(repository: dg.RepositoryDefinition) -> None:
+    above = upstream(repository, "webflow", "skus")
+    assert {
+        "raw_plytix/products",
+        "raw_plytix/assets",
+        "staging/stg_plytix__products",
+        "marts/product_variants",
+        "activation/webflow__skus",
+    } <= above
+
+
+def test_every_asset_says_what_it_is_and_whose(repository: dg.RepositoryDefinition) -> None:
+    graph = repository.asset_graph
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.description, key
+        assert list(node.owners) == ["team:commerce"], key
+        assert node.group_name != "default", key
+
+
+def test_errors_in_the_models_stop_the_way_to_the_shop(repository: dg.RepositoryDefinition) -> None:
+    blocking = {
+        check.asset_key.to_user_string()
+        for check in repository.asset_graph.asset_check_keys
+        if repository.asset_graph.get(check).blocking
+    }
+    assert {
+        "activation/webflow__products",
+        "activation/webflow__skus",
+        "activation/webflow__categories",
+    } <= blocking
+
+
+def test_the_shop_has_its_own_checks(repository: dg.RepositoryDefinition) -> None:
+    checks = {(key.asset_key.to_user_string(), key.name) for key in repository.asset_graph.asset_check_keys}
+    for asset in ("webflow/categories", "webflow/products", "webflow/skus"):
+        assert {(asset, "plan_is_within_guards"), (asset, "shop_equals_view")} <= checks
+
+
+def test_one_job_one_schedule_one_sensor(repository: dg.RepositoryDefinition) -> None:
+    jobs = [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")]
+    assert jobs == ["sync_job"]
+    assert [schedule.name for schedule in repository.schedule_defs] == ["sync_schedule"]
+    assert [sensor.name for sensor in repository.sensor_defs] == ["failed_run_sensor"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "cron"),
+    [
+        (1, "*/1 * * * *"),
+        (30, "*/30 * * * *"),
+        (45, "*/30 * * * *"),
+        (59, "*/30 * * * *"),
+        (60, "0 */1 * * *"),
+        (150, "0 */2 * * *"),
+        (1440, "0 0 * * *"),
+    ],
+)
+def test_the_interval_becomes_a_cron_line_that_is_never_slower(minutes: int, cron: str) -> None:
+    assert sync_cron(minutes) == cron
+
+
+def test_the_failure_sensor_is_silent_without_a_webhook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KARVON_ALERT_WEBHOOK_URL", raising=False)
+    instance = dg.DagsterInstance.ephemeral()
+
+    @dg.op
+    def fails() -> None:
+        raise dg.Failure("no")
+
+    @dg.job
+    def failing() -> None:
+        fails()
+
+    result = failing.execute_in_process(instance=instance, raise_on_error=False)
+    event = next(event for event in result.all_events if event.is_run_failure)
+    context = dg.build_run_status_sensor_context(
+        sensor_name="failed_run_sensor",
+        dagster_instance=instance,
+        dagster_run=result.dagster_run,
+        dagster_event=event,
+    ).for_run_failure()
+    tell_about_failures(context)
+
+
+def test_every_command_of_the_help_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    context = cli.make_context("karvon", [], resilient_parsing=True)
+    for name in _COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert command.help, name
+
+
+def test_help_imports_none_of_the_heavy_libraries() -> None:
+    import subprocess
+
+    code = (
+        "import sys; from orchestration.cli import cli; cli.main(['--help'], standalone_mode=False); "
+        "print(sorted({'dagster', 'dbt', 'dlt', 'duckdb', 'pydantic', 'rich'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd()
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

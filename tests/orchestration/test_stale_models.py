@@ -1,0 +1,168 @@
+"""Which models a run builds: a small dbt project that changes, fails and gets news."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from karvon.settings import PROJECT_ROOT, Settings, load_settings
+from karvon.warehouse import Warehouse
+from orchestration import dbt
+
+PROJECT_FILE = """
+name: karvon
+profile: karvon
+model-paths: [models]
+models: {karvon: {+materialized: table, +schema: marts}}
+"""
+MODELS = {
+    "stg_goods.sql": "{{ config(materialized='incremental') }} "
+    "select document_key as id from {{ source('raw_shop', 'goods') }}",
+    "goods.sql": "select * from {{ ref('stg_goods') }}",
+    "prices.sql": "select 1 as id",
+    "_models.yml": """
+sources: [{name: raw_shop, tables: [{name: goods}]}]
+models:
+  - name: prices
+    columns: [{name: id, data_tests: [not_null]}]
+  - {name: dear_prices}
+""",
+    "dear_prices.sql": "select * from {{ ref('prices') }}",
+}
+Build = Callable[[], set[str]]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "dbt_project"
+    (folder / "models").mkdir(parents=True)
+    (folder / "dbt_project.yml").write_text(PROJECT_FILE)
+    (folder / "profiles.yml").write_text((PROJECT_ROOT / "dbt_project" / "profiles.yml").read_text())
+    (folder / "macros").mkdir()
+    (folder / "macros" / "schema.sql").write_text(
+        "{% macro generate_schema_name(name, node) %}{{ name }}{% endmacro %}"
+    )
+    for name, text in MODELS.items():
+        (folder / "models" / name).write_text(text)
+    monkeypatch.setattr(dbt, "PROJECT", folder)
+    monkeypatch.setenv("KARVON_HOME", str(tmp_path / "home"))
+    return folder
+
+
+@pytest.fixture
+def settings(project: Path) -> Settings:
+    return load_settings()
+
+
+@pytest.fixture
+def shop(settings: Settings) -> Warehouse:
+    warehouse = Warehouse(settings.warehouse_url)
+    with warehouse.session() as session:
+        session.execute("CREATE SCHEMA raw_shop")
+        session.execute("CREATE TABLE raw_shop.goods (document_key text, _dlt_load_id text)")
+    return warehouse
+
+
+def names(stale: dbt.Stale) -> set[str]:
+    return {model.rsplit(".", 1)[-1] for model in stale.models}
+
+
+def stale(settings: Settings, warehouse: Warehouse) -> set[str]:
+    return names(dbt.stale_models(dbt.read_manifest(settings, warehouse), warehouse))
+
+
+@pytest.fixture
+def build(settings: Settings, shop: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Build:
+    # dbt finds its profile beside the project that is built here.
+    environment = {
+        **settings.environment_for_children(),
+        "DBT_PROFILES_DIR": str(dbt.PROJECT),
+        "PATH": "/usr/bin:/bin",
+    }
+    monkeypatch.setattr(dbt, "child_environment", lambda _: environment)
+
+    def run() -> set[str]:
+        manifest = dbt.read_manifest(settings, shop)
+        wanted = dbt.stale_models(manifest, shop)
+        for _ in dbt.build(settings, shop, manifest, wanted):
+            pass
+        return names(wanted)
+
+    return run
+
+
+def change(project: Path, name: str, pattern: str, text: str) -> None:
+    path = project / "models" / name
+    path.write_text(re.sub(pattern, text, path.read_text()))
+
+
+def execute(warehouse: Warehouse, *statements: str) -> None:
+    with warehouse.session() as session:
+        for statement in statements:
+            session.execute(statement)
+
+
+def test_only_what_changed_and_what_is_below_it_is_stale(
+    project: Path, settings: Settings, shop: Warehouse, build: Build
+) -> None:
+    assert build() == {"stg_goods", "goods", "prices", "dear_prices"}
+    assert stale(settings, shop) == set()
+    change(project, "prices.sql", "1 as id", "2 as id")
+    assert stale(settings, shop) == {"prices", "dear_prices"}
+    assert build() == {"prices", "dear_prices"}
+    execute(shop, "DROP TABLE marts.dear_prices")
+    assert stale(settings, shop) == {"dear_prices"}
+
+
+def test_a_model_with_unread_loads_is_stale_until_it_has_taken_them_in(
+    settings: Settings, shop: Warehouse, build: Build
+) -> None:
+    build()
+    execute(shop, "INSERT INTO raw_shop.goods VALUES ('a', '1.0'), ('b', '1.0')")
+    assert stale(settings, shop) == {"stg_goods", "goods"}
+    # What the project's hooks write: a load that dlt may still be committing, seen with two rows.
+    execute(shop, "INSERT INTO staging.pending_loads VALUES ('stg_goods', '1.0', false, 2)")
+    assert stale(settings, shop) == set()
+    execute(shop, "INSERT INTO raw_shop.goods VALUES ('c', '1.0')")
+    assert stale(settings, shop) == {"stg_goods", "goods"}
+    execute(shop, "INSERT INTO staging.processed_loads VALUES ('stg_goods', '1.0')")
+    assert stale(settings, shop) == set()
+
+
+def test_a_failed_test_leaves_its_model_and_what_is_below_it_stale(
+    project: Path, settings: Settings, shop: Warehouse, build: Build
+) -> None:
+    build()
+    change(project, "prices.sql", "1 as id", "cast(null as bigint) as id")
+    with pytest.raises(dbt.DbtError, match="not_null_prices_id"):
+        build()
+    assert stale(settings, shop) == {"prices", "dear_prices"}
+    change(project, "prices.sql", r"cast\(null as bigint\)", "3")
+    build()
+    assert stale(settings, shop) == set()
+
+
+def test_a_build_that_was_killed_is_taken_up_again(settings: Settings, shop: Warehouse, build: Build) -> None:
+    build()
+    manifest = dbt.read_manifest(settings, shop)
+    everything = dbt.Stale(tuple(dbt.in_build_order(manifest, _models(manifest))), definitions_changed=False)
+    killed = dbt.build(settings, shop, manifest, everything)
+    next(killed)
+    killed.close()
+    assert stale(settings, shop) == {"stg_goods", "goods", "prices", "dear_prices"}
+
+
+def _models(manifest: Any) -> list[str]:
+    return [name for name, node in manifest["nodes"].items() if node["resource_type"] == "model"]
+
+
+def test_a_project_that_does_not_parse_says_where(
+    project: Path, settings: Settings, shop: Warehouse, build: Build
+) -> None:
+    change(project, "goods.sql", "stg_goods", "no_such_model")
+    with pytest.raises(dbt.DbtError, match=r"(?s)does not parse.*no_such_model"):
+        build()
