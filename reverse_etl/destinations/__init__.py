@@ -1,0 +1,22 @@
+"""All destinations by the name that a sync's YAML uses. A new one is a folder here and a line below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from karvon.connections import webflow_connections
+from karvon.settings import Settings
+from reverse_etl.destination import Channels, Destination
+from reverse_etl.destinations.webflow.channel import StoreChannel
+from reverse_etl.destinations.webflow.store import WebflowStore
+
+DESTINATIONS: Mapping[str, Destination] = {"webflow_store": WebflowStore()}
+
+
+def channels(settings: Settings) -> Channels:
+    """An openable channel for every configured connection. Raises `SettingsError` for missing secrets."""
+    return {
+        ("webflow_store", name): partial(StoreChannel, site)
+        for name, site in webflow_connections(settings).items()
+    }

@@ -1,0 +1,1 @@
+"""Webflow: the store (`webflow_store`) with products, SKUs, stock and categories."""

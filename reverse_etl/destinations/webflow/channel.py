@@ -1,0 +1,269 @@
+"""An open Webflow store: calls in, outcomes out (Webflow dossier §1).
+
+`prepare` puts ids in the place of symbols and reads stocks; `send` writes; `find` tells what became of writes
+whose answer never came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from karvon.connections import WebflowConnection
+from karvon.http import NotFound, RemoteError
+from reverse_etl.destination import Known, Outcome, Record
+from reverse_etl.destinations.webflow import lookup, stock
+from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
+from reverse_etl.destinations.webflow.fields import OPTIONS, REFERENCES, option_ids
+from reverse_etl.destinations.webflow.refusals import (
+    can_be_split,
+    is_about_image,
+    outcome,
+    outcomes,
+    wants_slug,
+)
+from reverse_etl.destinations.webflow.store import category_record, product_record, sku_record
+from reverse_etl.operations import Operation
+from reverse_etl.syncs import Sync
+
+_SLUG = "$slug"
+_PARENT = "$product"
+
+
+class _Waits(Exception):
+    """Something that the operation needs is not in the shop."""
+
+
+class StoreChannel:
+    """One site's store; an async context manager."""
+
+    def __init__(self, site: WebflowConnection, syncs: Mapping[str, Sync]) -> None:
+        self._client = WebflowClient(site)
+        self._syncs = syncs
+        self._properties: dict[str, Sequence[Mapping[str, Any]]] = {}
+        self._slug_is_needed = False
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.__aexit__(kind, error, trace)
+
+    @property
+    def requests(self) -> int:
+        return self._client.requests
+
+    async def prepare(self, call: Sequence[Operation], known: Known) -> list[Operation | Outcome]:
+        try:
+            if any(one.resource == "categories" or one.action == "delete" or one.is_stock for one in call):
+                await self._client.find_collections()
+            if call[0].is_stock:
+                return [await stock.prepare(self._client, one, known) for one in call]
+            if (there := await self._still_there(call)) is not None:
+                return there
+        except RemoteError as error:
+            # Nothing was written: there is no doubt about the outcome.
+            return [
+                replace(one, status="failed", stops="outage") if one.status == "unknown" else one
+                for one in outcomes(call, error)
+            ]
+        prepared: list[Operation | Outcome] = []
+        for operation in call:
+            try:
+                prepared.append(self._resolved(operation, call, known))
+            except _Waits as waits:
+                prepared.append(Outcome(operation, "held", error=str(waits)))
+        if _together(call) and any(isinstance(one, Outcome) for one in prepared):
+            reason = next(one.error for one in prepared if isinstance(one, Outcome))
+            return [Outcome(one, "held", error=reason) for one in call]
+        return prepared
+
+    async def send(self, call: Sequence[Operation]) -> list[Outcome]:
+        first = call[0]
+        if all(one.action == "adopt" and not one.changes for one in call):
+            return [_done_unseen(one) for one in call]
+        try:
+            return await self._send(call)
+        except RemoteError as error:
+            if is_about_image(error):
+                try:
+                    return await self._send(call)
+                except RemoteError as again:
+                    error = again
+            if len(call) > 1 and can_be_split(error) and not _together(call):
+                middle = 1 if first.resource == "products" else len(call) // 2
+                return [*await self.send(call[:middle]), *await self.send(call[middle:])]
+            return outcomes(call, error)
+
+    async def find(self, call: Sequence[Operation], known: Known) -> list[Outcome]:
+        try:
+            await self._client.find_collections()
+            return await lookup.find(self._client, self._syncs, call, known)
+        except RemoteError as error:
+            return [replace(outcome(one, error), status="unknown") for one in call]
+
+    async def _still_there(self, call: Sequence[Operation]) -> list[Operation | Outcome] | None:
+        """A record that the mirror says is gone is made again only if it really is."""
+        remote_id = call[0].remote_id
+        if call[0].action != "create" or not remote_id:
+            return None
+        try:
+            if call[0].resource == "categories":
+                await self._client.item("category", remote_id)
+            elif call[0].resource == "products":
+                await self._client.product(remote_id)
+            else:
+                return None
+        except NotFound:
+            return None
+        return [
+            Outcome(one, "held", error=f"{remote_id} is still there; read the mirror again") for one in call
+        ]
+
+    def _resolved(self, operation: Operation, call: Sequence[Operation], known: Known) -> Operation:
+        payload = {**operation.payload}
+        parent = known.of(operation.parent_sync, operation.parent_key)
+        if operation.resource == "skus" and call[0].resource == "products":
+            payload[_PARENT] = call[0].remote_id
+        elif operation.resource == "skus":
+            if parent is None:
+                raise _Waits(f"its product {operation.parent_key} is not in the shop")
+            payload[_PARENT] = parent.remote_id
+            self._properties[parent.remote_id] = parent.extras.get("sku_properties") or []
+        entry = known.of(operation.sync, operation.key)
+        if operation.resource == "skus" and entry is not None and operation.action != "create":
+            payload[_SLUG] = entry.answered.get("slug")
+        data = payload.get("fieldData")
+        if data:
+            payload["fieldData"] = {
+                name: self._value(value, operation, call, payload, known) for name, value in data.items()
+            }
+        return replace(operation, payload=payload)
+
+    def _value(
+        self, value: Any, operation: Operation, call: Sequence[Operation], payload: JsonObject, known: Known
+    ) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        if REFERENCES in value:
+            symbol = value[REFERENCES]
+            entries = {key: known.of(symbol["sync"], key) for key in symbol["keys"]}
+            if missing := [key for key, entry in entries.items() if entry is None]:
+                raise _Waits(f"{', '.join(missing[:3])} of {symbol['sync']} is not in the shop")
+            return [entry.remote_id for entry in entries.values() if entry is not None]
+        if OPTIONS in value:
+            if _together(call):
+                properties = call[0].payload["fieldData"].get("sku-properties") or []
+            else:
+                properties = self._properties[payload[_PARENT]]
+            try:
+                return option_ids(value[OPTIONS], properties)
+            except KeyError as missing:
+                raise _Waits(f"its product has no option {missing.args[0]}") from None
+        return value
+
+    async def _send(self, call: Sequence[Operation]) -> list[Outcome]:
+        first = call[0]
+        if first.is_stock:
+            return [await stock.send(self._client, one) for one in call]
+        if first.action == "delete":
+            collection = {"categories": "category", "products": "product", "skus": "sku"}[first.resource]
+            await self._client.delete_item(collection, first.remote_id or "")
+            return [Outcome(one, "done") for one in call]
+        if first.resource == "categories":
+            return [await self._send_category(first)]
+        if first.resource == "products":
+            return await (
+                self._create_product(call) if first.action == "create" else self._update_product(call)
+            )
+        return await self._create_skus(call) if first.action == "create" else [await self._update_sku(first)]
+
+    async def _send_category(self, operation: Operation) -> Outcome:
+        body = {name: value for name, value in operation.payload.items() if name != "publishStatus"}
+        live = operation.payload.get("publishStatus") == "live"
+        if operation.action == "create":
+            item = await self._client.create_item("category", body, live=live)
+        else:
+            item = await self._client.update_item("category", operation.remote_id or "", body, live=live)
+        record = category_record(self._syncs[operation.sync], item)
+        return Outcome(operation, "done", record=record, note=lookup.slug_note(operation, record.values))
+
+    async def _create_product(self, call: Sequence[Operation]) -> list[Outcome]:
+        product, sku = call
+        answer = await self._client.create_product(
+            {**_publish(product), "product": _part(product), "sku": _part(sku)}
+        )
+        return lookup.created(self._syncs, call, answer)
+
+    async def _update_product(self, call: Sequence[Operation]) -> list[Outcome]:
+        product, *skus = call
+        body = {**_publish(product), "product": _part(product)}
+        if skus:
+            body["sku"] = self._sku_part(skus[0])
+        answer = await self._client.update_product(product.remote_id or "", body)
+        record = product_record(self._syncs[product.sync], answer, ())
+        self._properties[record.remote_id] = record.extras["sku_properties"]
+        return [Outcome(product, "done", record=record), *(_done_unseen(sku) for sku in skus)]
+
+    async def _create_skus(self, call: Sequence[Operation]) -> list[Outcome]:
+        product_id = call[0].payload[_PARENT]
+        body = {**_publish(call[0]), "skus": [_part(one) for one in call]}
+        answer = await self._client.create_skus(product_id, body)
+        product = self._as_product(product_id)
+        return [
+            lookup.sku_outcome(self._syncs, one, answer, product, place) for place, one in enumerate(call)
+        ]
+
+    async def _update_sku(self, operation: Operation) -> Outcome:
+        product_id, sku_id = operation.payload[_PARENT], operation.remote_id or ""
+        try:
+            answer = await self._client.update_sku(
+                product_id, sku_id, {**_publish(operation), "sku": self._sku_part(operation)}
+            )
+        except RemoteError as error:
+            if self._slug_is_needed or not wants_slug(error):
+                raise
+            self._slug_is_needed = True
+            answer = await self._client.update_sku(
+                product_id, sku_id, {**_publish(operation), "sku": self._sku_part(operation)}
+            )
+        record = sku_record(self._syncs[operation.sync], answer, self._as_product(product_id))
+        return Outcome(operation, "done", record=record)
+
+    def _sku_part(self, operation: Operation) -> JsonObject:
+        part = _part(operation)
+        slug = operation.payload.get(_SLUG)
+        if self._slug_is_needed and slug:
+            part["fieldData"] = {"slug": slug, **part["fieldData"]}
+        return part
+
+    def _as_product(self, product_id: str) -> JsonObject:
+        return {"id": product_id, "fieldData": {"sku-properties": self._properties.get(product_id) or []}}
+
+
+def _done_unseen(operation: Operation) -> Outcome:
+    """Done, without an answer that shows the record."""
+    parent = operation.payload.get(_PARENT)
+    return Outcome(operation, "done", record=Record(operation.remote_id or "", parent, {}))
+
+
+def _together(call: Sequence[Operation]) -> bool:
+    """A product and its default SKU are created by one call that cannot be split."""
+    return call[0].resource == "products" and call[0].action == "create"
+
+
+def _publish(operation: Operation) -> JsonObject:
+    return {"publishStatus": operation.payload.get("publishStatus", "staging")}
+
+
+def _part(operation: Operation) -> JsonObject:
+    return {
+        name: operation.payload[name]
+        for name in ("isArchived", "isDraft", "fieldData")
+        if name in operation.payload
+    }

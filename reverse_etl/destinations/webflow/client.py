@@ -1,0 +1,114 @@
+"""Single reads and writes of Webflow's Data API v2 (Webflow dossier §1, §2). Listing belongs to the mirror source.
+
+Every method raises from the `RemoteError` tree. Creates are never sent twice by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Any, Self
+
+from karvon.connections import WebflowConnection
+from karvon.http import HttpClient
+
+JsonObject = dict[str, Any]
+
+
+class WebflowClient:
+    """One site, one token; an async context manager."""
+
+    def __init__(self, site: WebflowConnection) -> None:
+        token = site.api_token.get_secret_value()
+        self._site = f"/sites/{site.site_id}"
+        self._collections: dict[str, str] = {}
+        self._finding = asyncio.Lock()
+        self._http = HttpClient(
+            f"webflow:{site.name}",
+            base_url=site.base_url,
+            limits=site.rate_limits,
+            limit_header=("x-ratelimit-limit", 60),
+            headers={"Authorization": f"Bearer {token}"},
+            secrets=(token,),
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.__aexit__(kind, error, trace)
+
+    @property
+    def requests(self) -> int:
+        return self._http.statistics.requests
+
+    async def find_collections(self) -> None:
+        """Learn the ids of the store's collections, once (dossier §1.6: singular slugs, plural ones seen too)."""
+        async with self._finding:
+            if not self._collections:
+                answer = await self._http.request("GET", f"{self._site}/collections")
+                self._collections = {one["slug"]: one["id"] for one in answer.data["collections"]}
+
+    def collection(self, name: str) -> str:
+        """The id of `product`, `sku` or `category`. Raises KeyError when the site has no such collection."""
+        plural = {"category": "categories"}.get(name, f"{name}s")
+        return self._collections.get(name) or self._collections[plural]
+
+    async def product(self, product_id: str) -> JsonObject:
+        return await self._data("GET", f"{self._site}/products/{product_id}")
+
+    async def create_product(self, body: JsonObject) -> JsonObject:
+        return await self._data("POST", f"{self._site}/products", body, repeatable=False)
+
+    async def update_product(self, product_id: str, body: JsonObject) -> JsonObject:
+        return await self._data("PATCH", f"{self._site}/products/{product_id}", body)
+
+    async def create_skus(self, product_id: str, body: JsonObject) -> list[JsonObject]:
+        answer = await self._data("POST", f"{self._site}/products/{product_id}/skus", body, repeatable=False)
+        return list(answer["skus"])
+
+    async def update_sku(self, product_id: str, sku_id: str, body: JsonObject) -> JsonObject:
+        return await self._data("PATCH", f"{self._site}/products/{product_id}/skus/{sku_id}", body)
+
+    async def stock(self, sku_id: str) -> JsonObject:
+        return await self._data("GET", f"/collections/{self.collection('sku')}/items/{sku_id}/inventory")
+
+    async def set_stock(self, sku_id: str, body: JsonObject) -> JsonObject:
+        # Not repeated by itself: a sale may fall between two sendings, which only a new read can tell.
+        path = f"/collections/{self.collection('sku')}/items/{sku_id}/inventory"
+        return await self._data("PATCH", path, body, repeatable=False)
+
+    async def items_with_slug(self, collection: str, slug: str) -> list[JsonObject]:
+        answer = await self._http.request(
+            "GET", f"/collections/{self.collection(collection)}/items", params={"slug": slug}
+        )
+        return list(answer.data["items"])
+
+    async def item(self, collection: str, item_id: str) -> JsonObject:
+        return await self._data("GET", f"/collections/{self.collection(collection)}/items/{item_id}")
+
+    async def create_item(self, collection: str, body: JsonObject, *, live: bool) -> JsonObject:
+        path = f"/collections/{self.collection(collection)}/items{'/live' if live else ''}"
+        return await self._data("POST", path, body, repeatable=False)
+
+    async def update_item(self, collection: str, item_id: str, body: JsonObject, *, live: bool) -> JsonObject:
+        path = f"/collections/{self.collection(collection)}/items/{item_id}{'/live' if live else ''}"
+        return await self._data("PATCH", path, body)
+
+    async def delete_item(self, collection: str, item_id: str) -> None:
+        await self._http.request("DELETE", f"/collections/{self.collection(collection)}/items/{item_id}")
+
+    async def _data(
+        self, method: str, path: str, body: JsonObject | None = None, *, repeatable: bool = True
+    ) -> JsonObject:
+        # A broken image must be an error, not a silent gap (dossier §0.9).
+        params = (
+            {"skipInvalidFiles": "false"} if body is not None and path.startswith("/collections") else None
+        )
+        if path.endswith("/inventory"):
+            params = None
+        answer = await self._http.request(method, path, json=body, params=params, repeatable=repeatable)
+        return dict(answer.data)

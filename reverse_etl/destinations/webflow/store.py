@@ -1,0 +1,144 @@
+"""The Webflow store while planning: reading landed documents and building request bodies.
+
+Records of the three resources come from `raw_webflow`: categories are items of a collection, a product's
+document holds its SKUs, stock is a document of its own (Webflow dossier §1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from karvon.warehouse import Dialect
+from reverse_etl.destination import Record
+from reverse_etl.destinations.webflow import packing
+from reverse_etl.destinations.webflow.fields import ENVELOPE, decode, encode
+from reverse_etl.operations import Finding, Operation
+from reverse_etl.syncs import Sync
+
+DEFAULT_SKU = "$default_sku"
+
+
+class WebflowStore:
+    """Products, SKUs with stock, and categories of one site per connection."""
+
+    resources = frozenset({"categories", "products", "skus"})
+
+    def mirror(self, sync: Sync) -> str:
+        return "raw_webflow.categories" if sync.resource == "categories" else "raw_webflow.products"
+
+    def stock_mirror(self, sync: Sync) -> str | None:
+        return "raw_webflow.inventory" if sync.resource == "skus" else None
+
+    def document_of(self, sync: Sync) -> Literal["remote_id", "parent_remote_id"]:
+        return "parent_remote_id" if sync.resource == "skus" else "remote_id"
+
+    def record(self, sync: Sync, document: Mapping[str, Any], remote_id: str) -> Record | None:
+        if sync.resource == "categories":
+            return category_record(sync, document)
+        if sync.resource == "products":
+            return product_record(sync, document["product"], document.get("skus") or [])
+        sku = next((one for one in document.get("skus") or [] if one["id"] == remote_id), None)
+        return None if sku is None else sku_record(sync, sku, document["product"])
+
+    def default_child(self, document: Mapping[str, Any]) -> tuple[str, int]:
+        skus = document.get("skus") or []
+        return _default_sku(document["product"], skus) or "", len(skus)
+
+    def identifiers(self, sync: Sync, dialect: Dialect, latest: str) -> str:
+        names = [
+            name
+            for name in dict.fromkeys((*sync.match, "slug", "sku"))
+            if name.replace("-", "_").isidentifier()
+        ]
+
+        def text(value: str, path: str) -> str:
+            if dialect == "duckdb":
+                return f"json_extract_string({value}, '$.{path}')"
+            return f"(CAST({value} AS json) #>> '{{{path.replace('.', ',')}}}')"
+
+        if sync.resource != "skus":
+            prefix = "" if sync.resource == "categories" else "product."
+            return " UNION ALL ".join(
+                f"SELECT document_key AS remote_id, CAST(NULL AS text) AS parent_remote_id, '{name}' AS name, "
+                f"{text('document', f'{prefix}fieldData.{name}')} AS value FROM {latest}"
+                for name in names
+            )
+        each = (
+            """unnest(from_json(json_extract(document, '$.skus'), '["JSON"]')) AS sku (item)"""
+            if dialect == "duckdb"
+            else "json_array_elements(CAST(document AS json) -> 'skus') AS sku (item)"
+        )
+        return " UNION ALL ".join(
+            f"SELECT {text('item', 'id')} AS remote_id, document_key AS parent_remote_id, '{name}' AS name, "
+            f"{text('item', f'fieldData.{name}')} AS value FROM {latest} CROSS JOIN {each}"
+            for name in names
+        )
+
+    def payload(
+        self,
+        sync: Sync,
+        action: str,
+        changes: Mapping[str, Any],
+        values: Mapping[str, Any],
+        known: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        publish = {"publishStatus": sync.publish}
+        if action == "archive" and sync.resource == "skus":
+            # There is no way to delete a SKU (dossier §1.2): one that cannot be bought is as good as gone.
+            return {"quantity": 0, "last_sent": None, "seen": None, "on_moved": "set", "is_new": False}
+        if action == "archive":
+            return {**publish, "isArchived": True}
+        if action == "delete":
+            return {}
+        send = dict(changes)
+        if sync.resource == "skus" and action != "create":
+            # A PATCH of a SKU is asked to carry them; a slug sent unchanged has been refused (dossier §1.1, §6.1).
+            send |= {name: values[name] for name in ("name", "price") if name in values}
+        payload = {
+            **publish,
+            **{name: changes[name] for name in sorted(ENVELOPE & set(changes))},
+            "fieldData": encode(sync, send, known.get("sku_properties") or []),
+        }
+        if action == "create" and sync.resource == "categories":
+            # Items are drafts by default and would never be published (dossier §2.3).
+            payload.setdefault("isDraft", False)
+        if sync.resource == "products" and action != "create":
+            payload[DEFAULT_SKU] = known.get("default_sku")
+        return payload
+
+    def pack(
+        self, operations: Sequence[Operation], syncs: Sequence[Sync]
+    ) -> tuple[list[Operation], list[Finding]]:
+        return packing.pack(operations, syncs)
+
+    def extra_requests(self, operations: Sequence[Operation]) -> int:
+        return packing.extra_requests(operations)
+
+
+def category_record(sync: Sync, item: Mapping[str, Any]) -> Record:
+    """A category out of its item."""
+    archived = bool(item.get("isArchived"))
+    return Record(item["id"], None, decode(sync, item, ()), archived=archived, extras={"archived": archived})
+
+
+def product_record(sync: Sync, product: Mapping[str, Any], skus: Sequence[Mapping[str, Any]]) -> Record:
+    """A product, with the ids of its options, which belong to it alone (dossier §1.2)."""
+    extras = {
+        "sku_properties": (product.get("fieldData") or {}).get("sku-properties") or [],
+        "default_sku": _default_sku(product, skus),
+        "archived": bool(product.get("isArchived")),
+    }
+    values = decode(sync, product, ())
+    return Record(product["id"], None, values, archived=bool(product.get("isArchived")), extras=extras)
+
+
+def sku_record(sync: Sync, sku: Mapping[str, Any], product: Mapping[str, Any]) -> Record:
+    """A SKU; its option values are named through its product."""
+    properties = (product.get("fieldData") or {}).get("sku-properties") or []
+    return Record(sku["id"], product["id"], decode(sync, sku, properties))
+
+
+def _default_sku(product: Mapping[str, Any], skus: Sequence[Mapping[str, Any]]) -> str | None:
+    stated = (product.get("fieldData") or {}).get("default-sku")
+    return stated or (skus[0]["id"] if skus else None)

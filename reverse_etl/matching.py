@@ -1,0 +1,179 @@
+"""Finding what is in the shop already for rows that the ledger does not know.
+
+By the sync's `match` fields in order; a parent is found through any of its children too. Exactly one record that
+nobody else claims is adopted; anything else is reported and left alone, and never created a second time.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from karvon.warehouse import Session
+from reverse_etl.ledger import claimed
+from reverse_etl.operations import Finding
+from reverse_etl.scan import Candidate, Scan
+
+
+@dataclass
+class Matches:
+    """Adoptable records by our key (remote id, remote parent), and the keys that must be left alone."""
+
+    found: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    ambiguous: dict[str, str] = field(default_factory=dict)
+
+    def findings(self, sync: str) -> list[Finding]:
+        return [Finding("ambiguous", sync, key, message) for key, message in sorted(self.ambiguous.items())]
+
+
+_Hits = Mapping[str, Mapping[str, set[tuple[str, str | None]]]]
+"""Field → normalised value → records."""
+
+
+def match_roots(session: Session, scan: Scan, child: Scan | None, new: Sequence[Candidate]) -> Matches:
+    """Match rows without parents, through their children's values where the sync does not have the field."""
+    matches = Matches()
+    keys = [candidate.key for candidate in new]
+    if not keys or not scan.sync.match or not scan.mirror.exists:
+        return matches
+    own = _own_values(scan, keys)
+    through = _values_through(scan, child, keys)
+    hits = _hits(scan, own.values())
+    child_hits = _hits(child, through.values()) if child else {}
+    for key in keys:
+        for name in scan.sync.match:
+            records: set[tuple[str, str | None]]
+            if name in through.get(key, {}):
+                records = {
+                    (parent, None)
+                    for value in through[key][name]
+                    for _, parent in child_hits.get(name, {}).get(value, ())
+                    if parent
+                }
+            else:
+                records = set().union(
+                    *(hits.get(name, {}).get(value, set()) for value in own[key].get(name, ()))
+                )
+            if len(records) > 1:
+                matches.ambiguous[key] = _several(name, records)
+            if records:
+                if len(records) == 1:
+                    matches.found[key] = next(iter(records))
+                break
+    _without_contested(session, scan, matches)
+    return matches
+
+
+def match_children(
+    session: Session, scan: Scan, new: Sequence[Candidate], parents: Mapping[str, str | None]
+) -> Matches:
+    """Match rows that have parents; `parents` are the remote ids of their parents, None while not created."""
+    matches = Matches()
+    if not new or not scan.sync.match or not scan.mirror.exists:
+        return matches
+    own = _own_values(scan, [candidate.key for candidate in new])
+    hits = _hits(scan, own.values())
+    by_parent: dict[str, list[str]] = defaultdict(list)
+    for candidate in new:
+        parent = parents.get(candidate.parent_key or "")
+        if parent:
+            by_parent[parent].append(candidate.key)
+        for name in scan.sync.match:
+            records: set[tuple[str, str | None]] = set().union(
+                *(hits.get(name, {}).get(value, set()) for value in own[candidate.key].get(name, ()))
+            )
+            elsewhere = {record for record in records if record[1] != parent}
+            if elsewhere:
+                matches.ambiguous[candidate.key] = (
+                    f"its {name} is that of a SKU of another product there: "
+                    f"{_list(record[1] or '?' for record in elsewhere)}"
+                )
+            elif len(records) > 1:
+                matches.ambiguous[candidate.key] = _several(name, records)
+            elif records:
+                matches.found[candidate.key] = next(iter(records))
+            if records:
+                break
+    _match_only_children(session, scan, by_parent, matches)
+    _without_contested(session, scan, matches)
+    return matches
+
+
+def _match_only_children(
+    session: Session, scan: Scan, by_parent: Mapping[str, Sequence[str]], matches: Matches
+) -> None:
+    """Where the product is the same and both sides have one SKU, the SKUs are the same."""
+    lonely = {
+        parent: keys[0]
+        for parent, keys in by_parent.items()
+        if len(keys) == 1 and keys[0] not in matches.found and keys[0] not in matches.ambiguous
+    }
+    for parent, document in scan.mirror.documents(list(lonely)).items():
+        default, count = scan.destination.default_child(document) if document else ("", 0)
+        if count == 1 and default and not claimed(session, scan.sync, [default]):
+            matches.found[lonely[parent]] = (default, parent)
+
+
+def _without_contested(session: Session, scan: Scan, matches: Matches) -> None:
+    """Records that another row owns already, or that two rows would adopt, are adopted by nobody."""
+    owners = claimed(session, scan.sync, [remote for remote, _ in matches.found.values()])
+    rivals: dict[str, list[str]] = defaultdict(list)
+    for key, (remote, _) in matches.found.items():
+        rivals[remote].append(key)
+    for remote, keys in rivals.items():
+        if remote in owners:
+            reason = f"record {remote} there belongs to {owners[remote]} already"
+        elif len(keys) > 1:
+            reason = f"record {remote} there fits {len(keys)} rows: {_list(keys)}"
+        else:
+            continue
+        for key in keys:
+            del matches.found[key]
+            matches.ambiguous[key] = reason
+
+
+def _own_values(scan: Scan, keys: Sequence[str]) -> dict[str, dict[str, list[str]]]:
+    """Key → match field → normalised values."""
+    columns = {name: spec.column for name in scan.sync.match if (spec := scan.sync.field(name))}
+    return {
+        key: {name: [_plain(row[column])] for name, column in columns.items() if row[column]}
+        for key, row in scan.rows(keys).items()
+    }
+
+
+def _values_through(scan: Scan, child: Scan | None, keys: Sequence[str]) -> dict[str, dict[str, list[str]]]:
+    """Key → match field that only the children have → their normalised values."""
+    values: dict[str, dict[str, list[str]]] = {key: {} for key in keys}
+    for name in scan.sync.match:
+        spec = child.sync.field(name) if child and not scan.sync.field(name) else None
+        if child is None or spec is None:
+            continue
+        for row in child.children_of(keys, spec.column):
+            if row["value"]:
+                values[row["parent_key"]].setdefault(name, []).append(_plain(row["value"]))
+    return values
+
+
+def _hits(scan: Scan, wanted: Iterable[Mapping[str, Sequence[str]]]) -> _Hits:
+    by_name: dict[str, set[str]] = defaultdict(set)
+    for one in wanted:
+        for name, values in one.items():
+            by_name[name].update(values)
+    hits: dict[str, dict[str, set[tuple[str, str | None]]]] = defaultdict(lambda: defaultdict(set))
+    for row in scan.mirror.identifiers({name: sorted(values) for name, values in by_name.items()}):
+        hits[row["name"]][_plain(row["value"])].add((row["remote_id"], row["parent_remote_id"]))
+    return hits
+
+
+def _plain(value: object) -> str:
+    return str(value).strip().lower()
+
+
+def _several(name: str, records: Iterable[tuple[str, str | None]]) -> str:
+    return f"its {name} fits several records there: {_list(remote for remote, _ in records)}"
+
+
+def _list(values: Iterable[str]) -> str:
+    ordered = sorted(values)
+    return ", ".join(ordered[:5]) + (" …" if len(ordered) > 5 else "")

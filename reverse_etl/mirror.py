@@ -1,0 +1,158 @@
+"""What the landed mirror shows of a destination: latest documents, their hashes, stocks, identifiers.
+
+A document counts as seen when it was landed, or when the whole mirror was read later without news of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from karvon.warehouse import Dialect, Session
+from reverse_etl.destination import Destination
+from reverse_etl.ledger import keys_of, listed
+from reverse_etl.syncs import Sync
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """The mirror of one sync's records."""
+
+    session: Session
+    dialect: Dialect
+    sync: Sync
+    destination: Destination
+
+    @property
+    def exists(self) -> bool:
+        return self.session.has_table(self.destination.mirror(self.sync))
+
+    @property
+    def tables(self) -> list[str]:
+        """The landed tables that exist."""
+        names = (self.destination.mirror(self.sync), self.destination.stock_mirror(self.sync))
+        return [name for name in names if name and self.session.has_table(name)]
+
+    @cached_property
+    def seen_at(self) -> datetime | None:
+        """When the whole mirror was last read: documents without news were seen then (design §2)."""
+        schema, resource = self.destination.mirror(self.sync).split(".")
+        if not self.session.has_table(f"{schema}.observations"):
+            return None
+        seen = self.session.value(
+            f"SELECT max(observed_at) FROM {schema}.observations "
+            "WHERE resource = $1 AND connection = $2 AND scope = 'all' AND is_complete",
+            (resource, self.sync.connection),
+        )
+        return seen if isinstance(seen, datetime) else None
+
+    def documents(self, document_keys: Sequence[str]) -> dict[str, Mapping[str, Any] | None]:
+        """Latest documents of the mirror by document key; None for a deleted one."""
+        if not document_keys or not self.exists:
+            return {}
+        table = self.destination.mirror(self.sync)
+        found = self.session.arrow(
+            f"""SELECT document_key, is_deleted, CAST(document AS text) AS document FROM (
+              SELECT document_key, is_deleted, document,
+                     row_number() OVER (PARTITION BY document_key ORDER BY landed_at DESC) AS nth
+              FROM {table} WHERE connection = $1 AND document_key IN {listed(2)}) AS versions WHERE nth = 1""",
+            (self.sync.connection, keys_of(document_keys)),
+        )
+        return {
+            row["document_key"]: None if row["is_deleted"] else orjson.loads(row["document"])
+            for row in found.to_pylist()
+        }
+
+    def hashes(self, document_keys: Sequence[str]) -> dict[str, str]:
+        """The mirror's present hashes by document key."""
+        if not document_keys or not self.exists:
+            return {}
+        rows = self.session.rows(
+            f"WITH {self.latest(None)} SELECT document_key, mirror_hash FROM latest WHERE document_key IN {listed(1)}",
+            (keys_of(document_keys),),
+        )
+        return {row["document_key"]: row["mirror_hash"] for row in rows}
+
+    def identifiers(self, wanted: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Any]]:
+        """Remote records whose field `name` has one of the wanted values (trimmed, lower case).
+
+        Yields remote_id, parent_remote_id, name, value.
+        """
+        if not self.exists:
+            return
+        table = self.destination.mirror(self.sync)
+        latest = f"""SELECT document_key, document FROM (
+              SELECT document_key, document, is_deleted,
+                     row_number() OVER (PARTITION BY document_key ORDER BY landed_at DESC) AS nth
+              FROM {table} WHERE connection = $1) AS versions WHERE nth = 1 AND NOT is_deleted"""
+        query = self.destination.identifiers(self.sync, self.dialect, "latest")
+        for name, values in wanted.items():
+            if values:
+                yield from self.session.rows(
+                    f"WITH latest AS ({latest}), found AS ({query}) SELECT DISTINCT * FROM found "
+                    f"WHERE name = $2 AND lower(trim(value)) IN {listed(3)}",
+                    (self.sync.connection, name, keys_of(values)),
+                )
+
+    def stocks(self, remote_ids: Sequence[str]) -> dict[str, tuple[datetime, int | None]]:
+        """What the stock mirror last saw: remote id → (when, quantity; None when endless)."""
+        table = self.destination.stock_mirror(self.sync)
+        if table is None or not remote_ids or not self.session.has_table(table):
+            return {}
+        rows = self.session.rows(
+            f"""SELECT document_key, landed_at, CAST(document AS text) AS document FROM (
+              SELECT document_key, landed_at, document,
+                     row_number() OVER (PARTITION BY document_key ORDER BY landed_at DESC) AS nth
+              FROM {table} WHERE connection = $1 AND document_key IN {listed(2)}) AS versions WHERE nth = 1""",
+            (self.sync.connection, keys_of(remote_ids)),
+        )
+        seen = {row["document_key"]: (row["landed_at"], orjson.loads(row["document"])) for row in rows}
+        return {key: (at, _quantity(stock)) for key, (at, stock) in seen.items()}
+
+    def moved_stocks(self) -> list[tuple[str, int | None, int | None]]:
+        """Stocks that the shop changed since we wrote them: key, answered then, seen now."""
+        table = self.destination.stock_mirror(self.sync)
+        if table is None or self.sync.stock is None or not self.session.has_table(table):
+            return []
+        rows = self.session.rows(
+            f"""SELECT l.key, l.stock_answered, m.document FROM reverse_etl.ledger AS l JOIN (
+              SELECT document_key, landed_at, CAST(document AS text) AS document,
+                     row_number() OVER (PARTITION BY document_key ORDER BY landed_at DESC) AS nth
+              FROM {table} WHERE connection = $2) AS m ON m.document_key = l.remote_id AND m.nth = 1
+            WHERE l.destination = $1 AND l.connection = $2 AND l.sync = $3 AND NOT l.removed
+              AND l.stock_at < m.landed_at ORDER BY l.key""",
+            (*self.sync.target, self.sync.name),
+        )
+        found = [
+            (row["key"], row["stock_answered"], _quantity(orjson.loads(row["document"]))) for row in rows
+        ]
+        return [(key, answered, seen) for key, answered, seen in found if answered != seen]
+
+    def latest(self, seen_at_param: int | None) -> str:
+        """The relation `latest`: document_key, mirror_hash, seen_at. A deleted document has a hash of its own."""
+        if not self.exists:
+            # DuckDB wants every parameter to be used.
+            unseen = f"${seen_at_param}" if seen_at_param else "NULL"
+            return f"""latest AS (SELECT CAST(NULL AS text) AS document_key, CAST(NULL AS text) AS mirror_hash,
+                CAST({unseen} AS timestamptz) AS seen_at WHERE false)"""
+        seen_at = (
+            f"greatest(landed_at, CAST(${seen_at_param} AS timestamptz))" if seen_at_param else "landed_at"
+        )
+        return f"""latest AS (
+            SELECT DISTINCT ON (document_key) document_key,
+                   document_hash || CASE WHEN is_deleted THEN '-' ELSE '' END AS mirror_hash, {seen_at} AS seen_at
+            FROM {self.destination.mirror(self.sync)}
+            WHERE connection = '{_literal(self.sync.connection)}' ORDER BY document_key, landed_at DESC)"""
+
+
+def _quantity(stock: Mapping[str, Any]) -> int | None:
+    return None if stock.get("inventoryType") == "infinite" else stock.get("quantity")
+
+
+def _literal(text: str) -> str:
+    return text.replace("'", "''")

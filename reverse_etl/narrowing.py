@@ -1,0 +1,135 @@
+"""Making a plan smaller: one key, so many rows, or without what was refused before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from karvon.warehouse import Session
+from reverse_etl.ledger import keys_of, listed
+from reverse_etl.operations import Finding, Operation
+from reverse_etl.scan import Scan
+from reverse_etl.syncs import Sync
+from reverse_etl.values import WrongValue, wanted
+
+
+class UnknownKey(Exception):
+    """No sync knows the key."""
+
+
+def _by_code(code: str, scans: Mapping[str, Scan]) -> str | None:
+    """The key of the row that has this value in a field that rows are matched by, such as the SKU code."""
+    for scan in scans.values():
+        for name in scan.sync.match:
+            spec = scan.sync.field(name)
+            if spec is not None and (keys := scan.keys_with(spec.column, code)):
+                return keys[0]
+    return None
+
+
+def scope_of(key: str, scans: Mapping[str, Scan]) -> dict[str, list[str]]:
+    """Sync → keys that belong to one row: its children, and what it refers to. Raises `UnknownKey`."""
+    for scan in scans.values():
+        if not scan.keys_like(key):
+            continue
+        if scan.sync.parent:
+            row = scan.rows([key]).get(key)
+            return scope_of(str(row[scan.sync.parent.column]), scans) if row else {scan.sync.name: [key]}
+        return _with_relatives(key, scan, scans)
+    found = _by_code(key, scans)
+    if found is not None:
+        return scope_of(found, scans)
+    raise UnknownKey(
+        f"No sync has a row with the key or the SKU code {key!r}; keys look like '<connection>:<id in the source>'."
+    )
+
+
+def _with_relatives(key: str, scan: Scan, scans: Mapping[str, Scan]) -> dict[str, list[str]]:
+    scope = {scan.sync.name: [key]}
+    row = scan.rows([key]).get(key)
+    for spec in scan.sync.plain_fields:
+        if spec.as_ == "references" and spec.sync and row is not None:
+            try:
+                scope.setdefault(spec.sync, []).extend(wanted(spec, row) or ())
+            except WrongValue:
+                continue  # The comparison reports the row.
+    for child in scans.values():
+        if child.parent == scan.sync:
+            scope[child.sync.name] = _children(key, child)
+    return scope
+
+
+def _children(key: str, child: Scan) -> list[str]:
+    """In the model, or in the ledger below the same parent record."""
+    in_model = [row["key"] for row in child.children_of([key], child.sync.key)]
+    in_ledger = child.session.rows(
+        """SELECT c.key FROM reverse_etl.ledger AS c JOIN reverse_etl.ledger AS p
+           ON p.destination = c.destination AND p.connection = c.connection AND p.remote_id = c.parent_remote_id
+           WHERE c.destination = $1 AND c.connection = $2 AND c.sync = $3 AND p.key = $4""",
+        (*child.sync.target, child.sync.name, key),
+    )
+    return sorted({*in_model, *(row["key"] for row in in_ledger)})
+
+
+def cut(operations: Sequence[Operation], syncs: Sequence[Sync], limit: int) -> list[Operation]:
+    """The first `limit` rows with their children, and of what others refer to only what they need or what fits."""
+    referred = {
+        name for sync in syncs for name in sync.refers_to if not sync.parent or name != sync.parent.sync
+    }
+    roots = list(dict.fromkeys(_root(one) for one in operations if one.sync not in referred))
+    chosen = set(roots[:limit])
+    needed = {
+        (symbol["sync"], key)
+        for one in operations
+        if _root(one) in chosen
+        for value in one.payload.get("fieldData", {}).values()
+        if isinstance(value, Mapping) and isinstance(symbol := value.get("$references"), Mapping)
+        for key in symbol["keys"]
+    }
+    spare = list(dict.fromkeys(one.identity for one in operations if one.sync in referred))
+    chosen |= needed | set([one for one in spare if one not in needed][: max(0, limit - len(chosen))])
+    return [one for one in operations if _root(one) in chosen]
+
+
+def _root(operation: Operation) -> tuple[str, str]:
+    if operation.parent_sync and operation.parent_key:
+        return operation.parent_sync, operation.parent_key
+    return operation.identity
+
+
+def without_failed(
+    session: Session, operations: Sequence[Operation]
+) -> tuple[list[Operation], list[Finding]]:
+    """Leave out what the destination refused for good with the same payload, and what hangs on it."""
+    refused = _refused(session, operations)
+    if not refused:
+        return list(operations), []
+    findings = [
+        Finding("failed_before", one.sync, one.key, f"{failure}; `karvon errors --retry` tries again")
+        for one in operations
+        if (failure := refused.get((one.sync, one.key, one.payload_hash)))
+    ]
+    dropped = {(finding.sync, finding.key) for finding in findings}
+    kept = [
+        one
+        for one in operations
+        if (one.sync, one.key, one.payload_hash) not in refused
+        and not (one.remote_id is None and {one.identity, _root(one)} & dropped)
+    ]
+    return kept, findings
+
+
+def _refused(session: Session, operations: Sequence[Operation]) -> dict[tuple[str, str, str], str]:
+    """(sync, key, payload hash) of each key's last permanent failure → the error."""
+    refused: dict[tuple[str, str, str], str] = {}
+    for sync in {one.sync for one in operations}:
+        keys = sorted({one.key for one in operations if one.sync == sync})
+        last = {
+            row["key"]: row
+            for row in session.rows(
+                "SELECT key, payload_hash, error FROM reverse_etl.operations WHERE sync = $1 AND status = 'failed' "
+                f"AND is_permanent AND key IN {listed(2)} ORDER BY answered_at",
+                (sync, keys_of(keys)),
+            )
+        }
+        refused |= {(sync, key, row["payload_hash"]): row["error"] or "refused" for key, row in last.items()}
+    return refused

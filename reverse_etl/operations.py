@@ -1,0 +1,169 @@
+"""Operations: single changes to single rows, from plan to answer, and their journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import orjson
+import pyarrow as pa
+
+from karvon.warehouse import Session
+
+Action = Literal["create", "update", "adopt", "archive", "unarchive", "delete", "set_stock"]
+Status = Literal["planned", "sent", "done", "failed", "held", "skipped", "unknown"]
+REMOVALS = frozenset({"archive", "delete"})
+_JSON = ("changes", "payload", "desired", "baseline", "extras")
+_NOT_STORED = ("is_default", "position")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One change to one row. Operations with the same `call` travel in one request."""
+
+    sync: str
+    destination: str
+    connection: str
+    key: str
+    resource: str
+    action: Action
+    changes: Mapping[str, Any]
+    """Field → {"before", "after"}, as values."""
+    payload: Mapping[str, Any]
+    """The body, with symbols for ids that only the apply can know."""
+    desired: Mapping[str, Any] = field(default_factory=dict)
+    """The ledger's `sent` forms once this is done."""
+    baseline: Mapping[str, Any] = field(default_factory=dict)
+    """The ledger's `answered` values of the fields that are not sent."""
+    extras: Mapping[str, Any] = field(default_factory=dict)
+    """What else the plan knows of the record, such as the ids of its options."""
+    remote_id: str | None = None
+    parent_sync: str | None = None
+    parent_key: str | None = None
+    payload_hash: str = ""
+    row_hash: str | None = None
+    mapping_hash: str | None = None
+    mirror_hash: str | None = None
+    is_complete: bool = True
+    """False when a field had to wait or stays different on purpose: the next plan looks at the row again."""
+    plan_id: str = ""
+    seq: int = 0
+    call: int = 0
+    stage: int = 0
+    requests: int = 1
+    status: Status = "planned"
+    error: str | None = None
+    error_field: str | None = None
+    is_permanent: bool = False
+    note: str | None = None
+    attempts: int = 0
+    planned_at: datetime | None = None
+    sent_at: datetime | None = None
+    answered_at: datetime | None = None
+    is_default: bool = False
+    position: float = 0
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        return self.sync, self.key
+
+    @property
+    def is_stock(self) -> bool:
+        """Whether it writes a stock, which has a ledger of its own; a child is removed that way too."""
+        return "quantity" in self.payload
+
+    @property
+    def target(self) -> tuple[str, str]:
+        return self.destination, self.connection
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something a person should know although nothing (or something else) is done about it.
+
+    Kinds: held, reject, ambiguous, gone, drift, waiting, failed_before.
+    """
+
+    kind: str
+    sync: str
+    key: str
+    message: str
+    field: str | None = None
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def compact(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+_COLUMNS = tuple(column.name for column in fields(Operation) if column.name not in _NOT_STORED)
+_TIMES = ("planned_at", "sent_at", "answered_at")
+_NUMBERS = ("seq", "call", "stage", "requests", "attempts")
+_SCHEMA = pa.schema(
+    [
+        (
+            name,
+            pa.timestamp("us", "UTC")
+            if name in _TIMES
+            else pa.int64()
+            if name in _NUMBERS
+            else pa.bool_()
+            if name.startswith("is_")
+            else pa.string(),
+        )
+        for name in _COLUMNS
+    ]
+)
+
+
+def store(session: Session, operations: Sequence[Operation]) -> None:
+    """Append planned operations."""
+    for start in range(0, len(operations), 5000):
+        rows = [
+            {
+                name: compact(getattr(operation, name)) if name in _JSON else getattr(operation, name)
+                for name in _COLUMNS
+            }
+            for operation in operations[start : start + 5000]
+        ]
+        session.append("reverse_etl.operations", pa.Table.from_pylist(rows, schema=_SCHEMA))
+
+
+def load(session: Session, where: str, params: Sequence[Any]) -> list[Operation]:
+    """Stored operations in order."""
+    columns = ", ".join(_COLUMNS)
+    rows = session.rows(
+        f"SELECT {columns} FROM reverse_etl.operations WHERE {where} ORDER BY planned_at, plan_id, seq",
+        params,
+    )
+    return [
+        Operation(**{name: orjson.loads(value) if name in _JSON else value for name, value in row.items()})
+        for row in rows
+    ]
+
+
+def rewrite(session: Session, operations: Iterable[Operation]) -> None:
+    """Replace stored operations by what they have become; call it inside a transaction.
+
+    Deleting and appending is one bulk step on both engines, where single updates would be hundreds.
+    """
+    changed = list(operations)
+    by_plan: dict[str, list[Operation]] = {}
+    for operation in changed:
+        by_plan.setdefault(operation.plan_id, []).append(operation)
+    for plan_id, mine in by_plan.items():
+        numbers = ", ".join(str(operation.seq) for operation in mine)
+        session.execute(
+            f"DELETE FROM reverse_etl.operations WHERE plan_id = $1 AND seq IN ({numbers})", (plan_id,)
+        )
+    store(session, changed)
+
+
+def sending(operation: Operation) -> Operation:
+    """The operation as it stands in the journal right before it is sent."""
+    return replace(operation, status="sent", sent_at=now(), attempts=operation.attempts + 1, error=None)

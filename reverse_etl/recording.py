@@ -1,0 +1,128 @@
+"""From outcomes to the journal and the ledger: what an answer means for what we know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from karvon.warehouse import Session
+from reverse_etl import ledger, operations
+from reverse_etl.destination import Outcome, Record
+from reverse_etl.ledger import Entry
+from reverse_etl.operations import Operation, now
+from reverse_etl.syncs import Sync
+
+_AS_SENT = frozenset({"text", "number", "bool", "money", "sku_values", "sku_properties"})
+"""Kinds of fields that a destination shows as they were sent."""
+
+
+def record(session: Session, outcomes: Iterable[Outcome], syncs: Mapping[str, Sync]) -> list[Operation]:
+    """Write what became of operations, ledger and journal in one transaction; returns the operations as they stand."""
+    results = list(outcomes)
+    wanted = {one.operation.identity for one in results}
+    with session.transaction():
+        before: dict[tuple[str, str], Entry] = {}
+        for target in {one.operation.target for one in results}:
+            before |= ledger.read_named(session, target, wanted)
+        after: dict[tuple[str, str], Entry] = {}
+        for one in results:
+            if one.status != "done":
+                continue
+            operation = one.operation
+            known = after.get(operation.identity) or before.get(operation.identity)
+            if operation.action == "delete":
+                _forget(session, known)
+            elif (entry := _entry(one, known, syncs[operation.sync])) is not None:
+                after[operation.identity] = entry
+        ledger.write(session, after.values())
+        changed = [_journaled(one) for one in results]
+        operations.rewrite(session, changed)
+    return changed
+
+
+def _journaled(outcome: Outcome) -> Operation:
+    operation = outcome.operation
+    status: Any = "planned" if outcome.status == "absent" else outcome.status
+    return replace(
+        operation,
+        status=status,
+        error=outcome.error,
+        error_field=outcome.error_field,
+        is_permanent=outcome.permanent,
+        note=outcome.note or operation.note,
+        remote_id=outcome.record.remote_id if outcome.record else operation.remote_id,
+        answered_at=now(),
+    )
+
+
+def _entry(outcome: Outcome, known: Entry | None, sync: Sync) -> Entry | None:
+    operation = outcome.operation
+    if operation.is_stock:
+        return _with_stock(outcome, known)
+    if operation.action == "archive":
+        return None if known is None else replace(
+            ledger.without_row(known, mirror_hash=operation.mirror_hash),
+            applied_at=now(), plan_id=operation.plan_id, extras={**known.extras, "archived": True},
+        )  # fmt: skip
+    remote_id = outcome.record.remote_id if outcome.record else operation.remote_id
+    if remote_id is None:
+        return None
+    shown = outcome.record
+    is_same = known is not None and known.remote_id == remote_id
+    kept = known if is_same else None
+    parent = (shown.parent_remote_id if shown else None) or (kept.parent_remote_id if kept else None)
+    return Entry(
+        destination=operation.destination, connection=operation.connection, sync=operation.sync,
+        key=operation.key, remote_id=remote_id,
+        parent_remote_id=parent, applied_at=now(), sent=operation.desired,
+        answered=_answered(operation, shown, sync),
+        extras=(shown.extras if shown else None) or operation.extras or (kept.extras if kept else {}),
+        row_hash=(operation.row_hash or "") if operation.is_complete else "",
+        mapping_hash=operation.mapping_hash or "", mirror_hash=operation.mirror_hash, removed=False,
+        stock_sent=kept.stock_sent if kept else None, stock_answered=kept.stock_answered if kept else None,
+        stock_at=kept.stock_at if kept else None, plan_id=operation.plan_id,
+    )  # fmt: skip
+
+
+def _answered(operation: Operation, shown: Record | None, sync: Sync) -> dict[str, Any]:
+    """What the destination shows: the plan's baseline, and news of the fields that were sent.
+
+    A field whose look is unknown (an image that the answer left out) gets no value: the next look becomes it.
+    """
+    values = {name: value for name, value in operation.baseline.items() if name not in operation.changes}
+    names = set(operation.changes) | ({*operation.desired} if operation.action == "create" else set())
+    for name in names:
+        spec = sync.field(name)
+        if spec is None:
+            continue
+        if shown is not None and name in shown.values:
+            values[name] = shown.values[name]
+        elif spec.as_ in _AS_SENT:
+            values[name] = operation.changes.get(name, {}).get("after")
+    return values
+
+
+def _with_stock(outcome: Outcome, known: Entry | None) -> Entry | None:
+    if known is None:
+        return None
+    change = next(iter(outcome.operation.changes.values()))
+    if outcome.operation.action == "archive":
+        known = ledger.without_row(known, mirror_hash=known.mirror_hash)
+    else:
+        known = replace(known, removed=False)
+    return replace(
+        known, stock_sent=change["after"], stock_answered=outcome.stock, stock_at=now(),
+        plan_id=outcome.operation.plan_id,
+    )  # fmt: skip
+
+
+def _forget(session: Session, known: Entry | None) -> None:
+    """A deleted record takes its children along."""
+    if known is None:
+        return
+    ledger.forget(session, [known])
+    session.execute(
+        "DELETE FROM reverse_etl.ledger WHERE destination = $1 AND connection = $2 AND parent_remote_id = $3",
+        (known.destination, known.connection, known.remote_id),
+    )

@@ -1,0 +1,242 @@
+"""The set-based part of planning: which rows need a closer look. Cost of everything after it follows change.
+
+Per row one hash over the mapped columns is computed by the engine and compared with the ledger's; what is equal
+never leaves the warehouse. The SQL is the same on both engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from karvon.warehouse import Dialect, Session
+from reverse_etl.destination import Destination
+from reverse_etl.ledger import keys_of, listed
+from reverse_etl.mirror import Mirror
+from reverse_etl.syncs import Sync
+
+CHUNK = 2_000
+
+
+class ModelMissing(Exception):
+    """A model's table is not as its sync needs it; the message says what to run."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A row that is new, changed, or whose record changed in the shop."""
+
+    key: str
+    parent_key: str | None
+    document_key: str | None
+    mirror_hash: str | None
+    is_fresh: bool
+    """The mirror saw the record after our last write to it."""
+    is_new: bool
+    """The ledger does not know the row."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Planning queries of one sync. `parent` is the sync that owns its rows, if any."""
+
+    session: Session
+    dialect: Dialect
+    sync: Sync
+    destination: Destination
+    parent: Sync | None = None
+
+    @cached_property
+    def mirror(self) -> Mirror:
+        return Mirror(self.session, self.dialect, self.sync, self.destination)
+
+    def check(self) -> None:
+        """Raises `ModelMissing` when the model's table or one of its columns is not there."""
+        columns = {
+            row["column_name"]
+            for row in self.session.rows(
+                "SELECT column_name FROM information_schema.columns WHERE table_schema = $1 AND table_name = $2",
+                (self.sync.schema_name, self.sync.table),
+            )
+        }
+        if not columns:
+            raise ModelMissing(
+                f"{self.sync.schema_name}.{self.sync.table} does not exist: build it first "
+                "(`karvon run --select transform`)."
+            )
+        if missing := [name for name in self.sync.columns if name not in columns]:
+            raise ModelMissing(
+                f"{self.sync.schema_name}.{self.sync.table} has no column {', '.join(missing)}, "
+                f"but {self.sync.file} uses it: build the model again, or correct the YAML."
+            )
+
+    def refresh_statistics(self) -> None:
+        """Postgres knows nothing yet of tables that were just built, and would join them row by row."""
+        if self.dialect == "postgres":
+            for table in (self.sync.relation, "reverse_etl.ledger", *self.mirror.tables):
+                self.session.execute(f"ANALYZE {table}")
+
+    def candidates(self, only: Sequence[str] | None, rejected: Sequence[str]) -> list[Candidate]:
+        """Rows to compare field by field, in the order of their keys; `only` restricts them to some keys."""
+        params = [*self.sync.target, self.sync.name, self.sync.mapping_hash, self.mirror.seen_at]
+        conditions = [
+            f"""(l.key IS NULL OR l.row_hash <> d.row_hash OR l.mapping_hash <> $4 OR l.removed
+              {"OR (d.stock IS NOT NULL AND l.stock_sent IS DISTINCT FROM d.stock)" if self.sync.stock else ""}
+              OR (m.mirror_hash IS NOT NULL AND m.mirror_hash IS DISTINCT FROM l.mirror_hash
+                  AND m.seen_at > l.applied_at))"""
+        ]
+        if only is not None:
+            params.append(keys_of(only))
+            conditions.append(f"d.key IN {listed(len(params))}")
+        if rejected:
+            params.append(keys_of(rejected))
+            conditions.append(f"d.key NOT IN {listed(len(params))}")
+        rows = self.session.arrow(
+            f"""WITH {self._desired()}, {self.mirror.latest(5)}
+            SELECT d.key, d.parent_key, m.document_key, m.mirror_hash,
+                   coalesce(m.seen_at > l.applied_at, true) AS is_fresh,
+                   l.key IS NULL AS is_new
+            FROM desired AS d
+            LEFT JOIN reverse_etl.ledger AS l
+              ON l.destination = $1 AND l.connection = $2 AND l.sync = $3 AND l.key = d.key
+            LEFT JOIN latest AS m ON m.document_key = l.{self.destination.document_of(self.sync)}
+            WHERE d.held IS NULL AND {" AND ".join(conditions)} ORDER BY d.key""",
+            params,
+        )
+        return [Candidate(**row) for row in rows.to_pylist()]
+
+    def removals(self, only: Sequence[str] | None) -> list[dict[str, Any]]:
+        """Ledger rows without a row in the model: key, remote_id, mirror_hash.
+
+        A child counts as gone only while its parent stays: a parent takes its children along. Held parents hold.
+        """
+        params: list[Any] = [*self.sync.target, self.sync.name, self.mirror.seen_at]
+        joins, where = "", f"NOT l.removed AND d.{_quoted(self.sync.key)} IS NULL"
+        if only is not None:
+            params.append(keys_of(only))
+            where += f" AND l.key IN {listed(len(params))}"
+        if self.parent:
+            params.append(self.parent.name)
+            joins = f"""JOIN reverse_etl.ledger AS pl ON pl.destination = $1 AND pl.connection = $2
+                AND pl.sync = ${len(params)} AND pl.remote_id = l.parent_remote_id
+              JOIN {self.parent.relation} AS p ON CAST(p.{_quoted(self.parent.key)} AS text) = pl.key"""
+            if self.parent.held:
+                where += f" AND p.{_quoted(self.parent.held)} IS NULL"
+        return self.session.rows(
+            f"""WITH {self.mirror.latest(4)}
+            SELECT l.key, l.remote_id, m.mirror_hash FROM reverse_etl.ledger AS l
+            LEFT JOIN {self.sync.relation} AS d ON CAST(d.{_quoted(self.sync.key)} AS text) = l.key
+            LEFT JOIN latest AS m ON m.document_key = l.{self.destination.document_of(self.sync)} {joins}
+            WHERE l.destination = $1 AND l.connection = $2 AND l.sync = $3 AND {where} ORDER BY l.key""",
+            params,
+        )
+
+    def held(self, only: Sequence[str] | None) -> list[dict[str, Any]]:
+        """Held rows with their reasons."""
+        params: list[Any] = [] if only is None else [keys_of(only)]
+        condition = "" if only is None else f"AND key IN {listed(1)}"
+        return self.session.rows(
+            f"WITH {self._desired()} SELECT key, held FROM desired WHERE held IS NOT NULL {condition} ORDER BY key",
+            params,
+        )
+
+    def rejects(self) -> list[dict[str, Any]]:
+        """Rows that have no key or share one: key, count."""
+        key = _quoted(self.sync.key)
+        return self.session.rows(
+            f"SELECT CAST({key} AS text) AS key, count(*) AS count FROM {self.sync.relation} "
+            f"GROUP BY {key} HAVING {key} IS NULL OR count(*) > 1 ORDER BY 1"
+        )
+
+    def sizes(self) -> tuple[int, int]:
+        """Rows in the model, and rows of ours in the shop."""
+        desired = self.session.value(f"SELECT count(*) FROM {self.sync.relation}")
+        existing = self.session.value(
+            "SELECT count(*) FROM reverse_etl.ledger WHERE destination = $1 AND connection = $2 AND sync = $3 "
+            "AND NOT removed",
+            (*self.sync.target, self.sync.name),
+        )
+        return int(desired), int(existing)
+
+    def rows(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Whole rows of the model by key, with `row_hash`."""
+        if not keys:
+            return {}
+        columns = ", ".join(_quoted(name) for name in self.sync.columns)
+        found = self.session.arrow(
+            f"SELECT CAST({_quoted(self.sync.key)} AS text) AS _key, {self._hash()} AS _hash, {columns} "
+            f"FROM {self.sync.relation} WHERE CAST({_quoted(self.sync.key)} AS text) IN {listed(1)}",
+            (keys_of(keys),),
+        )
+        return {row["_key"]: row for row in found.to_pylist()}
+
+    def children_of(self, keys: Sequence[str], column: str) -> list[dict[str, Any]]:
+        """Key, parent_key and one column of the rows that these parents own."""
+        if self.sync.parent is None or not keys:
+            return []
+        parent = f"CAST({_quoted(self.sync.parent.column)} AS text)"
+        return self.session.rows(
+            f"SELECT CAST({_quoted(self.sync.key)} AS text) AS key, {parent} AS parent_key, {_quoted(column)} AS value "
+            f"FROM {self.sync.relation} WHERE {parent} IN {listed(1)}",
+            (keys_of(keys),),
+        )
+
+    def keys_like(self, key: str) -> list[str]:
+        """The key itself, if the model or the ledger has it."""
+        return [
+            row["key"]
+            for row in self.session.rows(
+                f"""SELECT CAST({_quoted(self.sync.key)} AS text) AS key FROM {self.sync.relation}
+                WHERE CAST({_quoted(self.sync.key)} AS text) = $1
+                UNION SELECT key FROM reverse_etl.ledger
+                WHERE key = $1 AND destination = $2 AND connection = $3 AND sync = $4""",
+                (key, *self.sync.target, self.sync.name),
+            )
+        ]
+
+    def keys_with(self, column: str, value: str) -> list[str]:
+        """Keys of the rows with this text in a column."""
+        rows = self.session.rows(
+            f"SELECT CAST({_quoted(self.sync.key)} AS text) AS key FROM {self.sync.relation} "
+            f"WHERE CAST({_quoted(column)} AS text) = $1 ORDER BY 1",
+            (value,),
+        )
+        return [row["key"] for row in rows if row["key"] is not None]
+
+    def _desired(self) -> str:
+        sync = self.sync
+        held = f"CAST(d.{_quoted(sync.held)} AS text)" if sync.held else "NULL"
+        parent_key = f"CAST(d.{_quoted(sync.parent.column)} AS text)" if sync.parent else "NULL"
+        join = ""
+        if self.parent and sync.parent:
+            join = f"LEFT JOIN {self.parent.relation} AS p ON CAST(p.{_quoted(self.parent.key)} AS text) = {parent_key}"
+            theirs = f"CAST(p.{_quoted(self.parent.held)} AS text)" if self.parent.held else "NULL"
+            held = (
+                f"coalesce({held}, CASE WHEN p.{_quoted(self.parent.key)} IS NULL "
+                f"THEN 'its row in {self.parent.name} is missing' ELSE 'its product is held: ' || {theirs} END)"
+            )
+        stock = f"d.{_quoted(sync.stock.column)}" if sync.stock else "NULL"
+        return f"""desired AS (
+            SELECT CAST(d.{_quoted(sync.key)} AS text) AS key, CAST({parent_key} AS text) AS parent_key,
+                   CAST({stock} AS bigint) AS stock, CAST({held} AS text) AS held, {self._hash("d.")} AS row_hash
+            FROM {sync.relation} AS d {join} WHERE d.{_quoted(sync.key)} IS NOT NULL)"""
+
+    def _hash(self, prefix: str = "") -> str:
+        """Null and text never look alike, and values never run into each other."""
+        parts = (
+            f"coalesce('=' || CAST({prefix}{_quoted(name)} AS text), '0')"
+            for name in self.sync.hashed_columns
+        )
+        return f"md5({' || chr(31) || '.join(parts)})"
+
+
+def chunks(keys: Sequence[Any], size: int = CHUNK) -> Iterator[Sequence[Any]]:
+    """Equal parts, so that memory stays flat."""
+    for start in range(0, len(keys), size):
+        yield keys[start : start + size]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,195 @@
+"""Values in one form, so that equal things compare equal.
+
+A *value* is what a person reads: text, a number, `{"value": 2499, "unit": "USD"}`, `{"url": …, "alt": …}`, HTML,
+keys of other rows. Destinations translate between values and their own words. From a value two *canonical*
+forms are made: of what we sent (`sent_form`), and of what the destination shows (`shown_form`), because a
+destination rewrites images and HTML and gives references its own ids (Webflow dossier §2.2, §6.2).
+Null, absent and empty are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import orjson
+
+from reverse_etl.syncs import FieldSpec
+
+Value = Any
+"""A JSON value."""
+
+
+class WrongValue(ValueError):
+    """A cell of the model cannot become its field."""
+
+
+def digest(value: Value) -> str:
+    """A short hash of any JSON value, keys in any order."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:24]
+
+
+def wanted(field: FieldSpec, row: Mapping[str, Any]) -> Value:
+    """The value that a model's row has for a field. Raises `WrongValue`."""
+    cell = row[field.column]
+    match field.as_:
+        case "money":
+            if cell is None:
+                return None
+            unit = row[field.currency or ""]
+            if not unit:
+                raise WrongValue(f"{field.column} has no currency in {field.currency}")
+            return {"value": _whole(field, cell), "unit": str(unit)}
+        case "image":
+            if not cell:
+                return None
+            alt = row[field.alt] if field.alt else None
+            return {"url": str(cell), "alt": alt or None}
+        case "images":
+            return [{"url": str(url)} for url in _parsed(field, cell, list)] or None
+        case "references":
+            return [str(key) for key in _parsed(field, cell, list)] or None
+        case "sku_properties":
+            return _parsed(field, cell, list) or None
+        case "sku_values":
+            return _parsed(field, cell, dict) or None
+        case "stock":
+            return None if cell is None else _whole(field, cell)
+        case "number":
+            return _number(cell)
+        case "bool":
+            return None if cell is None else bool(cell)
+        case "text" | "html":
+            return _text(cell)
+
+
+def sent_form(field: FieldSpec, value: Value) -> Value:
+    """The canonical form of what we send: equal forms need no second sending."""
+    if value is None:
+        return None
+    match field.as_:
+        case "money":
+            return [int(value["value"]), value["unit"]]
+        case "image":
+            return {"source": source_hash(value["url"]), "alt": value.get("alt")}
+        case "images":
+            return [source_hash(image["url"]) for image in value]
+        case "html":
+            return digest(value)
+        case _:
+            return value
+
+
+def shown_form(field: FieldSpec, value: Value) -> Value:
+    """The canonical form of what the destination shows."""
+    if value is None or value in ("", [], {}):
+        return None
+    match field.as_:
+        case "money":
+            return [int(value["value"]), value["unit"]]
+        case "image":
+            return _shown_image(value, with_alt=field.alt is not None)
+        case "images":
+            return [_shown_image(image, with_alt=False) for image in value]
+        case "html":
+            return digest(value)
+        case "number":
+            return _number(value)
+        case _:
+            return value
+
+
+def same_shown(field: FieldSpec, one: Value, other: Value) -> bool:
+    """Whether two shown forms are the same thing.
+
+    An image's id may be missing right after a write (dossier §5), so only two different ids are two images.
+    """
+    if field.as_ == "bool":
+        return bool(one) == bool(other)
+    if one is None or other is None or field.as_ not in ("image", "images"):
+        return bool(one == other)
+    if field.as_ == "image":
+        return _same_image(one, other)
+    return len(one) == len(other) and all(map(_same_image, one, other))
+
+
+def already_there(field: FieldSpec, value: Value, shown: Value, references: Mapping[str, str]) -> bool:
+    """Whether a record that we never wrote already shows the value; `references` maps our keys to remote ids.
+
+    An imported image keeps the source's file name at its end; that is the only trace of where it came from.
+    """
+    if field.as_ in ("image", "images"):
+        mine = value if isinstance(value, list) else [value] if value else []
+        theirs = shown if isinstance(shown, list) else [shown] if shown else []
+        return len(mine) == len(theirs) and all(
+            _file_name(there["url"]).endswith(_file_name(here["url"]))
+            and (not field.alt or here.get("alt") == there.get("alt"))
+            for here, there in zip(mine, theirs, strict=True)
+        )
+    if field.as_ == "references" and value is not None:
+        value = [references.get(key, f"(not there: {key})") for key in value]
+    return same_shown(field, shown_form(field, value), shown)
+
+
+def source_hash(url: str) -> str:
+    """Identity of a picture by where it comes from: query and fragment carry sizes and signatures."""
+    parts = urlsplit(url.strip())
+    plain = urlunsplit((parts.scheme.lower(), parts.netloc.lower(), unquote(parts.path), "", ""))
+    return hashlib.sha256(plain.encode()).hexdigest()[:24]
+
+
+def _shown_image(image: Any, *, with_alt: bool) -> dict[str, Any]:
+    if isinstance(image, str):
+        image = {"url": image}
+    shown = {"file": image.get("fileId"), "url": image.get("url")}
+    return {**shown, "alt": image.get("alt") or None} if with_alt else shown
+
+
+def _same_image(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    if one.get("alt") != other.get("alt"):
+        return False
+    return not (one["file"] and other["file"]) or one["file"] == other["file"]
+
+
+def _file_name(url: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "", unquote(urlsplit(url).path.rsplit("/", 1)[-1]).lower())
+
+
+def _parsed(field: FieldSpec, cell: Any, kind: type) -> Any:
+    if cell is None or cell == "":
+        return kind()
+    try:
+        value = orjson.loads(cell) if isinstance(cell, str) else cell
+    except orjson.JSONDecodeError:
+        value = None
+    if not isinstance(value, kind):
+        raise WrongValue(
+            f"{field.column} must hold a JSON {'array' if kind is list else 'object'}, not {cell!r}"
+        )
+    return value
+
+
+def _whole(field: FieldSpec, cell: Any) -> int:
+    if int(cell) != cell:
+        raise WrongValue(f"{field.column} must be a whole number (money in minor units), not {cell!r}")
+    return int(cell)
+
+
+def _number(cell: Any) -> int | float | None:
+    if cell is None:
+        return None
+    exact = float(cell)
+    return int(exact) if exact.is_integer() else exact
+
+
+def _text(cell: Any) -> str | None:
+    if cell is None or cell == "":
+        return None
+    if isinstance(cell, (datetime, date)):
+        return cell.isoformat()
+    return str(_number(cell)) if isinstance(cell, Decimal) else str(cell)
