@@ -104,7 +104,9 @@ def build(
     _mark_as_stale(warehouse, models)
     names = [manifest["nodes"][unique_id]["name"] for unique_id in models]
     without_unit_tests = () if stale.definitions_changed else ("--exclude-resource-type", "unit_test")
-    command = dbt_command("--log-format", "json", "build", *without_unit_tests, "--select", *names)
+    command = dbt_command(
+        "--log-format", "json", "--no-use-colors", "build", *without_unit_tests, "--select", *names
+    )
     results: dict[str, str] = {}
     failures: list[str] = []
     with subprocess.Popen(  # noqa: S603

@@ -258,7 +258,7 @@ def _stock(
     if quantity == last_sent or (quantity is None and not returns):
         return []
     seen = subject.stock_seen if entry else None
-    payload = {"quantity": quantity, "last_sent": last_sent, "seen": seen, "on_moved": sync.on_moved,
+    payload = {"quantity": quantity, "seen": seen, "on_moved": sync.on_moved,
                "is_new": entry is None}  # fmt: skip
     return [
         Operation(

@@ -137,9 +137,11 @@ def already_there(field: FieldSpec, value: Value, shown: Value, references: Mapp
 
 
 def source_hash(url: str) -> str:
-    """Identity of a picture by where it comes from: query and fragment carry sizes and signatures."""
+    """Identity of a picture by where it comes from. The query carries sizes and signatures and does not count; the
+    fragment does, where a model marks a new version of a file that keeps its address.
+    """
     parts = urlsplit(url.strip())
-    plain = urlunsplit((parts.scheme.lower(), parts.netloc.lower(), unquote(parts.path), "", ""))
+    plain = urlunsplit((parts.scheme.lower(), parts.netloc.lower(), unquote(parts.path), "", parts.fragment))
     return hashlib.sha256(plain.encode()).hexdigest()[:24]
 
 

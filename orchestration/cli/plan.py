@@ -25,13 +25,17 @@ def plan_command(key: str | None, limit: int | None, retry: bool, as_json: bool)
     Exit status: 0 nothing to change, 2 changes pending, 3 blocked by a guard.
     """
     from orchestration.dbt import read_manifest
+    from reverse_etl.destinations import rate_per_minute
     from reverse_etl.manifest import read_syncs
     from reverse_etl.plan import make_plan
 
     settings, warehouse = opened()
     read_manifest(settings, warehouse)
     syncs = read_syncs(settings.manifest_path, settings.profile)
-    plan = make_plan(warehouse, syncs, key=key, limit=limit, retry=retry, profile=settings.profile)
+    plan = make_plan(
+        warehouse, syncs, key=key, limit=limit, retry=retry, profile=settings.profile,
+        rate_per_minute=rate_per_minute(settings),
+    )  # fmt: skip
     if as_json:
         click.echo(plan.to_json())
     elif sys.stdout.isatty():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 import click
@@ -18,6 +19,7 @@ from orchestration.cli.session import opened, plain_errors
 
 Metadata = Mapping[tuple[str, ...], Mapping[str, Any]]
 
+_ROOMS = ("karvon.", "pipelines.", "reverse_etl.", "orchestration.")
 _DAGSTER_LEVEL = {"DEBUG": "DEBUG", "INFO": "INFO"}
 _STEPS = {
     "load_plytix": "load Plytix",
@@ -52,6 +54,7 @@ def run_command(
     """Load what changed, build the models, plan the changes to the shop and apply them."""
     from orchestration.sandbox_process import running_sandbox
 
+    _check(refresh, since)
     settings, _ = opened()
     console = Console(stderr=True, soft_wrap=True)
     load = {"config": {"refresh": list(refresh), "since": since, "key": key}}
@@ -64,6 +67,40 @@ def run_command(
     raise click.exceptions.Exit(status)
 
 
+def _check(refresh: Collection[str], since: str | None) -> None:
+    """What click cannot check: names of tables, and a date."""
+    from orchestration.defs.ingestion import SOURCES
+
+    tables = {source.name: {resource.name for resource in source.resources} for source in SOURCES}
+    for wish in refresh:
+        source, _, resource = wish.partition(".")
+        if source not in tables:
+            raise click.UsageError(
+                f"--refresh {wish!r}: there is no such source; known are {', '.join(tables)}."
+            )
+        if resource and resource not in tables[source]:
+            known = ", ".join(sorted(tables[source]))
+            raise click.UsageError(f"--refresh {wish!r}: {source} has no such table; it has {known}.")
+    try:
+        datetime.fromisoformat(since or "2000-01-01")
+    except ValueError:
+        raise click.UsageError(
+            f"--since {since!r} is no ISO date or time, such as 2026-10-01 or 2026-10-01T12:00:00."
+        ) from None
+
+
+def _selected(select: str, repository: dg.RepositoryDefinition) -> list[dg.AssetKey]:
+    try:
+        chosen = sorted(dg.AssetSelection.from_string(select).resolve(repository.asset_graph))
+    except dg.DagsterInvalidSubsetError:
+        chosen = []
+    except dg.DagsterError as error:
+        raise click.UsageError(f"--select {select!r}: {error}") from None
+    if not chosen:
+        raise click.UsageError(f"--select {select!r} matches no asset; `make dev` shows them.")
+    return chosen
+
+
 def _execute(settings: Settings, ops: dict[str, Any], select: str | None) -> dg.ExecuteInProcessResult:
     from orchestration.definitions import defs
     from orchestration.instance import PROCESS_TAG, close_dead_runs, prepare_dagster_home
@@ -73,11 +110,7 @@ def _execute(settings: Settings, ops: dict[str, Any], select: str | None) -> dg.
         close_dead_runs(instance)
         repository = defs().get_repository_def()
         job = repository.get_job("sync_job")
-        chosen = None
-        if select:
-            chosen = sorted(dg.AssetSelection.from_string(select).resolve(repository.asset_graph))
-            if not chosen:
-                raise click.UsageError(f"--select {select!r} matches no asset; `karvon dev` shows them.")
+        chosen = _selected(select, repository) if select else None
         subset = job.get_subset(asset_selection=set(chosen) if chosen else None)
         taking_part = {node.name for node in subset.nodes}
         return job.execute_in_process(
@@ -168,4 +201,8 @@ def _reason(event: dg.DagsterEvent) -> str:
     error = data.error
     while error is not None and error.cause is not None:
         error = error.cause
-    return error.message.strip() if error is not None else f"step {event.step_key} failed"
+    if error is None:
+        return f"step {event.step_key} failed"
+    # Our own errors are sentences; of others the class is half of what they say.
+    ours, _, text = error.message.partition(f"{error.cls_name}: ")
+    return (text if ours.startswith(_ROOMS) else error.message).strip()

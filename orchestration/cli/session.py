@@ -31,11 +31,15 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         from orchestration.dbt import DbtError
-        from reverse_etl.manifest import SyncError
+        from reverse_etl import apply, leases, manifest, plan, scan, schema, stored_plans
 
         try:
             return command(*args, **kwargs)
-        except (SettingsError, WarehouseError, RemoteError, DbtError, SyncError) as error:
+        except (
+            SettingsError, WarehouseError, RemoteError, DbtError, manifest.SyncError, scan.ModelMissing,
+            plan.UnknownKey, stored_plans.NoSuchPlan, apply.Blocked, apply.NotConfigured, leases.Busy,
+            leases.LeaseLost, schema.TooNew,
+        ) as error:  # fmt: skip
             raise click.ClickException(str(error)) from None
 
     return wrapped

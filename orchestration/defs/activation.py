@@ -12,7 +12,7 @@ from orchestration.automation import OWNERS, freshness
 from pipelines.landing import LoadOptions, load
 from pipelines.sources import webflow
 from reverse_etl.apply import ApplyResult, apply_plan, recover
-from reverse_etl.destinations import channels
+from reverse_etl.destinations import channels, rate_per_minute
 from reverse_etl.history import status
 from reverse_etl.plan import make_plan
 from reverse_etl.stored_plans import Plan
@@ -98,8 +98,9 @@ def _activate(
     if allowed:
         recover(warehouse, syncs, channels(settings))
     plan = make_plan(
-        warehouse, syncs, key=config.key, limit=config.limit, profile=settings.profile, retry=config.retry
-    )
+        warehouse, syncs, key=config.key, limit=config.limit, profile=settings.profile, retry=config.retry,
+        rate_per_minute=rate_per_minute(settings),
+    )  # fmt: skip
     context.log.info("plan %s: %s", plan.plan_id, plan.summary())
     result = None
     if allowed and not plan.is_empty and not plan.is_blocked:

@@ -47,14 +47,23 @@ def transformation(settings: Settings, warehouse: Warehouse, manifest: Manifest)
             except DbtError as error:
                 problem = error
         counts = row_counts(warehouse)
+        built = list(_built(manifest, translator, context, events, counts))
+        # A test of two models runs when one of them is built, whichever it belongs to.
+        checked = {_identity(result) for result in built if isinstance(result, dg.AssetCheckResult)}
         # Dagster wants parents first; what is downstream of a stale model is stale, so these come before.
         for model in in_build_order(manifest, selected.keys() - set(stale.models)):
-            yield from _up_to_date(selected[model], counts.get(model), context)
-        yield from _built(manifest, translator, context, events, counts)
+            for result in _up_to_date(selected[model], counts.get(model), context):
+                if not isinstance(result, dg.AssetCheckResult) or _identity(result) not in checked:
+                    yield result
+        yield from built
         if problem:
             raise dg.Failure(str(problem))
 
     return dg.Definitions(assets=[dbt_models])
+
+
+def _identity(result: dg.AssetCheckResult) -> tuple[dg.AssetKey | None, str | None]:
+    return result.asset_key, result.check_name
 
 
 def _up_to_date(asset: dg.AssetKey, rows: int | None, context: dg.AssetExecutionContext) -> Iterator[Any]:

@@ -20,3 +20,9 @@ def channels(settings: Settings) -> Channels:
         ("webflow_store", name): partial(StoreChannel, site)
         for name, site in webflow_connections(settings).items()
     }
+
+
+def rate_per_minute(settings: Settings) -> float:
+    """Requests a minute that the slowest connection takes: what a plan's minutes are counted with."""
+    windows = [window for site in webflow_connections(settings).values() for window in site.rate_limits]
+    return min(window.requests * 60 / window.seconds for window in windows)

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urldefrag
 
 from reverse_etl.syncs import FieldSpec, Sync
 
@@ -109,11 +110,17 @@ def _encode(spec: FieldSpec, value: Any, properties: Sequence[Mapping[str, Any]]
         case "sku_values":
             return {OPTIONS: value or {}}
         case "image" if value is not None:
-            return {key: part for key, part in value.items() if part is not None}
+            return _sent_image(value)
         case "images":
-            return value or []
+            return [_sent_image(image) for image in value or []]
         case _:
             return value
+
+
+def _sent_image(image: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the fragment, which marks the file's version for us alone."""
+    alt = {"alt": image["alt"]} if image.get("alt") is not None else {}
+    return {"url": urldefrag(image["url"]).url, **alt}
 
 
 def _properties(

@@ -68,14 +68,13 @@ def quantity_of(stock: Mapping[str, Any]) -> int | None:
 
 def _target(plan: Mapping[str, Any], live: int | None) -> tuple[int | None, str | None]:
     """The quantity to write and a note, or None and the reason to hold."""
-    wanted, seen, last_sent = plan["quantity"], plan["seen"], plan["last_sent"]
+    wanted, seen = plan["quantity"], plan["seen"]
     if plan["on_moved"] == "set" or seen is None or live is None or live == seen:
         return wanted, None
     moved = f"the stock moved from {seen} to {live} in the shop since it was read"
     if plan["on_moved"] == "hold":
         return None, moved
-    basis = seen if last_sent is None else last_sent
-    target = max(0, live + wanted - basis)
+    target = max(0, wanted + live - seen)
     return target, f"{moved}: {target} instead of {wanted}"
 
 

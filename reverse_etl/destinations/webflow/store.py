@@ -86,7 +86,7 @@ class WebflowStore:
         publish = {"publishStatus": sync.publish}
         if action == "archive" and sync.resource == "skus":
             # There is no way to delete a SKU (dossier §1.2): one that cannot be bought is as good as gone.
-            return {"quantity": 0, "last_sent": None, "seen": None, "on_moved": "set", "is_new": False}
+            return {"quantity": 0, "seen": None, "on_moved": "set", "is_new": False}
         if action == "archive":
             return {**publish, "isArchived": True}
         if action == "delete":

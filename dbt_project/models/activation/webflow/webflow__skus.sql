@@ -25,12 +25,12 @@ shop as (
 galleries as (
     select
         variants.sku_key,
-        '[' || string_agg({{ json_string('images.url') }}, ',' order by images.position) || ']' as more_image_urls
+        '[' || string_agg({{ json_string('images.image_url') }}, ',' order by images.position) || ']' as more_image_urls
     from variants
     inner join {{ ref('product_assets') }} as images on variants.gallery_product_key = images.product_key
     where
-        images.role = 'gallery' and images.is_image and images.url is not null
-        and images.url <> coalesce(variants.main_image_url, '')
+        images.role = 'gallery' and images.is_image and images.image_url is not null
+        and images.image_url <> coalesce(variants.main_image_url, '')
     group by variants.sku_key
 )
 

@@ -28,6 +28,10 @@ select
     links.position,
     links.connection || ':' || links.asset_id as asset_key,
     assets.url,
+    assets.url || '#' || substr(
+        md5(coalesce(cast(assets.file_modified_at as text), '') || ':' || coalesce(cast(assets.file_size_bytes as text), '')),
+        1, 8
+    ) as image_url,
     assets.filename,
     assets.content_type,
     assets.file_size_bytes,

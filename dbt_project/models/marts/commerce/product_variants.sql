@@ -104,7 +104,7 @@ pivoted as (
 ),
 
 main_images as (
-    select product_key, url, is_known, is_image from {{ ref('product_assets') }}
+    select product_key, image_url as url, is_known, is_image from {{ ref('product_assets') }}
     where role = 'main'
 ),
 

@@ -1,0 +1,1 @@
+"""How fast Karvon is, against floors written by hand. `python -m benchmarks --help`."""

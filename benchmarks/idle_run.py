@@ -1,0 +1,77 @@
+"""`karvon run` on the sandbox's default world: the first one, and one with nothing to do, with where its seconds go.
+
+There is no floor: nothing by hand does the same. The sandbox is served already, as real APIs are.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from benchmarks.fixed_costs import KARVON, program
+from benchmarks.measuring import Measurement, measure
+from benchmarks.table import Line
+from benchmarks.webflow_requests import free_port
+from karvon.settings import Settings
+from orchestration.sandbox_process import control, running_sandbox
+
+_STEP = re.compile(r"^  (\w[\w ]+?) +([\d.]+) s ", re.MULTILINE)
+_DONE = re.compile(r"^  done in ([\d.]+) s", re.MULTILINE)
+_MOVED = re.compile(r"\d+ (new|changed|deleted)\b|[1-9]\d* of \d+ built|[1-9]\d* applied")
+
+
+def rows(folder: Path, *, small: bool) -> Iterator[Line]:
+    """Small: a tiny world, and only the loading of Plytix."""
+    settings = Settings(
+        home=folder, profile="sandbox", sandbox_port=free_port(), sandbox_products=10 if small else 300,
+        connections_file=folder / "connections.yml",
+    )  # fmt: skip
+    environment = {
+        "KARVON_HOME": str(folder),
+        "KARVON_PROFILE": "sandbox",
+        "KARVON_SANDBOX_PORT": str(settings.sandbox_port),
+        "KARVON_SANDBOX_PRODUCTS": str(settings.sandbox_products),
+        "KARVON_CONNECTIONS_FILE": str(settings.connections_file),
+        "KARVON_WAREHOUSE_URL": "",
+    }
+    command = (KARVON, "run", *(("--select", "group:plytix") if small else ()))
+    began = time.perf_counter()
+    with running_sandbox(settings):
+        world = f"{settings.sandbox_products} products"
+        yield Line("starting the sandbox, its world made new", world, f"{time.perf_counter() - began:.2f} s")
+        yield from _runs(settings, command, environment, world, 1 if small else 3)
+
+
+def _runs(
+    settings: Settings, command: tuple[str, ...], environment: Mapping[str, str], world: str, repeat: int
+) -> Iterator[Line]:
+    karvon_run = program(command, environment)
+    first = measure({"": karvon_run}, 1)[""]
+    yield Line("`karvon run`, first", world, f"{first} s")
+    before = _last_request(settings)
+    idle = measure({"": karvon_run}, repeat)[""]
+    if moved := _MOVED.search(idle.facts["output"]):
+        raise RuntimeError(f"the run was not idle ({moved[0]}):\n{idle.facts['output']}")
+    asked = (_last_request(settings) - before) / repeat
+    yield Line("`karvon run`, nothing to do", f"{world}; {asked:g} requests", f"{idle} s")
+    yield from _seconds_of(idle)
+
+
+def _seconds_of(idle: Measurement) -> Iterator[Line]:
+    """Where the last repetition's seconds went, by the run's own summary."""
+    said = idle.facts["output"]
+    steps = {name: float(seconds) for name, seconds in _STEP.findall(said)}
+    done = float(_DONE.findall(said)[0])
+    parts = {
+        "start and end of the process": idle.seconds[-1] - done,
+        "imports, definitions, Dagster": done - sum(steps.values()),
+        **steps,
+    }
+    for name, seconds in parts.items():
+        yield Line(f"… of the last one: {name}", "", f"{seconds:.1f} s")
+
+
+def _last_request(settings: Settings) -> int:
+    return int(control(settings, "GET", "/_control/requests?limit=1")["last_seq"])

@@ -1,0 +1,41 @@
+"""Every benchmark runs at its smallest size and says what it compared. Times are not looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import ROWS, run
+from benchmarks.documents import product_document
+from benchmarks.table import HEADERS, Line, printed
+
+COMPARED = {
+    "landing": 8,
+    "planning": 4,
+    "webflow_requests": 15,
+    "fixed_costs": 2,
+    "idle_run": 0,
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_row_runs_at_its_smallest_size_and_compares_with_its_floor(row: str, tmp_path: Path) -> None:
+    lines = list(run(row, small=True, folder=tmp_path))
+    assert all(line.what and line.ours for line in lines)
+    assert sum(bool(line.floor) or "1 % changed" in line.what for line in lines) == COMPARED[row]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_table_has_a_cell_for_every_header_and_all_rows_are_as_wide() -> None:
+    written: list[str] = []
+    printed(
+        [Line("a", "1", "2 s", "1 s", 2.0, "ratio ≤ 2", "reached"), Line("longer", "", "3")], written.append
+    )
+    assert {len(row) for row in written} == {len(written[0])}
+    assert {row.count("|") for row in written} == {len(HEADERS) + 1}
+    assert "2.00" in written[2]
+
+
+def test_documents_are_the_same_for_the_same_number() -> None:
+    assert product_document(7) == product_document(7) != product_document(8)
