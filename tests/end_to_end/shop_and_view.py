@@ -63,7 +63,9 @@ def differences(karvon: Karvon) -> Wrong:
                 continue
             wrong += [f"{code}: {one}" for one in _different_sku(row, there[code])]
             product = products[row["product_key"]]
-            wrong += [f"product of {code}: {one}" for one in _different_product(product, at_home[code], slugs)]
+            wrong += [
+                f"product of {code}: {one}" for one in _different_product(product, at_home[code], slugs)
+            ]
     known = {row["sku_code"] for row in view["skus"]}
     wrong += [
         f"{code} is sold although the view does not have it"
@@ -131,7 +133,9 @@ def marts(karvon: Karvon) -> dict[str, list[str]]:
         for table in tables:
             rows = session.rows(f"SELECT * FROM {table['schema']}.{table['name']}")
             shown[f"{table['schema']}.{table['name']}"] = sorted(
-                json.dumps({k: v for k, v in row.items() if k not in _OF_THE_RUN}, default=str, sort_keys=True)
+                json.dumps(
+                    {k: v for k, v in row.items() if k not in _OF_THE_RUN}, default=str, sort_keys=True
+                )
                 for row in rows
             )
     return shown

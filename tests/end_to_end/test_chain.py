@@ -28,15 +28,21 @@ def test_the_first_run_makes_the_shop_that_the_view_describes(first_run: FirstRu
     assert created is not None
     assert int(created[1]) > 100
     assert differences(karvon) == []
-    defaults = karvon.rows("SELECT sku_code FROM activation.webflow__skus WHERE is_default AND hold_reasons IS NULL")
+    defaults = karvon.rows(
+        "SELECT sku_code FROM activation.webflow__skus WHERE is_default AND hold_reasons IS NULL"
+    )
     shown = {code for code, sku in skus_of(karvon.sandbox.shop()).items() if sku["is_default"]}
     assert shown == {row["sku_code"] for row in defaults}
 
 
 def test_products_made_by_hand_are_left_alone(first_run: FirstRun, karvon: Karvon) -> None:
-    by_hand = {one["id"] for one in karvon.sandbox.call("GET", "/webflow/shop")["products"] if one["hand_made"]}
+    by_hand = {
+        one["id"] for one in karvon.sandbox.call("GET", "/webflow/shop")["products"] if one["hand_made"]
+    }
     assert len(by_hand) == 3
-    written = [one["path"] for one in first_run.requests if one["vendor"] == "webflow" and one["method"] != "GET"]
+    written = [
+        one["path"] for one in first_run.requests if one["vendor"] == "webflow" and one["method"] != "GET"
+    ]
     assert not [path for path in written if any(name in path for name in by_hand)]
 
 

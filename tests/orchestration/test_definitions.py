@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import dagster as dg
@@ -120,8 +123,8 @@ def test_the_interval_becomes_a_cron_line_that_is_never_slower(minutes: int, cro
     assert sync_cron(minutes) == cron
 
 
-def test_the_failure_sensor_is_silent_without_a_webhook(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("KARVON_ALERT_WEBHOOK_URL", raising=False)
+@pytest.fixture
+def failed_run() -> dg.RunFailureSensorContext:
     instance = dg.DagsterInstance.ephemeral()
 
     @dg.op
@@ -134,13 +137,41 @@ def test_the_failure_sensor_is_silent_without_a_webhook(monkeypatch: pytest.Monk
 
     result = failing.execute_in_process(instance=instance, raise_on_error=False)
     event = next(event for event in result.all_events if event.is_run_failure)
-    context = dg.build_run_status_sensor_context(
+    return dg.build_run_status_sensor_context(
         sensor_name="failed_run_sensor",
         dagster_instance=instance,
         dagster_run=result.dagster_run,
         dagster_event=event,
     ).for_run_failure()
-    tell_about_failures(context)
+
+
+def test_a_failed_run_is_told_to_the_webhook(
+    monkeypatch: pytest.MonkeyPatch, failed_run: dg.RunFailureSensorContext
+) -> None:
+    received: list[bytes] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        monkeypatch.setenv("KARVON_ALERT_WEBHOOK_URL", f"http://127.0.0.1:{server.server_port}/hook")
+        tell_about_failures(failed_run)
+    assert len(received) == 1
+    assert json.loads(received[0])["text"].startswith("Karvon: failing run ")
+
+
+def test_without_a_webhook_nothing_is_sent(
+    monkeypatch: pytest.MonkeyPatch, failed_run: dg.RunFailureSensorContext
+) -> None:
+    monkeypatch.delenv("KARVON_ALERT_WEBHOOK_URL", raising=False)
+    tell_about_failures(failed_run)
 
 
 def test_every_command_of_the_help_exists(capsys: pytest.CaptureFixture[str]) -> None:
