@@ -44,15 +44,38 @@ def next_day() -> None:
 
 @sandbox_command.command("load")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--keep-shop", is_flag=True, help="Let the shop and the warehouse be as they are.")
+@click.option("--yes", is_flag=True, help="Do not ask before a warehouse of your own is emptied.")
 @plain_errors
-def load(file: Path) -> None:
-    """Fill the sandbox PIM from your own catalogue, a CSV or JSON FILE (format: sandbox/README.md)."""
+def load(file: Path, keep_shop: bool, yes: bool) -> None:
+    """Fill the sandbox PIM from your own catalogue, a CSV or JSON FILE (format: sandbox/README.md).
+
+    The rehearsal begins with an empty shop: the sandbox's shop and this profile's warehouse start over.
+    """
+    from orchestration.reset import forget, refuse_while_working, warehouse_contents
     from orchestration.sandbox_process import control, running_sandbox
 
-    settings, _ = opened()
+    settings, warehouse = opened()
+    if settings.profile != "sandbox":
+        raise click.ClickException(
+            "A rehearsal needs KARVON_PROFILE=sandbox; the live profile is left alone."
+        )
+    refuse_while_working(settings, warehouse)
+    # The sandbox's own file holds nothing else; a warehouse that somebody named might.
+    if (
+        not keep_shop
+        and not yes
+        and settings.warehouse is not None
+        and (going := warehouse_contents(warehouse))
+    ):
+        click.confirm("\n".join(["This forgets:", *going, "Go on?"]), abort=True)
     with running_sandbox(settings):
         loaded = control(settings, "POST", "/_control/plytix/load", {"path": str(file.absolute())})
+        if not keep_shop:
+            control(settings, "POST", "/_control/reset", {"vendor": "webflow"})
+            forget(settings, warehouse, sandbox=False)
     click.echo(", ".join(f"{count} {what}" for what, count in loaded.items() if isinstance(count, int)))
+    click.echo("`karvon run` brings them into the shop.")
 
 
 @sandbox_command.command("reset")
