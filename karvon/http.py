@@ -187,7 +187,8 @@ class HttpClient:
         self.statistics = Statistics()
         self.limiter = _limiters.setdefault(f"{name}@{base_url}", RateLimiter(limits))
         self._limit_header = limit_header
-        self._secrets = tuple(secret for secret in secrets if secret)
+        # Shorter ones would take letters out of ordinary words.
+        self._secrets = tuple(secret for secret in secrets if len(secret) >= 6)
         self._budget_seconds, self._attempts = budget_seconds, attempts
         self._max_body_bytes = max_body_bytes
         self._slots = asyncio.Semaphore(concurrency)
