@@ -188,7 +188,11 @@ class Karvon:
         while self.serving:
             process = self.serving.pop()
             process.terminate()
-            process.wait(20)
+            try:
+                process.wait(3)
+            except subprocess.TimeoutExpired:  # a fault keeps a request hanging
+                process.kill()
+                process.wait(3)
 
     @property
     def sandbox(self) -> Sandbox:

@@ -27,6 +27,11 @@ _FIELDS_OF_PRODUCTS = {
 Wrong = list[str]
 
 
+def _sent(url: str | None) -> str | None:
+    """Behind # stands the mark of the file's version, which is not sent."""
+    return url and url.partition("#")[0]
+
+
 def ours(products: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Products of the shop that nobody made by hand."""
     return [one for one in products if not one["hand_made"]]
@@ -38,6 +43,14 @@ def skus_of(shop: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     codes = [sku["fields"]["sku"] for sku in found]
     assert len(codes) == len(set(codes)), f"SKUs that are there twice: {sorted(codes)}"
     return dict(zip(codes, found, strict=True))
+
+
+def products_by_sku(shop: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Our products by their SKU in Plytix, as the sandbox names them: `AP-00001` has `AP-00001-5-L`."""
+    return {
+        "-".join(product["skus"][0]["fields"]["sku"].split("-")[:2]): product
+        for product in ours(shop["products"])
+    }
 
 
 def differences(karvon: Karvon) -> Wrong:
@@ -102,10 +115,11 @@ def _different_sku(row: Mapping[str, Any], sku: Mapping[str, Any]) -> Wrong:
         "price": (row["price_minor"], fields["price"]["value"]),
         "currency": (row["currency"], fields["price"]["unit"]),
         "compare-at-price": (row["compare_at_price_minor"], (fields.get("compare-at-price") or {}).get("value")),
-        "main-image": (row["main_image_url"], (fields.get("main-image") or {}).get("source")),
+        "main-image": (_sent(row["main_image_url"]), (fields.get("main-image") or {}).get("source")),
         "alt": (row["main_image_alt"], (fields.get("main-image") or {}).get("alt")),
         "more-images": (
-            json.loads(row["more_image_urls"]), [image["source"] for image in fields.get("more-images") or []]
+            [_sent(url) for url in json.loads(row["more_image_urls"])],
+            [image["source"] for image in fields.get("more-images") or []],
         ),
         "options": (json.loads(row["sku_values"]), sku["options"]),
         "weight": (row["weight_grams"], fields.get("weight")),
