@@ -22,6 +22,7 @@ Row = dict[str, Any]
 
 def parse_project(folder: Path) -> Path:
     """The manifest of the project as it is now, in this folder."""
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "manifest.json"
     path.write_bytes(_manifest())
     return path

@@ -12,7 +12,7 @@ from reverse_etl.values import wanted
 
 Row = dict[str, Any]
 SIZES = ("S", "M", "L")
-CATEGORIES = 40
+CATEGORIES = 10
 
 
 def category_row(number: int) -> Row:

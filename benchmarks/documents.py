@@ -8,10 +8,11 @@ from typing import Any
 
 Document = dict[str, Any]
 
-_WORDS = """
+_TEXT = """
 ember shelf linen birch canvas anchor plain warm quiet woven copper light heavy cotton summer winter field river stone
 paper garden kitchen travel morning evening классический хлопок зимний дом сад кожа
-""".split()
+"""
+_WORDS = _TEXT.split()
 
 
 def product_documents(count: int) -> list[Document]:
@@ -20,7 +21,7 @@ def product_documents(count: int) -> list[Document]:
 
 
 def product_document(number: int) -> Document:
-    """One product: flat fields, a bag of 26 attributes, and five nested lists."""
+    """One product: flat fields, a bag of 26 attributes, and six nested lists."""
     chance = random.Random(number)
     words = chance.choices(_WORDS, k=70)
     identity = f"{number:024x}"

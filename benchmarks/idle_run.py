@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from benchmarks.activation import parse_project
 from benchmarks.fixed_costs import KARVON, program
 from benchmarks.measuring import Measurement, measure
 from benchmarks.table import Line
@@ -37,6 +38,8 @@ def rows(folder: Path, *, small: bool) -> Iterator[Line]:
         "KARVON_WAREHOUSE_URL": "",
     }
     command = (KARVON, "run", *(("--select", "group:plytix") if small else ()))
+    if small:
+        parse_project(settings.dbt_target_path)
     began = time.perf_counter()
     with running_sandbox(settings):
         world = f"{settings.sandbox_products} products"
@@ -50,27 +53,31 @@ def _runs(
     karvon_run = program(command, environment)
     first = measure({"": karvon_run}, 1)[""]
     yield Line("`karvon run`, first", world, f"{first} s")
+    # The second one builds what was read of the shop after the first had written to it.
+    second = measure({"": karvon_run}, 1)[""]
+    yield Line("`karvon run`, second", world, f"{second} s")
     before = _last_request(settings)
     idle = measure({"": karvon_run}, repeat)[""]
-    if moved := _MOVED.search(idle.facts["output"]):
-        raise RuntimeError(f"the run was not idle ({moved[0]}):\n{idle.facts['output']}")
+    for one in idle.returned:
+        if moved := _MOVED.search(one["output"]):
+            raise RuntimeError(f"the run was not idle ({moved[0]}):\n{one['output']}")
     asked = (_last_request(settings) - before) / repeat
     yield Line("`karvon run`, nothing to do", f"{world}; {asked:g} requests", f"{idle} s")
     yield from _seconds_of(idle)
 
 
 def _seconds_of(idle: Measurement) -> Iterator[Line]:
-    """Where the last repetition's seconds went, by the run's own summary."""
+    """Where the median repetition's seconds went, by the run's own summary."""
     said = idle.facts["output"]
     steps = {name: float(seconds) for name, seconds in _STEP.findall(said)}
     done = float(_DONE.findall(said)[0])
     parts = {
-        "start and end of the process": idle.seconds[-1] - done,
+        "start and end of the process": idle.median - done,
         "imports, definitions, Dagster": done - sum(steps.values()),
         **steps,
     }
     for name, seconds in parts.items():
-        yield Line(f"… of the last one: {name}", "", f"{seconds:.1f} s")
+        yield Line(f"… of it: {name}", "", f"{seconds:.1f} s")
 
 
 def _last_request(settings: Settings) -> int:

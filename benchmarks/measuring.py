@@ -14,9 +14,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from types import TracebackType
 from typing import Any
 
@@ -59,21 +58,21 @@ class Program:
 
 @dataclass(frozen=True)
 class Measurement:
-    """All repetitions of a program; `facts` are those of the last."""
+    """All repetitions of a program, with what each returned."""
 
     seconds: tuple[float, ...]
     before_mb: float
     peak_mb: float
-    facts: Facts = field(default_factory=dict)
+    returned: tuple[Facts, ...]
 
     @property
     def median(self) -> float:
-        return median(self.seconds)
+        return sorted(self.seconds)[len(self.seconds) // 2]
 
     @property
-    def grown_mb(self) -> float:
-        """What the work took on top of the prepared data."""
-        return self.peak_mb - self.before_mb
+    def facts(self) -> Facts:
+        """What the median repetition returned."""
+        return self.returned[self.seconds.index(self.median)]
 
     def __str__(self) -> str:
         if len(self.seconds) == 1:
@@ -92,7 +91,7 @@ def measure(programs: Mapping[str, Program], repeat: int) -> dict[str, Measureme
             tuple(one["seconds"] for one in ran),
             max(one["before_mb"] for one in ran),
             max(one["peak_mb"] for one in ran),
-            ran[-1]["facts"],
+            tuple(one["facts"] for one in ran),
         )
         for name, ran in runs.items()
     }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,10 @@ SECONDS, MEGABYTES = 10, 1024
 
 
 def rows(folder: Path, *, small: bool) -> Iterator[Line]:
-    """DuckDB, then Postgres."""
-    products, repeat = (100, 1) if small else (20_000, 3)
+    """DuckDB, then Postgres. Small: with changes only."""
+    products, repeat, lines = (100, 1, 1) if small else (20_000, 3, 2)
     manifest = parse_project(folder)
-    files = itertools.count()
+    files = count()
 
     def copied(like: str | None = None) -> str:
         path = folder / f"plan_{next(files)}.duckdb"
@@ -35,9 +35,9 @@ def rows(folder: Path, *, small: bool) -> Iterator[Line]:
             shutil.copyfile(like.removeprefix("duckdb:///"), path)
         return f"duckdb:///{path}"
 
-    yield from _on("DuckDB", copied, manifest, products, repeat)
+    yield from islice(_on("DuckDB", copied, manifest, products, repeat), lines)
     with running_postgres(folder) as server:
-        yield from _on("Postgres", server.database, manifest, products, repeat)
+        yield from islice(_on("Postgres", server.database, manifest, products, repeat), lines)
 
 
 def plan(clock: Clock, *, url: str, manifest: str) -> Facts:

@@ -49,7 +49,7 @@ def compared(
         ratio,
         "" if at_most is None else f"ratio ≤ {at_most:g}",
         verdict(at_most is None or ratio <= at_most, is_asked=at_most is not None),
-        f"{ours.peak_mb:.0f}",
+        f"{ours.peak_mb:.0f} ({ours.before_mb:.0f} before)",
     )
 
 

@@ -12,8 +12,8 @@ from benchmarks.table import HEADERS, Line, printed
 
 COMPARED = {
     "landing": 8,
-    "planning": 4,
-    "webflow_requests": 15,
+    "planning": 2,
+    "webflow_requests": 4,
     "fixed_costs": 2,
     "idle_run": 0,
 }
