@@ -209,19 +209,20 @@ class _Extraction:
         )
         report.scope = _scope(context, is_sweep)
         if is_sweep and report.is_complete:
-            refusal = table.shrink_refusal(self.options.max_shrink_percent)
+            live = table.live_keys()
+            refusal = table.shrink_refusal(live, self.options.max_shrink_percent)
             if refusal:
                 report.is_complete = False
                 self.problems.append(f"{self.source.name}.{resource.name} ({self.name}): {refusal}")
             else:
-                yield from self._rows(resource, table.tombstones(report))
+                yield from self._rows(resource, table.tombstones(live, report))
         report.requests = http.statistics.requests - requests
         report.seconds = time.monotonic() - began
         yield self._marked("observations", _observation(report, self.name, self.now), _OBSERVATION_COLUMNS)
 
     def _context(self, resource: Resource, table: _Table, http: HttpClient) -> Context:
         fresh = resource.name in self.options.refresh
-        past = table.past()
+        past = table.past
         return Context(
             http=http,
             connection=self.connection,
@@ -279,27 +280,25 @@ class _Table:
             self._is_empty = not session.has_table(self._table) or not session.value(
                 f"SELECT 1 FROM {self._table} WHERE connection = $1 LIMIT 1", (connection,)
             )
+            self.past = self._read_past(session)
 
-    def past(self) -> _Past:
+    def _read_past(self, session: Session) -> _Past:
         """Cursor and last complete listing, of loads that were committed whole."""
-        with self._warehouse.session() as session:
-            if not session.has_table(f"{self._schema}.observations"):
-                return _Past()
-            committed = (
-                f"FROM {self._schema}.observations o "
-                f"JOIN {self._schema}._dlt_loads l ON l.load_id = o._dlt_load_id AND l.status = 0 "
-                "WHERE o.resource = $1 AND o.connection = $2 AND o.is_complete"
-            )
-            identity = (self._resource.name, self._connection)
-            cursor = session.value(
-                f"SELECT o.cursor_value {committed} AND o.cursor_value IS NOT NULL "
-                "ORDER BY o.observed_at DESC LIMIT 1",
-                identity,
-            )
-            last_sweep_at = session.value(
-                f"SELECT max(o.observed_at) {committed} AND o.scope = 'all'", identity
-            )
-            return _Past(cursor, last_sweep_at)
+        if not session.has_table(f"{self._schema}.observations"):
+            return _Past()
+        committed = (
+            f"FROM {self._schema}.observations o "
+            f"JOIN {self._schema}._dlt_loads l ON l.load_id = o._dlt_load_id AND l.status = 0 "
+            "WHERE o.resource = $1 AND o.connection = $2 AND o.is_complete"
+        )
+        identity = (self._resource.name, self._connection)
+        cursor = session.value(
+            f"SELECT o.cursor_value {committed} AND o.cursor_value IS NOT NULL "
+            "ORDER BY o.observed_at DESC LIMIT 1",
+            identity,
+        )
+        last_sweep_at = session.value(f"SELECT max(o.observed_at) {committed} AND o.scope = 'all'", identity)
+        return _Past(cursor, last_sweep_at)
 
     def add(self, batch: Batch, report: ResourceReport) -> pa.Table | None:
         """Take a batch in; give rows back when a chunk is full."""
@@ -358,9 +357,8 @@ class _Table:
             )
         return set(latest["document_key"].to_pylist())
 
-    def shrink_refusal(self, max_percent: float) -> str | None:
+    def shrink_refusal(self, live: set[str], max_percent: float) -> str | None:
         """Why the deletions of this sweep are not believable, or None. Counts from ten rows up."""
-        live = self.live_keys()
         gone = len(live - self._seen.keys())
         if len(live) < 10 or gone * 100 <= len(live) * max_percent:
             return None
@@ -370,8 +368,8 @@ class _Table:
             f"If that is right, raise KARVON_MAX_SHRINK_PERCENT for one run; if not, {self._resource.shrink_advice}."
         )
 
-    def tombstones(self, report: ResourceReport) -> pa.Table | None:
-        rows = self._deletions(self.live_keys() - self._seen.keys() - self._buried)
+    def tombstones(self, live: set[str], report: ResourceReport) -> pa.Table | None:
+        rows = self._deletions(live - self._seen.keys() - self._buried)
         report.deleted += len(rows)
         return self._arrow(rows)
 
