@@ -83,6 +83,9 @@ def load(file: Path, keep_shop: bool, yes: bool) -> None:
 @plain_errors
 def reset() -> None:
     """Start over with the default world."""
+    from orchestration.reset import refuse_while_served
+
     settings, _ = opened()
+    refuse_while_served(settings)
     shutil.rmtree(settings.sandbox_state, ignore_errors=True)
     click.echo("The next run makes a new world. `karvon reset` forgets the warehouse as well.")
