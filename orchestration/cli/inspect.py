@@ -78,7 +78,10 @@ def errors_command(context: click.Context, retry: bool, as_json: bool) -> None:
     if as_json:
         _json(rows)
     elif rows:
-        _table("Refused and held rows", rows)
+        # No table: the destination's words would be broken up to fit a column.
+        for row in rows:
+            what = f"{row['action']} {row['status']} on {row['answered_at']:%Y-%m-%d %H:%M} UTC"
+            click.echo(f"{row['sync']} {row['key']} ({what}): {row['error']}")
         click.echo("They are not sent again as they are: mend the row, or run `karvon errors --retry`.")
     else:
         click.echo("No row is refused or held.")

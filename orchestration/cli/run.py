@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
@@ -90,6 +91,8 @@ def _check(refresh: Collection[str], since: str | None) -> None:
 
 
 def _selected(select: str, repository: dg.RepositoryDefinition) -> list[dg.AssetKey]:
+    # Groups in a selection are what Dagster calls beta; users need not read that.
+    warnings.simplefilter("ignore", dg.BetaWarning)
     try:
         chosen = sorted(dg.AssetSelection.from_string(select).resolve(repository.asset_graph))
     except dg.DagsterInvalidSubsetError:

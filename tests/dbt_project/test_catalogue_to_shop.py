@@ -119,15 +119,14 @@ def test_options_of_three_levels_become_values_of_one_sku(shop: Tables) -> None:
     assert "default:shirt_old" not in shop["skus"]
 
 
-def test_urls_are_encoded_and_galleries_keep_their_order(shop: Tables) -> None:
-    kettle = shop["skus"]["default:kettle"]
-    assert (
-        kettle["main_image_url"]
-        == "https://files.example/Kettle%20handle%20-%20%D0%91%D0%B5%D0%BB%D0%B0%D1%8F%20(1).png"
-    )
-    assert kettle["more_image_urls"] == '["https://files.example/img2.png","https://files.example/img3.png"]'
-    shirt = shop["skus"]["default:shirt_blue_m"]
-    assert shirt["more_image_urls"] == '["https://files.example/img2.png","https://files.example/img3.png"]'
+def test_urls_are_encoded_marked_with_the_files_version_and_galleries_keep_their_order(shop: Tables) -> None:
+    kettle, shirt = shop["skus"]["default:kettle"], shop["skus"]["default:shirt_blue_m"]
+    address, mark = kettle["main_image_url"].split("#")
+    assert address == "https://files.example/Kettle%20handle%20-%20%D0%91%D0%B5%D0%BB%D0%B0%D1%8F%20(1).png"
+    assert len(mark) == 8
+    for sku in (kettle, shirt):
+        gallery = [url.split("#")[0] for url in json.loads(sku["more_image_urls"])]
+        assert gallery == ["https://files.example/img2.png", "https://files.example/img3.png"]
     assert shop["assets"]["default:shirt:gallery:2"]["is_image"] is False
 
 
