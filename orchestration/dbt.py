@@ -39,8 +39,9 @@ def dbt_command(*arguments: str) -> list[str]:
 
 def read_manifest(settings: Settings, warehouse: Warehouse) -> Manifest:
     """The project's manifest, parsed anew when a file of the project or the engine changed."""
-    path = settings.manifest_path
-    if path.is_file() and path.stat().st_mtime > _newest_change():
+    path, mark = settings.manifest_path, settings.dbt_target_path / "project.md5"
+    project = _project_hash()
+    if path.is_file() and mark.is_file() and mark.read_text() == project:
         manifest: Manifest = json.loads(path.read_bytes())
         if manifest["metadata"]["adapter_type"] == warehouse.dialect:
             return manifest
@@ -49,12 +50,17 @@ def read_manifest(settings: Settings, warehouse: Warehouse) -> Manifest:
     )
     if done.returncode:
         raise DbtError(f"The dbt project does not parse:\n{done.stdout.strip()}\n{done.stderr.strip()}")
+    mark.write_text(project)
     return dict(json.loads(path.read_bytes()))
 
 
-def _newest_change() -> float:
-    files = (path for path in PROJECT.rglob("*") if path.suffix in {".sql", ".yml", ".csv", ".md"})
-    return max(path.stat().st_mtime for path in files)
+def _project_hash() -> str:
+    """Of contents, not of times: a rollback brings older files back."""
+    content = hashlib.md5(usedforsecurity=False)
+    for path in sorted(PROJECT.rglob("*")):
+        if path.suffix in {".sql", ".yml", ".csv", ".md"} and "target" not in path.parts:
+            content.update(f"{path.relative_to(PROJECT)}\0".encode() + path.read_bytes())
+    return content.hexdigest()
 
 
 @dataclass(frozen=True)
