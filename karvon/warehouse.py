@@ -79,6 +79,19 @@ class Warehouse:
         finally:
             opened.close()
 
+    @contextmanager
+    def exclusive(self, what: str) -> Iterator[None]:
+        """One process at a time in the block, for what Postgres cannot do side by side, such as making tables.
+
+        DuckDB has one writer process anyway.
+        """
+        if self.dialect == "duckdb":
+            yield
+            return
+        with self.session() as session:
+            session.execute("SELECT pg_advisory_lock(hashtext($1))", (what,))
+            yield
+
     def _open_duckdb(self) -> _DuckDBSession:
         import duckdb
 

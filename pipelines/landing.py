@@ -14,7 +14,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -102,11 +102,18 @@ def _load_with_dlt(extraction: _Extraction, warehouse: Warehouse, folder: str) -
         dataset_name=f"raw_{extraction.source.name}",
         pipelines_dir=folder,
     )
-    info = pipeline.run(
-        dlt.resource(extraction.items(), name=extraction.source.name, write_disposition="append"),
-        loader_file_format="parquet",
-    )
+    resource = dlt.resource(extraction.items(), name=extraction.source.name, write_disposition="append")
+    pipeline.extract(resource, loader_file_format="parquet")
+    pipeline.normalize()
+    with _making_tables(extraction.source, warehouse):
+        pipeline.sync_schema()
+    info = pipeline.load()
     extraction.report.load_id = info.loads_ids[0] if info.loads_ids else ""
+
+
+def _making_tables(source: Source, warehouse: Warehouse) -> AbstractContextManager[None]:
+    """Loads that make the same tables at once fail on Postgres, `IF NOT EXISTS` or not."""
+    return warehouse.exclusive(f"tables of raw_{source.name}")
 
 
 def _configured_dlt() -> Any:
@@ -251,7 +258,7 @@ def _observation(report: ResourceReport, connection: str, now: datetime) -> pa.T
 
 def _complete_tables(source: Source, warehouse: Warehouse) -> None:
     """Every resource has its table, whether it has rows or not: readers may rely on it."""
-    with warehouse.session() as session:
+    with _making_tables(source, warehouse), warehouse.session() as session:
         for resource in source.resources:
             table = f"raw_{source.name}.{resource.name}"
             session.execute(

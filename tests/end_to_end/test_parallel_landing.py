@@ -78,6 +78,24 @@ def _closed_for_writers(url: str) -> Iterator[Any]:
         watch.close()
 
 
+@contextmanager
+def _nobody_makes_tables(url: str) -> Iterator[Any]:
+    """Loads wait before they make their tables; gives a cursor to look with."""
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    try:
+        cursor = connection.cursor()
+        cursor.execute("SELECT pg_advisory_lock(hashtext('tables of raw_plytix'))")
+        yield cursor
+    finally:
+        connection.close()
+
+
+def _waiting_makers(cursor: Any) -> int:
+    cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'")
+    return int(cursor.fetchone()[0])
+
+
 def _waiting_writers(cursor: Any) -> int:
     cursor.execute(
         "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND relation = 'raw_plytix.products'::regclass"
@@ -88,7 +106,9 @@ def _waiting_writers(cursor: Any) -> int:
 @pytest.mark.timeout(600)
 def test_processes_that_land_into_one_table_at_once(two_accounts: Karvon, postgres_url: str) -> None:
     karvon = two_accounts.having(KARVON_WAREHOUSE_URL=postgres_url)
-    first = [_landing(karvon, account) for account in _ACCOUNTS]
+    with _nobody_makes_tables(postgres_url) as cursor:
+        first = [_landing(karvon, account) for account in _ACCOUNTS]
+        until(lambda: _waiting_makers(cursor) == 2)
     assert [process.wait(60) for process in first] == [0, 0]
     for account in _ACCOUNTS:
         _next_day(karvon, account)
