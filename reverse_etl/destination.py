@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from karvon.warehouse import Dialect
+from karvon.warehouse import Dialect, Session
 from reverse_etl.ledger import Entry
 from reverse_etl.operations import Finding, Operation
 from reverse_etl.syncs import Sync
@@ -58,10 +58,30 @@ class Known:
         return self.entries.get((sync or "", key or ""))
 
 
+@dataclass(frozen=True)
+class MappingProblem:
+    """One thing in a sync's YAML that the destination would refuse. `line` is of `file`, where it was looked up."""
+
+    model: str
+    file: str
+    field: str
+    what: str
+    way_out: str
+    column: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}, model {self.model}, field {self.field}: {self.what}; {self.way_out}"
+
+
 class Destination(Protocol):
     """The planning face."""
 
     resources: frozenset[str]
+
+    def mapping_problems(self, session: Session, sync: Sync) -> Sequence[MappingProblem]:
+        """What the destination's landed schema says against the sync; nothing where no schema is known."""
 
     def mirror(self, sync: Sync) -> str:
         """The landed table (`schema.table`) that shows the sync's records."""

@@ -49,6 +49,7 @@ def make_plan(
     _check(syncs)
     with warehouse.session() as session, track("plan", len(syncs)) as step:
         migrate(warehouse, session)
+        _check_mappings(session, syncs)
         planning = _Planning(
             session, syncs, {sync.name: _scan(session, warehouse, sync, syncs) for sync in syncs}
         )
@@ -103,6 +104,17 @@ def _check(syncs: Sequence[Sync]) -> None:
                 f"{sync.file}, model {sync.name}: {sync.destination} has no resource {sync.resource}; "
                 f"it has {', '.join(sorted(destination.resources))}"
             )
+    if problems:
+        raise SyncError(problems)
+
+
+def _check_mappings(session: Session, syncs: Sequence[Sync]) -> None:
+    """Raises `SyncError` with everything that the destinations' landed schemas say against the mappings."""
+    problems = [
+        str(problem)
+        for sync in syncs
+        for problem in DESTINATIONS[sync.destination].mapping_problems(session, sync)
+    ]
     if problems:
         raise SyncError(problems)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from karvon.warehouse import Dialect
-from reverse_etl.destination import Record
-from reverse_etl.destinations.webflow import packing
+from karvon.warehouse import Dialect, Session
+from reverse_etl.destination import MappingProblem, Record
+from reverse_etl.destinations.webflow import field_types, packing
 from reverse_etl.destinations.webflow.fields import ENVELOPE, decode, encode
 from reverse_etl.operations import Finding, Operation
 from reverse_etl.syncs import Sync
@@ -23,6 +23,9 @@ class WebflowStore:
     """Products, SKUs with stock, and categories of one site per connection."""
 
     resources = frozenset({"categories", "products", "skus"})
+
+    def mapping_problems(self, session: Session, sync: Sync) -> Sequence[MappingProblem]:
+        return field_types.mapping_problems(session, sync)
 
     def mirror(self, sync: Sync) -> str:
         return "raw_webflow.categories" if sync.resource == "categories" else "raw_webflow.products"
