@@ -25,6 +25,7 @@ from orchestration.sandbox_process import control, running_sandbox
 from pipelines.landing import LoadOptions, load
 from pipelines.sources import webflow
 from reverse_etl.apply import apply_plan
+from reverse_etl.approvals import approve
 from reverse_etl.destinations import channels
 from reverse_etl.plan import make_plan
 
@@ -187,13 +188,9 @@ class _Shop:
                 self._activation.write(session, sync, list(rows.values()))
         made = make_plan(self._warehouse, self._activation.syncs)
         before = self._log(0)["last_seq"]
-        result = apply_plan(
-            self._warehouse,
-            made.plan_id,
-            self._activation.syncs,
-            channels(self._settings),
-            override_guards=True,
-        )
+        if made.violations:
+            approve(self._warehouse, self._activation.syncs, "benchmark", plan_id=made.plan_id)
+        result = apply_plan(self._warehouse, made.plan_id, self._activation.syncs, channels(self._settings))
         if result.failed or result.held or result.stopped or made.findings:
             raise RuntimeError(f"{made.findings}; {result.summary()}; {result.errors}")
         return made.request_count, len(self._log(before)["requests"])

@@ -14,14 +14,15 @@ from dataclasses import dataclass, field, replace
 
 from karvon.progress import Step, track
 from karvon.warehouse import Warehouse
-from reverse_etl import ledger, operations
+from reverse_etl import canary, ledger, operations
+from reverse_etl.approvals import allowed_guards
 from reverse_etl.destination import Channel, Channels, Known, Outcome
 from reverse_etl.leases import RENEWED_EVERY, Lease, hold
 from reverse_etl.operations import Operation, now, sending
 from reverse_etl.recording import record
 from reverse_etl.schema import migrate
 from reverse_etl.standing import moved
-from reverse_etl.stored_plans import load_plan
+from reverse_etl.stored_plans import Plan, load_plan
 from reverse_etl.syncs import Sync
 
 BATCH = 32
@@ -89,17 +90,14 @@ def apply_plan(
     plan_id: str,
     syncs: Sequence[Sync],
     channels: Channels,
-    *,
-    override_guards: bool = False,
 ) -> ApplyResult:
-    """Apply a stored plan, or what is left of it.
+    """Apply a stored plan, or what is left of it. A guard that it breaks must have been allowed (`approve`).
 
     `syncs` are the project's syncs as they are now. Raises `NoSuchPlan`, `Blocked`, `Busy`, `LeaseLost`,
     `NotConfigured`.
     """
     plan = load_plan(warehouse, plan_id)
-    if plan.violations and not override_guards:
-        raise Blocked("\n".join(one.message for one in plan.violations))
+    _refuse_blocked(warehouse, plan)
     by_name = {sync.name: sync for sync in syncs}
     result = ApplyResult(plan_id)
     todo = [one for one in plan.operations if one.status == "planned"]
@@ -118,6 +116,15 @@ def apply_plan(
         finally:
             _close(warehouse, result)
     return result
+
+
+def _refuse_blocked(warehouse: Warehouse, plan: Plan) -> None:
+    if not plan.violations:
+        return
+    with warehouse.session() as session:
+        may = allowed_guards(session, plan.plan_id)
+    if broken := [one.message for one in plan.violations if (one.sync, one.guard) not in may]:
+        raise Blocked("\n".join(broken))
 
 
 def recover(warehouse: Warehouse, syncs: Sequence[Sync], channels: Channels) -> int:
@@ -184,15 +191,38 @@ class _Run:
             }
             heartbeat = asyncio.create_task(self._renew())
             try:
+                first, rest = canary.split(todo, self.syncs, _needed)
                 with track("apply", len(todo)) as step:
-                    for stage in sorted({one.stage for one in todo}):
-                        calls = _calls(one for one in todo if one.stage == stage)
-                        await self._stage(list(calls), opened, step)
+                    for part in (first, rest):
+                        for stage in sorted({one.stage for one in part}):
+                            calls = _calls(one for one in part if one.stage == stage)
+                            await self._stage(list(calls), opened, step)
+                        if part is first and first and not self.result.stopped:
+                            await self._look_back(first, opened)
             finally:
                 heartbeat.cancel()
                 with suppress(asyncio.CancelledError):
                     await heartbeat
                 self.result.requests = sum(channel.requests for channel in opened.values())
+
+    async def _look_back(self, first: Sequence[Operation], opened: Mapping[tuple[str, str], Channel]) -> None:
+        """Whether the canary's rows stand in the destination as they should; if not, nothing else is sent."""
+        numbers = {one.seq for one in first}
+        with self.warehouse.session() as session:
+            where = "plan_id = $1 AND status = 'done'"
+            done = operations.load(session, where, (self.result.plan_id,))
+        done = [one for one in done if one.seq in numbers]
+        wrong = [] if done else ["none of the first rows got through"]
+        known = self._known([(one,) for one in first])
+        for target in {one.target for one in done}:
+            mine = [one for one in done if one.target == target]
+            wrong += await canary.faults(mine, known[target], self.syncs, opened)
+        if wrong:
+            self.result.errors += wrong
+            self.result.stopped = (
+                f"stopped by the canary: {'; '.join(wrong[:3])}. The rest was not sent: "
+                f"`karvon undo {self.result.plan_id}` plans the way back, `karvon apply {self.result.plan_id}` goes on"
+            )
 
     async def _renew(self) -> None:
         while True:

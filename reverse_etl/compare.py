@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reverse_etl.destination import Destination, Record
+from reverse_etl.drift import Drift
 from reverse_etl.ledger import Entry
 from reverse_etl.operations import Action, Finding, Operation
 from reverse_etl.syncs import FieldSpec, Sync
@@ -44,14 +45,18 @@ class Subject:
     is_gone: bool = False
     is_adopted: bool = False
     stock_seen: int | None = None
+    withheld: frozenset[str] = frozenset()
+    """Fields whose change waits for a person."""
 
 
 @dataclass
 class Compared:
     """What follows for one row."""
 
+    key: str
     operations: list[Operation] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    drifts: list[Drift] = field(default_factory=list)
     settled: Entry | None = None
     """The ledger's row with new hashes, when nothing has to be sent for the fields."""
 
@@ -63,12 +68,13 @@ class _Fields:
     desired: dict[str, Value] = field(default_factory=dict)
     baseline: dict[str, Value] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    drifts: list[Drift] = field(default_factory=list)
     complete: bool = True
 
 
 def compare(sync: Sync, destination: Destination, subject: Subject, references: References) -> Compared:
     """Operations, findings and bookkeeping for one row that may have changed."""
-    result = Compared()
+    result = Compared(subject.key)
     try:
         values = {spec.field: wanted(spec, subject.row) for spec in sync.fields}
     except WrongValue as error:
@@ -89,6 +95,7 @@ def compare(sync: Sync, destination: Destination, subject: Subject, references: 
         else:
             _on_update(sync, spec, subject, entry, fields, references)
     result.findings += fields.findings
+    result.drifts += fields.drifts
     if is_new:
         result.operations.append(_operation(sync, destination, subject, "create", fields))
     elif entry is not None:
@@ -144,7 +151,8 @@ def _on_update(
     form = sent_form(spec, value)
     fields.baseline[name] = entry.answered[name] if has_baseline else now
     fields.desired[name] = entry.sent.get(name)
-    if spec.policy == "create_only" or (spec.as_ == "number" and value is None):
+    there_now = shown if is_shown or has_baseline else entry.sent.get(name)
+    if spec.policy == "create_only" or _is_left_out(spec, value, there_now):
         return
     if _waits(sync, spec, subject, value, fields, references):
         return
@@ -158,7 +166,10 @@ def _on_update(
         fields.baseline[name] = value
         drifted = True
     if drifted and spec.policy in ("keep", "report") and not there:
-        fields.findings.append(_drift(sync, spec, subject, now, f"policy {spec.policy}: left as it is"))
+        _tell_drift(sync, spec, subject, fields, now)
+        fields.complete = False
+        return
+    if name in subject.withheld:
         fields.complete = False
         return
     fields.desired[name] = form
@@ -168,7 +179,7 @@ def _on_update(
         fields.baseline[name] = now
         return
     if drifted:
-        fields.findings.append(_drift(sync, spec, subject, now, "edited there; will be overwritten"))
+        _tell_drift(sync, spec, subject, fields, now)
     fields.changes[name] = {"before": now, "after": value}
 
 
@@ -198,8 +209,28 @@ def _waits(
     return bool(missing)
 
 
-def _drift(sync: Sync, spec: FieldSpec, subject: Subject, now: Value, what: str) -> Finding:
-    return Finding("drift", sync.name, subject.key, f"{spec.field} is {_short(now)}: {what}", spec.field)
+def _is_left_out(spec: FieldSpec, value: Value, there_now: Value) -> bool:
+    """Whether the field is not written at all; the store API takes no empty numbers (Webflow dossier §1.5)."""
+    if value is None:
+        return spec.as_ == "number" or spec.write != "always"
+    return spec.write == "into_empty" and there_now is not None
+
+
+def _tell_drift(sync: Sync, spec: FieldSpec, subject: Subject, fields: _Fields, now: Value) -> None:
+    if spec.policy in ("keep", "report"):
+        what = f"policy {spec.policy}: left as it is"
+    else:
+        what = "edited there; will be overwritten"
+    message = f"{spec.field} is {_short(now)}: {what}"
+    fields.findings.append(Finding("drift", sync.name, subject.key, message, spec.field))
+    fields.drifts.append(
+        Drift(
+            sync.name, subject.key, spec.field, ours=fields.values[spec.field],
+            answered=subject.entry.answered.get(spec.field) if subject.entry else None, theirs=now,
+            policy=spec.policy,
+            decided="kept" if spec.policy == "keep" else "reported" if spec.policy == "report" else "overwritten",
+        )
+    )  # fmt: skip
 
 
 def _update(
@@ -252,6 +283,8 @@ def _stock(
 ) -> list[Operation]:
     """The stock's own operation. A stock that changed only in the shop is none of our business."""
     spec = sync.stock
+    if spec and spec.field in subject.withheld:
+        return []
     returns = entry is not None and entry.removed and sync.parent is not None
     quantity = values.get(spec.field) if spec else None
     last_sent = entry.stock_sent if entry else None

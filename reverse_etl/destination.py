@@ -136,6 +136,12 @@ class Channel(Protocol):
     async def send(self, call: Sequence[Operation]) -> list[Outcome]:
         """Carry the call out, one outcome per operation."""
 
+    async def read(self, operation: Operation, known: Known) -> Record | None:
+        """The operation's record as the destination shows it now, None when it is not there; for the canary.
+
+        Unlike the other calls it raises from the `RemoteError` tree.
+        """
+
     async def find(self, call: Sequence[Operation], known: Known) -> list[Outcome]:
         """What became of a call of unknown outcome: done, absent, unknown, or failed when it cannot be told.
 

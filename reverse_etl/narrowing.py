@@ -75,22 +75,23 @@ def cut(operations: Sequence[Operation], syncs: Sequence[Sync], limit: int) -> l
     referred = {
         name for sync in syncs for name in sync.refers_to if not sync.parent or name != sync.parent.sync
     }
-    roots = list(dict.fromkeys(_root(one) for one in operations if one.sync not in referred))
+    roots = list(dict.fromkeys(root_of(one) for one in operations if one.sync not in referred))
     chosen = set(roots[:limit])
     needed = {
         (symbol["sync"], key)
         for one in operations
-        if _root(one) in chosen
+        if root_of(one) in chosen
         for value in one.payload.get("fieldData", {}).values()
         if isinstance(value, Mapping) and isinstance(symbol := value.get("$references"), Mapping)
         for key in symbol["keys"]
     }
     spare = list(dict.fromkeys(one.identity for one in operations if one.sync in referred))
     chosen |= needed | set([one for one in spare if one not in needed][: max(0, limit - len(chosen))])
-    return [one for one in operations if _root(one) in chosen]
+    return [one for one in operations if root_of(one) in chosen]
 
 
-def _root(operation: Operation) -> tuple[str, str]:
+def root_of(operation: Operation) -> tuple[str, str]:
+    """The row that stands and falls with it: its parent's, or its own."""
     if operation.parent_sync and operation.parent_key:
         return operation.parent_sync, operation.parent_key
     return operation.identity
@@ -113,7 +114,7 @@ def without_failed(
         one
         for one in operations
         if (one.sync, one.key, one.payload_hash) not in refused
-        and not (one.remote_id is None and {one.identity, _root(one)} & dropped)
+        and not (one.remote_id is None and {one.identity, root_of(one)} & dropped)
     ]
     return kept, findings
 

@@ -85,7 +85,8 @@ class Operation:
 class Finding:
     """Something a person should know although nothing (or something else) is done about it.
 
-    Kinds: held, reject, ambiguous, gone, drift, waiting, failed_before.
+    Kinds: held, needs_approval, reject, ambiguous, gone, drift, waiting, failed_before,
+    not_undone.
     """
 
     kind: str

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from karvon.progress import track
 from karvon.warehouse import Session, Warehouse
-from reverse_etl import ledger
+from reverse_etl import drift, holding, ledger
+from reverse_etl.assembly import new_plan_id, numbered, packed, request_count
 from reverse_etl.compare import Compared, Subject, adopted, compare, removal
 from reverse_etl.destinations import DESTINATIONS
-from reverse_etl.guards import violations
+from reverse_etl.drift import Drift
+from reverse_etl.guards import Sizes, violations
+from reverse_etl.holding import Hold
 from reverse_etl.ledger import Entry
 from reverse_etl.manifest import SyncError
 from reverse_etl.matching import Matches, match_children, match_roots
@@ -62,7 +65,11 @@ def make_plan(
             step.advance()
         plan = _finish(planning, limit, rate_per_minute, profile, retry)
         if store:
-            _store(planning, plan)
+            _store(
+                planning,
+                plan,
+                None if scope is None else {name: scope.get(name, []) for name in planning.scans},
+            )
         return plan
 
 
@@ -77,10 +84,20 @@ class _Planning:
     forgotten: list[Entry] = field(default_factory=list)
     references: dict[str, dict[str, str | None]] = field(default_factory=lambda: defaultdict(dict))
     not_created: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, Sizes] = field(default_factory=dict)
+    holds: list[Hold] = field(default_factory=list)
+    drifts: list[Drift] = field(default_factory=list)
+
+    def hold(self, holds: Sequence[Hold]) -> None:
+        self.holds += holds
+        self.findings += [
+            Finding("needs_approval", one.sync, one.key, one.message, one.field or None) for one in holds
+        ]
 
     def take(self, sync: Sync, result: Compared) -> None:
         self.operations += result.operations
         self.findings += result.findings
+        self.drifts += result.drifts
         if result.settled:
             self.settled.append(result.settled)
         for operation in result.operations:
@@ -126,13 +143,14 @@ def _scan(session: Session, warehouse: Warehouse, sync: Sync, syncs: Sequence[Sy
 
 def _plan_sync(planning: _Planning, sync: Sync, only: Sequence[str] | None) -> None:
     scan = planning.scans[sync.name]
-    rejected = []
-    for row in scan.rejects():
+    desired, existing = scan.sizes()
+    rejects = scan.rejects()
+    for row in rejects:
         what = "has no key" if row["key"] is None else "shares its key"
         planning.findings.append(
             Finding("reject", sync.name, row["key"] or "", f"{row['count']} rows: {what}")
         )
-        rejected += [row["key"]] if row["key"] else []
+    rejected = [row["key"] for row in rejects if row["key"]]
     planning.findings += [Finding("held", sync.name, row["key"], row["held"]) for row in scan.held(only)]
     candidates = scan.candidates(only, rejected)
     new = [candidate for candidate in candidates if candidate.is_new]
@@ -145,13 +163,24 @@ def _plan_sync(planning: _Planning, sync: Sync, only: Sequence[str] | None) -> N
         matches = match_roots(planning.session, scan, child, new)
     planning.findings += matches.findings(sync.name)
     wanted_keys = _to_compare(planning, sync, candidates, {one.key for one in new}, matches, parents)
-    for part in chunks(wanted_keys):
-        _compare_chunk(planning, scan, part, matches)
+    compared = [one for part in chunks(wanted_keys) for one in _compare_chunk(planning, scan, part, matches)]
+    undone = holding.last_undone(planning.session, sync)
+    holds = holding.judge(planning.session, sync, compared, existing, undone)
+    if holds:
+        planning.hold(holds)
+        compared, fields = holding.held_back(holds, compared)
+        again = [candidate for candidate in wanted_keys if candidate.key in fields]
+        for part in chunks(again):
+            compared += _compare_chunk(planning, scan, part, matches, fields)
+    for one in compared:
+        planning.take(sync, one)
+    unusable = sum(one.kind == "reject" for result in compared for one in result.findings)
+    planning.sizes[sync.name] = Sizes(desired, existing, sum(row["count"] for row in rejects) + unusable)
     for key, answered, seen in scan.mirror.moved_stocks() if only is None else ():
-        planning.findings.append(
-            Finding("drift", sync.name, key, f"stock is {seen}, was {answered} when we wrote it", "inventory")
-        )
-    _remove(planning, scan, only)
+        message = f"stock is {seen}, was {answered} when we wrote it"
+        planning.findings.append(Finding("drift", sync.name, key, message, "inventory"))
+        planning.drifts.append(Drift(sync.name, key, "inventory", answered, answered, seen, "stock", "kept"))
+    _remove(planning, scan, only, undone)
 
 
 def _to_compare(
@@ -185,7 +214,13 @@ def _parents(planning: _Planning, sync: Sync, candidates: Sequence[Candidate]) -
     return known | planning.references[scan.sync.name]
 
 
-def _compare_chunk(planning: _Planning, scan: Scan, part: Sequence[Candidate], matches: Matches) -> None:
+def _compare_chunk(
+    planning: _Planning,
+    scan: Scan,
+    part: Sequence[Candidate],
+    matches: Matches,
+    withheld: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> Iterator[Compared]:
     sync, session, destination = scan.sync, planning.session, scan.destination
     rows = scan.rows([candidate.key for candidate in part])
     entries = ledger.read(session, sync, [candidate.key for candidate in part])
@@ -221,11 +256,12 @@ def _compare_chunk(planning: _Planning, scan: Scan, part: Sequence[Candidate], m
             mirror_hash=hashes.get(by_document[key] or "") if is_adopted else candidate.mirror_hash,
             is_gone=entry is not None and candidate.is_fresh and has_document and record is None,
             is_adopted=is_adopted, stock_seen=_stock_seen(entry, stocks),
+            withheld=frozenset(withheld.get(key, ())),
         )  # fmt: skip
         effective = (
             sync if sync.creates or not candidate.is_new else sync.model_copy(update={"mode": "upsert"})
         )
-        planning.take(sync, compare(effective, destination, subject, planning.references))
+        yield compare(effective, destination, subject, planning.references)
 
 
 def _stock_seen(entry: Entry | None, stocks: Mapping[str, tuple[datetime, int | None]]) -> int | None:
@@ -253,14 +289,24 @@ def _load_references(planning: _Planning, sync: Sync, rows: Mapping[str, Mapping
         known |= ledger.remote_ids(planning.session, target, sorted(keys - set(known)))
 
 
-def _remove(planning: _Planning, scan: Scan, only: Sequence[str] | None) -> None:
-    """Removals, if the model and what it reads are proven complete."""
+def _remove(
+    planning: _Planning, scan: Scan, only: Sequence[str] | None, undone: Mapping[tuple[str, str], Operation]
+) -> None:
+    """Removals, if the model, what it reads and what the destination shows are proven complete."""
     sync = scan.sync
-    desired, _ = scan.sizes()
-    if sync.removal == "keep" or desired == 0:
+    desired = planning.sizes[sync.name].desired
+    if sync.removal == "keep" or desired == 0 or desired < (sync.guards.min_rows or 0):
         return
     leaving = scan.removals(only)
-    if leaving and (reason := unproven(planning.session, sync)):
+    taken_back = [
+        holding.removal_hold(sync, row["key"])
+        for row in leaving
+        if (last := undone.get((row["key"], ""))) and last.action == "unarchive"
+    ]
+    waiting = holding.without_approved(planning.session, sync, taken_back)
+    planning.hold(waiting)
+    leaving = [row for row in leaving if row["key"] not in {hold.key for hold in waiting}]
+    if leaving and (reason := unproven(scan)):
         planning.findings += [
             Finding("held", sync.name, row["key"], f"not removed: {reason}") for row in leaving
         ]
@@ -275,50 +321,43 @@ def _remove(planning: _Planning, scan: Scan, only: Sequence[str] | None) -> None
 
 
 def _packed(planning: _Planning, operations: Sequence[Operation]) -> list[Operation]:
-    packed: list[Operation] = []
-    for name in dict.fromkeys(sync.destination for sync in planning.syncs):
-        mine = [operation for operation in operations if operation.destination == name]
-        bundled, findings = DESTINATIONS[name].pack(mine, planning.syncs)
-        planning.findings += findings
-        packed += bundled
-    return packed
+    bundled, findings = packed(operations, planning.syncs)
+    planning.findings += findings
+    return bundled
 
 
 def _finish(
     planning: _Planning, limit: int | None, rate_per_minute: float, profile: str, retry: bool
 ) -> Plan:
-    plan_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+    plan_id = new_plan_id()
     chosen = planning.operations if limit is None else cut(planning.operations, planning.syncs, limit)
-    packed = _packed(planning, chosen)
+    bundled = _packed(planning, chosen)
     if not retry:
-        kept, findings = without_failed(planning.session, packed)
+        kept, findings = without_failed(planning.session, bundled)
         planning.findings += findings
-        packed = _packed(planning, kept) if findings else packed
+        bundled = _packed(planning, kept) if findings else bundled
     created_at = datetime.now(UTC)
-    operations = [
-        replace(one, plan_id=plan_id, seq=seq, planned_at=created_at) for seq, one in enumerate(packed, 1)
-    ]
-    broken = violations(
-        planning.syncs, operations, {name: scan.sizes() for name, scan in planning.scans.items()}, plan_id
-    )
-    requests = sum(one.requests for one in operations) + sum(
-        DESTINATIONS[name].extra_requests([one for one in operations if one.destination == name])
-        for name in {one.destination for one in operations}
-    )
+    operations = numbered(bundled, plan_id, created_at)
+    broken = violations(planning.syncs, operations, planning.sizes, plan_id)
+    requests = request_count(operations)
     counts = count(operations, planning.findings)
     for name, rows in planning.not_created.items():
         counts.setdefault(name, {})["not_created"] = rows
     return Plan(
         plan_id=plan_id, created_at=created_at, profile=profile,
         status="blocked" if broken else "ready" if operations else "empty",
-        operations=tuple(operations), findings=tuple(planning.findings), violations=tuple(broken),
-        counts=counts, request_count=requests, minutes=requests / rate_per_minute,
+        operations=operations, findings=tuple(planning.findings), violations=tuple(broken),
+        counts=counts, request_count=requests, minutes=requests / rate_per_minute, holds=tuple(planning.holds),
     )  # fmt: skip
 
 
-def _store(planning: _Planning, plan: Plan) -> None:
-    """The plan, and that rows without a difference were looked at."""
+def _store(planning: _Planning, plan: Plan, scope: Mapping[str, Sequence[str]] | None) -> None:
+    """The plan, what waits, what others edited, and that rows without a difference were looked at."""
+    syncs = {sync.name: sync for sync in planning.syncs}
+    judged = scope if scope is not None else dict.fromkeys(syncs)
     with planning.session.transaction():
         ledger.settle(planning.session, plan.plan_id, planning.settled)
         ledger.forget(planning.session, planning.forgotten)
+        holding.store(planning.session, plan.plan_id, plan.created_at, planning.holds, judged, syncs)
+        drift.store(planning.session, plan.plan_id, plan.created_at, planning.drifts, syncs)
         store_plan(planning.session, plan)

@@ -62,6 +62,9 @@ def _reason(
         return f"the mapping of {sync.name} changed since the plan"
     if entry is not None and entry.applied_at > created_at and entry.plan_id != operation.plan_id:
         return f"plan {entry.plan_id} wrote it meanwhile"
+    if operation.undoes:
+        # It goes against the model on purpose.
+        return None
     if operation.action in REMOVALS:
         return "its row came back to the model since the plan" if row is not None else None
     if row is None:

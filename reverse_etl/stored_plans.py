@@ -12,8 +12,10 @@ from typing import Any, Literal
 import orjson
 
 from karvon.warehouse import Session, Warehouse
+from reverse_etl import holding
 from reverse_etl import operations as journal
 from reverse_etl.guards import Violation
+from reverse_etl.holding import UNDONE, Hold
 from reverse_etl.operations import Finding, Operation, compact
 from reverse_etl.schema import migrate
 
@@ -41,6 +43,10 @@ class Plan:
     request_count: int
     minutes: float
     """At the destination's rate limit."""
+    holds: tuple[Hold, ...] = ()
+    """What waits for a person; of a stored plan what it was the last to hold."""
+    undoes: str | None = None
+    """The plan that this one takes back."""
 
     @property
     def is_empty(self) -> bool:
@@ -49,6 +55,11 @@ class Plan:
     @property
     def is_blocked(self) -> bool:
         return self.status == "blocked"
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether rows wait that nobody has decided about; what was undone was decided."""
+        return any(hold.rule != UNDONE for hold in self.holds)
 
     def to_json(self) -> str:
         """The whole plan, operations and findings included."""
@@ -61,7 +72,9 @@ class Plan:
             "counts": self.counts,
             "request_count": self.request_count,
             "minutes": round(self.minutes, 2),
+            "undoes": self.undoes,
             "violations": [asdict(one) for one in self.violations],
+            "holds": [asdict(one) for one in self.holds],
             "findings": [asdict(one) for one in self.findings],
             "operations": [_public(operation) for operation in self.operations],
         }
@@ -114,10 +127,11 @@ def store_plan(session: Session, plan: Plan) -> None:
             findings.append(asdict(finding))
     session.execute(
         "INSERT INTO reverse_etl.plans (plan_id, created_at, tool_version, profile, status, counts, findings, "
-        "violations, request_count, minutes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "violations, request_count, minutes, undoes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         (
             plan.plan_id, plan.created_at, tool_version(), plan.profile, plan.status, compact(plan.counts),
             compact(findings), compact([asdict(one) for one in plan.violations]), plan.request_count, plan.minutes,
+            plan.undoes,
         ),
     )  # fmt: skip
     journal.store(session, plan.operations)
@@ -139,6 +153,7 @@ def load_plan(warehouse: Warehouse, plan_id: str) -> Plan:
             findings=tuple(Finding(**one) for one in orjson.loads(row["findings"])),
             violations=tuple(Violation(**one) for one in orjson.loads(row["violations"])),
             counts=orjson.loads(row["counts"]), request_count=row["request_count"], minutes=row["minutes"],
+            holds=tuple(holding.load(session, "plan_id = $1", (plan_id,))), undoes=row["undoes"],
         )  # fmt: skip
 
 

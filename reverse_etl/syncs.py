@@ -6,6 +6,7 @@ These are the frozen specs; `manifest.read_syncs` makes them from dbt's manifest
 from __future__ import annotations
 
 import hashlib
+import string
 from typing import Annotated, Literal, Self
 
 import orjson
@@ -16,6 +17,7 @@ As = Literal[
     "stock",
 ]  # fmt: skip
 Policy = Literal["overwrite", "keep", "report", "create_only"]
+Write = Literal["always", "when_filled", "into_empty"]
 
 
 class Spec(BaseModel):
@@ -29,6 +31,9 @@ class FieldSpec(Spec):
     field: str
     as_: As = Field("text", alias="as")
     policy: Policy = "overwrite"
+    write: Write = "always"
+    """`always`: our value, an empty one clears the field. `when_filled`: an empty value is left out. `into_empty`:
+    only where the destination's field is empty, and never emptied again."""
     currency: str | None = None
     """Column with the currency of a `money` field."""
     alt: str | None = None
@@ -46,6 +51,10 @@ class FieldSpec(Spec):
             raise ValueError("`as: references` needs `sync: <sync whose keys the column holds>`")
         if self.compare == "source_hash" and self.as_ not in ("image", "images", "html"):
             raise ValueError("`compare: source_hash` is for `as: image`, `images` or `html`")
+        if self.write != "always" and self.as_ == "stock":
+            raise ValueError(f"`write: {self.write}` is not for stock: an empty stock is always left alone")
+        if self.write == "into_empty" and self.policy != "overwrite":
+            raise ValueError(f"`write: into_empty` never overwrites; take `policy: {self.policy}` away")
         return self
 
     @property
@@ -81,12 +90,54 @@ def _limit(value: object) -> object:
 Limit = Annotated[Share | Annotated[int, Field(ge=0)] | None, BeforeValidator(_limit)]
 
 
+def _percent(value: object) -> object:
+    if value is None:
+        return None
+    text = str(value).strip()
+    if not text.endswith("%"):
+        raise ValueError(f"write a share with its sign, such as 30%, not {value!r}")
+    return text[:-1]
+
+
+Percent = Annotated[Annotated[float, Field(ge=0)] | None, BeforeValidator(_percent)]
+
+
 class Guards(Spec):
-    """Most changes of one kind in one plan: a count, a share (`10%`), or null for no cap."""
+    """What a plan may do before a person has said yes. Limits are a count, a share (`10%`), or null for no cap.
+
+    The first five block the whole plan; `max_price_change` and `max_emptied` hold rows back and let the rest go.
+    Stock writes are not counted: shops sell all day, and a stock is read again before it is written.
+    """
 
     max_creates: Limit = None
     max_updates: Limit = None
     max_removals: Limit = None
+    max_rejects: Limit = None
+    """Rows without a key, with a key that another row has, or with a value that does not fit its field."""
+    min_rows: int | None = Field(None, ge=0)
+    """Fewest rows that the model must have."""
+    max_price_change: Percent = None
+    """A price that moves by more, or to zero, or to another currency holds its row."""
+    max_emptied: Limit = None
+    """A field that would be emptied on more rows is left as it is on all of them."""
+    max_read_age_hours: float | None = Field(None, gt=0)
+    """Removals need complete reads of the sources and of the destination that are no older."""
+
+
+def _canary(value: object) -> object:
+    return {"rows": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class Canary(Spec):
+    """The rows that an apply writes first and reads back before it goes on."""
+
+    rows: int = Field(ge=1)
+    page: str | None = None
+    """Address of a row's page with fields in braces (`https://shop.example/product/{slug}`); asked when published."""
+
+    @property
+    def page_fields(self) -> tuple[str, ...]:
+        return tuple(name for _, name, _, _ in string.Formatter().parse(self.page or "") if name)
 
 
 class Sync(Spec):
@@ -112,6 +163,7 @@ class Sync(Spec):
     on_moved: Literal["recompute", "hold"] = "recompute"
     """What to do when a stock moved in the shop between plan and apply."""
     guards: Guards = Guards()
+    canary: Annotated[Canary | None, BeforeValidator(_canary)] = None
     fields: tuple[FieldSpec, ...]
 
     @model_validator(mode="after")
@@ -123,6 +175,8 @@ class Sync(Spec):
             raise ValueError(f"field {', '.join(twice)} is fed by more than one column")
         if not names:
             raise ValueError("no column has a `field`; give at least one column `config: {meta: {field: …}}`")
+        if self.canary and (unknown := [name for name in self.canary.page_fields if name not in names]):
+            raise ValueError(f"canary.page names {', '.join(unknown)}, which no column feeds")
         return self
 
     @property

@@ -10,7 +10,7 @@ from rich.markdown import Markdown
 
 from orchestration.cli import BLOCKED, FAILURE, PENDING
 from orchestration.cli.display import shown_progress
-from orchestration.cli.session import opened, plain_errors
+from orchestration.cli.session import opened, plain_errors, this_user
 
 
 @click.command("plan")
@@ -22,7 +22,7 @@ from orchestration.cli.session import opened, plain_errors
 def plan_command(key: str | None, limit: int | None, retry: bool, as_json: bool) -> None:
     """Show the changes that the shop needs, from what the warehouse holds. Nothing is loaded or sent.
 
-    Exit status: 0 nothing to change, 2 changes pending, 3 blocked by a guard.
+    Exit status: 0 nothing to change, 2 changes pending, 3 blocked or rows held by a guard.
     """
     from orchestration.dbt import read_manifest
     from reverse_etl.destinations import rate_per_minute
@@ -44,18 +44,22 @@ def plan_command(key: str | None, limit: int | None, retry: bool, as_json: bool)
         click.echo(plan.to_markdown())
     if plan.operations and not as_json:
         click.echo(f"\nApply exactly this with: karvon apply {plan.plan_id}")
-    raise click.exceptions.Exit(BLOCKED if plan.is_blocked else 0 if plan.is_empty else PENDING)
+    if plan.needs_approval and not as_json:
+        click.echo("Rows wait for a person: `karvon held` lists them, `karvon approve` lets them go.")
+    waits = plan.is_blocked or plan.needs_approval
+    raise click.exceptions.Exit(BLOCKED if waits else 0 if plan.is_empty else PENDING)
 
 
 @click.command("apply")
 @click.argument("plan_id", required=False)
-@click.option("--override-guards", is_flag=True, help="Apply although a guard blocked the plan.")
+@click.option("--override-guards", is_flag=True, help="Allow the guards that block the plan, in your name.")
 @plain_errors
 def apply_command(plan_id: str | None, override_guards: bool) -> None:
     """Apply the stored plan PLAN_ID (default: the latest). Rows that moved since are held."""
     from orchestration.dbt import read_manifest
     from orchestration.sandbox_process import running_sandbox
-    from reverse_etl.apply import apply_plan
+    from reverse_etl.apply import Blocked, apply_plan
+    from reverse_etl.approvals import approve
     from reverse_etl.destinations import channels
     from reverse_etl.manifest import read_syncs
     from reverse_etl.stored_plans import latest_plan_id, load_plan
@@ -66,12 +70,13 @@ def apply_command(plan_id: str | None, override_guards: bool) -> None:
         raise click.ClickException("There is no plan yet; `karvon plan` makes one.")
     read_manifest(settings, warehouse)
     syncs = read_syncs(settings.manifest_path, settings.profile)
-    plan = load_plan(warehouse, plan_id)
-    if plan.is_blocked and not override_guards:
-        for violation in plan.violations:
-            click.echo(violation.message, err=True)
-        raise click.exceptions.Exit(BLOCKED)
-    with running_sandbox(settings), shown_progress(Console(stderr=True)):
-        result = apply_plan(warehouse, plan_id, syncs, channels(settings), override_guards=override_guards)
+    if override_guards and load_plan(warehouse, plan_id).violations:
+        approve(warehouse, syncs, this_user(), plan_id=plan_id)
+    try:
+        with running_sandbox(settings), shown_progress(Console(stderr=True)):
+            result = apply_plan(warehouse, plan_id, syncs, channels(settings))
+    except Blocked as blocked:
+        click.echo(str(blocked), err=True)
+        raise click.exceptions.Exit(BLOCKED) from None
     click.echo(f"Plan {plan_id}: {result.summary()}")
-    raise click.exceptions.Exit(FAILURE if result.failed else 0)
+    raise click.exceptions.Exit(FAILURE if result.failed or result.stopped else 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -25,20 +27,28 @@ def opened() -> tuple[Settings, Warehouse]:
     return settings, Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
 
 
+def this_user() -> str:
+    """Who is at the terminal: the name under which an approval is written down."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"
+
+
 def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
     """Errors that a user can act on end the command with their message and status 1."""
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         from orchestration.dbt import DbtError
-        from reverse_etl import apply, leases, manifest, plan, scan, schema, stored_plans
+        from reverse_etl import apply, approvals, leases, manifest, plan, scan, schema, stored_plans, undo
 
         try:
             return command(*args, **kwargs)
         except (
             SettingsError, WarehouseError, RemoteError, DbtError, manifest.SyncError, scan.ModelMissing,
             plan.UnknownKey, stored_plans.NoSuchPlan, apply.Blocked, apply.NotConfigured, leases.Busy,
-            leases.LeaseLost, schema.TooNew,
+            leases.LeaseLost, schema.TooNew, approvals.NothingToApprove, undo.NothingToUndo,
         ) as error:  # fmt: skip
             raise click.ClickException(str(error)) from None
 

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from karvon.connections import WebflowConnection
 from karvon.warehouse import Session, Warehouse
 from reverse_etl.apply import ApplyResult, apply_plan, recover
+from reverse_etl.approvals import Approval, approve
 from reverse_etl.destinations.webflow.channel import StoreChannel
 from reverse_etl.manifest import read_syncs
 from reverse_etl.plan import make_plan
@@ -198,9 +199,14 @@ class Bench:
         self.build()
         return make_plan(self.warehouse, self.syncs, **options)
 
-    def apply(self, plan: Plan, **options: Any) -> ApplyResult:
+    def apply(self, plan: Plan, *, override_guards: bool = False) -> ApplyResult:
         self._mark = self._last_seq()
-        return apply_plan(self.warehouse, plan.plan_id, self.syncs, self.channels, **options)
+        if override_guards and plan.violations:
+            self.approve(plan_id=plan.plan_id)
+        return apply_plan(self.warehouse, plan.plan_id, self.syncs, self.channels)
+
+    def approve(self, **what: Any) -> list[Approval]:
+        return approve(self.warehouse, self.syncs, "tester", **what)
 
     def recover(self) -> int:
         return recover(self.warehouse, self.syncs, self.channels)

@@ -24,7 +24,12 @@ from reverse_etl.destinations.webflow.refusals import (
     outcomes,
     wants_slug,
 )
-from reverse_etl.destinations.webflow.store import category_record, product_record, sku_record
+from reverse_etl.destinations.webflow.store import (
+    WebflowStore,
+    category_record,
+    product_record,
+    sku_record,
+)
 from reverse_etl.operations import Operation
 from reverse_etl.syncs import Sync
 
@@ -99,6 +104,19 @@ class StoreChannel:
                 middle = 1 if first.resource == "products" else len(call) // 2
                 return [*await self.send(call[:middle]), *await self.send(call[middle:])]
             return outcomes(call, error)
+
+    async def read(self, operation: Operation, known: Known) -> Record | None:
+        sync, entry = self._syncs[operation.sync], known.of(operation.sync, operation.key)
+        if entry is None:
+            return None
+        try:
+            if operation.resource == "categories":
+                await self._client.find_collections()
+                return category_record(sync, await self._client.item("category", entry.remote_id))
+            document = await self._client.product(entry.parent_remote_id or entry.remote_id)
+        except NotFound:
+            return None
+        return WebflowStore().record(sync, document, entry.remote_id)
 
     async def find(self, call: Sequence[Operation], known: Known) -> list[Outcome]:
         try:

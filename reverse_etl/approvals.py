@@ -1,0 +1,127 @@
+"""Who allowed what, and when: rows of `reverse_etl.approvals`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from karvon.warehouse import Session, Warehouse
+from reverse_etl import holding
+from reverse_etl.guards import Violation
+from reverse_etl.holding import Hold
+from reverse_etl.operations import now
+from reverse_etl.schema import migrate
+from reverse_etl.syncs import Sync
+
+
+class NothingToApprove(Exception):
+    """Nothing that waits fits what was asked for."""
+
+
+@dataclass(frozen=True)
+class Approval:
+    """One yes. `key` is empty where it is about a guard over one whole plan."""
+
+    approved_at: datetime
+    approver: str
+    plan_id: str
+    destination: str
+    connection: str
+    sync: str
+    key: str
+    rule: str
+    field: str
+    value_hash: str
+
+
+_SCHEMA = pa.schema(
+    [
+        (one.name, pa.timestamp("us", "UTC") if one.name == "approved_at" else pa.string())
+        for one in fields(Approval)
+    ]
+)
+
+
+def approve(
+    warehouse: Warehouse,
+    syncs: Sequence[Sync],
+    approver: str,
+    *,
+    keys: Collection[str] = (),
+    rule: str | None = None,
+    plan_id: str | None = None,
+) -> list[Approval]:
+    """Allow what waits: all of it, or what fits all that is given.
+
+    Held rows are allowed with the value they were held with, and go out with the next plan. With `plan_id` the
+    broken guards of that plan are allowed too, for that plan alone. Raises `NothingToApprove`.
+    """
+    at = now()
+    with warehouse.session() as session:
+        migrate(warehouse, session)
+        held = [
+            one
+            for one in holding.load(session)
+            if (not keys or one.key in keys) and rule in (None, one.rule) and plan_id in (None, one.plan_id)
+        ]
+        given = [_of_hold(one, approver, at) for one in held]
+        if plan_id is not None and not keys:
+            broken = [one for one in _violations(session, plan_id) if rule in (None, one.guard)]
+            given += [_of_guard(one, plan_id, syncs, approver, at) for one in broken]
+        if not given:
+            raise NothingToApprove("Nothing that waits fits this; `karvon held` lists what waits.")
+        session.append(
+            "reverse_etl.approvals", pa.Table.from_pylist([asdict(one) for one in given], schema=_SCHEMA)
+        )
+    return given
+
+
+def allowed_guards(session: Session, plan_id: str) -> set[tuple[str, str]]:
+    """(sync, guard) that somebody allowed for this plan."""
+    rows = session.rows(
+        "SELECT sync, rule FROM reverse_etl.approvals WHERE plan_id = $1 AND key = '' AND value_hash = $1",
+        (plan_id,),
+    )
+    return {(row["sync"], row["rule"]) for row in rows}
+
+
+def waiting(warehouse: Warehouse) -> tuple[list[Hold], list[dict[str, Any]]]:
+    """Rows that wait, and broken guards of the newest plan that nobody allowed: plan_id, sync, guard, message."""
+    with warehouse.session() as session:
+        migrate(warehouse, session)
+        held = holding.load(session)
+        newest = session.rows(
+            "SELECT plan_id FROM reverse_etl.plans WHERE status = 'blocked' AND created_at = "
+            "(SELECT max(created_at) FROM reverse_etl.plans)"
+        )
+        broken = [
+            {"plan_id": plan["plan_id"], **asdict(one)}
+            for plan in newest
+            for one in _violations(session, plan["plan_id"])
+            if (one.sync, one.guard) not in allowed_guards(session, plan["plan_id"])
+        ]
+    return held, broken
+
+
+def _violations(session: Session, plan_id: str) -> list[Violation]:
+    found = session.value("SELECT violations FROM reverse_etl.plans WHERE plan_id = $1", (plan_id,))
+    return [Violation(**one) for one in orjson.loads(found or "[]")]
+
+
+def _of_hold(hold: Hold, approver: str, at: datetime) -> Approval:
+    return Approval(
+        at, approver, hold.plan_id, hold.destination, hold.connection, hold.sync, hold.key, hold.rule, hold.field,
+        hold.value_hash,
+    )  # fmt: skip
+
+
+def _of_guard(
+    broken: Violation, plan_id: str, syncs: Sequence[Sync], approver: str, at: datetime
+) -> Approval:
+    target = next((sync.target for sync in syncs if sync.name == broken.sync), ("", ""))
+    return Approval(at, approver, plan_id, *target, broken.sync, "", broken.guard, "", plan_id)

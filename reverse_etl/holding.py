@@ -1,0 +1,271 @@
+"""Rows that wait for a person: which rule holds which change, and which of them somebody has approved.
+
+    max_price_change   a price that moves by more than allowed, to zero or to another currency: the row's fields wait
+    max_emptied        a field that would be emptied on too many rows: that field waits on all of them
+    undone             a change that somebody took back (`karvon undo`): it waits until the model's value changes
+
+An approval counts for exactly the value that was held, and until the row has been written once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from karvon.warehouse import Session
+from reverse_etl.compare import Compared
+from reverse_etl.guards import allowed
+from reverse_etl.ledger import keys_of, listed
+from reverse_etl.operations import REMOVALS, Operation, compact
+from reverse_etl.operations import load as load_operations
+from reverse_etl.syncs import FieldSpec, Sync
+from reverse_etl.values import digest, sent_form
+
+PRICE, EMPTIED, UNDONE = "max_price_change", "max_emptied", "undone"
+REMOVAL = "removal"
+"""Stands for the value where a removal waits."""
+_COLUMNS = ("plan_id", "destination", "connection", "sync", "key", "rule", "field", "before", "after", "value_hash",
+            "message")  # fmt: skip
+_SCHEMA = pa.schema([("held_at", pa.timestamp("us", "UTC")), *((name, pa.string()) for name in _COLUMNS)])
+
+
+@dataclass(frozen=True)
+class Hold:
+    """One change that waits for a person; `field` is empty where the whole row waits."""
+
+    destination: str
+    connection: str
+    sync: str
+    key: str
+    rule: str
+    field: str
+    before: Any
+    after: Any
+    value_hash: str
+    message: str
+    plan_id: str = ""
+    held_at: datetime | None = None
+
+    @property
+    def holds_row(self) -> bool:
+        return self.rule == PRICE or not self.field
+
+
+def judge(
+    session: Session,
+    sync: Sync,
+    compared: Sequence[Compared],
+    existing: int,
+    undone: Mapping[tuple[str, str], Operation],
+) -> list[Hold]:
+    """What of some compared rows must wait. `undone` is `last_undone` of the sync."""
+    operations = [one for result in compared for one in result.operations]
+    holds = [
+        *(hold for one in operations for hold in _prices(sync, one)),
+        *_emptied(sync, operations, existing),
+        *(hold for one in operations for hold in _taken_back(sync, one, undone)),
+    ]
+    return without_approved(session, sync, holds)
+
+
+def held_back(
+    holds: Sequence[Hold], compared: Sequence[Compared]
+) -> tuple[list[Compared], dict[str, set[str]]]:
+    """Compared rows without those that holds are about, and the fields of the latter that must be compared as
+    withheld. The stock of a row whose price waits is written all the same.
+    """
+    whole = {hold.key: hold.rule for hold in holds if hold.holds_row}
+    fields: dict[str, set[str]] = {}
+    for hold in holds:
+        if hold.key not in whole:
+            fields.setdefault(hold.key, set()).add(hold.field)
+    kept = [one for one in compared if one.key not in whole and one.key not in fields]
+    for one in compared:
+        if whole.get(one.key) == PRICE:
+            stocks = [each for each in one.operations if each.is_stock and not each.payload["is_new"]]
+            kept.append(Compared(one.key, stocks, one.findings))
+    return kept, fields
+
+
+def removal_hold(sync: Sync, key: str) -> Hold:
+    """The hold of a removal that somebody took back."""
+    message = "its removal was undone; approve it to remove the row again"
+    return _hold(sync, key, UNDONE, None, None, None, message, value_hash=REMOVAL)
+
+
+def without_approved(session: Session, sync: Sync, holds: Sequence[Hold]) -> list[Hold]:
+    """Holds that nobody has approved since the row was last written."""
+    if not holds:
+        return []
+    rows = session.rows(
+        f"""SELECT a.key, a.rule, a.field, a.value_hash FROM reverse_etl.approvals AS a
+        LEFT JOIN reverse_etl.ledger AS l ON l.destination = a.destination AND l.connection = a.connection
+          AND l.sync = a.sync AND l.key = a.key
+        WHERE a.destination = $1 AND a.connection = $2 AND a.sync = $3 AND a.key IN {listed(4)}
+          AND (l.applied_at IS NULL OR a.approved_at > l.applied_at)""",
+        (*sync.target, sync.name, keys_of(sorted({hold.key for hold in holds}))),
+    )
+    approved = {tuple(row.values()) for row in rows}
+    return [hold for hold in holds if (hold.key, hold.rule, hold.field, hold.value_hash) not in approved]
+
+
+def last_undone(session: Session, sync: Sync) -> dict[tuple[str, str], Operation]:
+    """(key, field) → the undo that wrote the field last; the field is empty for what moved the whole row."""
+    mine = "destination = $1 AND connection = $2 AND sync = $3 AND status = 'done'"
+    done = load_operations(
+        session,
+        f"{mine} AND key IN (SELECT key FROM reverse_etl.operations WHERE {mine} AND undoes IS NOT NULL)",
+        (*sync.target, sync.name),
+    )
+    last: dict[tuple[str, str], Operation] = {}
+    for one in sorted(
+        done, key=lambda operation: (operation.answered_at or operation.planned_at, operation.seq)
+    ):
+        for name in _touched(one):
+            last[one.key, name] = one
+    return {place: one for place, one in last.items() if one.undoes}
+
+
+def store(
+    session: Session,
+    plan_id: str,
+    at: datetime,
+    holds: Sequence[Hold],
+    judged: Mapping[str, Sequence[str] | None],
+    syncs: Mapping[str, Sync],
+) -> None:
+    """Put the holds of a plan in place of those before; call it inside a transaction.
+
+    `judged` are the keys that the plan looked at by sync, None for all.
+    """
+    for name, keys in judged.items():
+        mine = [hold for hold in holds if hold.sync == name]
+        params: list[Any] = [*syncs[name].target, name]
+        where = "destination = $1 AND connection = $2 AND sync = $3"
+        if keys is not None:
+            params.append(keys_of(keys))
+            where += f" AND key IN {listed(4)}"
+        known = {
+            (row["key"], row["rule"], row["field"], row["value_hash"]): row["held_at"]
+            for row in session.rows(
+                f"SELECT key, rule, field, value_hash, held_at FROM reverse_etl.holds WHERE {where}", params
+            )
+        }
+        if known:
+            session.execute(f"DELETE FROM reverse_etl.holds WHERE {where}", params)
+        if mine:
+            rows = [
+                {
+                    **{column: getattr(hold, column) for column in _COLUMNS}, "plan_id": plan_id,
+                    "before": compact(hold.before), "after": compact(hold.after),
+                    "held_at": known.get((hold.key, hold.rule, hold.field, hold.value_hash), at),
+                }
+                for hold in mine
+            ]  # fmt: skip
+            session.append("reverse_etl.holds", pa.Table.from_pylist(rows, schema=_SCHEMA))
+
+
+def load(session: Session, where: str = "true", params: Sequence[Any] = ()) -> list[Hold]:
+    """What waits now."""
+    rows = session.rows(
+        f"SELECT held_at, {', '.join(_COLUMNS)} FROM reverse_etl.holds WHERE {where} ORDER BY sync, key, rule, field",
+        params,
+    )
+    return [
+        Hold(**{**row, "before": orjson.loads(row["before"]), "after": orjson.loads(row["after"])})
+        for row in rows
+    ]
+
+
+def _hold(
+    sync: Sync, key: str, rule: str, spec: FieldSpec | None, before: Any, after: Any, message: str,
+    *, value_hash: str | None = None,
+) -> Hold:  # fmt: skip
+    if value_hash is None:
+        value_hash = value_hash_of(spec, after)
+    return Hold(
+        *sync.target, sync.name, key, rule, spec.field if spec else "", before, after, value_hash, message
+    )
+
+
+def value_hash_of(spec: FieldSpec | None, value: Any) -> str:
+    """What an approval is bound to: the value as it would be sent."""
+    return digest(value if spec is None or spec.as_ == "stock" else sent_form(spec, value))
+
+
+def _prices(sync: Sync, operation: Operation) -> Iterator[Hold]:
+    most = sync.guards.max_price_change
+    if most is None or operation.action in REMOVALS or operation.is_stock:
+        return
+    for name, change in operation.changes.items():
+        spec = sync.field(name)
+        if spec is None or spec.as_ != "money" or change["after"] is None:
+            continue
+        if reason := _moved_too_far(change["before"], change["after"], most):
+            message = f"{name} {reason}, and max_price_change is {most:g}%"
+            yield _hold(sync, operation.key, PRICE, spec, change["before"], change["after"], message)
+
+
+def _moved_too_far(before: Any, after: Any, most: float) -> str | None:
+    if after["value"] == 0:
+        return "would be zero"
+    if before is None or before["value"] == 0:
+        return None
+    if before["unit"] != after["unit"]:
+        return f"would change its currency from {before['unit']} to {after['unit']}"
+    moved = (after["value"] - before["value"]) / before["value"] * 100
+    return f"would move by {moved:+.0f}%" if abs(moved) > most else None
+
+
+def _emptied(sync: Sync, operations: Sequence[Operation], existing: int) -> Iterator[Hold]:
+    most = allowed(sync.guards.max_emptied, existing)
+    if most is None:
+        return
+    emptying = [
+        (one, name, change)
+        for one in operations
+        if one.action not in REMOVALS and not one.is_stock
+        for name, change in one.changes.items()
+        if change["before"] is not None and change["after"] is None and sync.field(name)
+    ]
+    counts = Counter(name for _, name, _ in emptying)
+    for one, name, change in emptying:
+        if counts[name] > most:
+            message = (
+                f"{name} would be emptied on {counts[name]} of {existing} rows, "
+                f"and max_emptied is {sync.guards.max_emptied}"
+            )
+            yield _hold(sync, one.key, EMPTIED, sync.field(name), change["before"], None, message)
+
+
+def _taken_back(
+    sync: Sync, operation: Operation, undone: Mapping[tuple[str, str], Operation]
+) -> Iterator[Hold]:
+    row = undone.get((operation.key, ""))
+    if row is not None and row.action in REMOVALS and row.row_hash == operation.row_hash:
+        message = f"plan {row.plan_id} took it back; it waits until its row changes"
+        yield _hold(sync, operation.key, UNDONE, None, None, None, message, value_hash=row.row_hash)
+        return
+    for name, change in operation.changes.items():
+        undo = undone.get((operation.key, name))
+        spec = sync.field(name)
+        if undo is None or name not in undo.changes or spec is None:
+            continue
+        if value_hash_of(spec, undo.changes[name]["before"]) == value_hash_of(spec, change["after"]):
+            message = (
+                f"plan {undo.plan_id} took this value of {name} back; it waits until the model has another"
+            )
+            yield _hold(sync, operation.key, UNDONE, spec, change["before"], change["after"], message)
+
+
+def _touched(operation: Operation) -> Iterator[str]:
+    """Fields that an operation wrote; the empty name for the row as a whole."""
+    if operation.action in REMOVALS or operation.action in ("create", "unarchive"):
+        yield ""
+    yield from operation.changes
