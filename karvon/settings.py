@@ -56,6 +56,8 @@ class Settings(BaseSettings):
         PROJECT_ROOT / "connections.yml", validation_alias="KARVON_CONNECTIONS_FILE"
     )
     alert_webhook_url: SecretStr | None = Field(None, validation_alias="KARVON_ALERT_WEBHOOK_URL")
+    ui_url: str = Field("http://127.0.0.1:3000", validation_alias="KARVON_UI_URL")
+    """Where people reach the Dagster UI: messages link to it."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", validation_alias="KARVON_LOG_LEVEL"
     )

@@ -13,6 +13,7 @@ from orchestration.dbt import read_manifest
 from orchestration.defs.activation import activation
 from orchestration.defs.ingestion import ingestion
 from orchestration.defs.operations import operations
+from orchestration.defs.review import review
 from orchestration.defs.transformation import transformation
 from reverse_etl.manifest import read_syncs
 
@@ -24,9 +25,11 @@ def defs() -> dg.Definitions:
     export_environment(settings)
     warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
     manifest = read_manifest(settings, warehouse)
+    syncs = read_syncs(settings.manifest_path, settings.profile)
     return dg.Definitions.merge(
         ingestion(settings, warehouse, manifest),
         transformation(settings, warehouse, manifest),
-        activation(settings, warehouse, read_syncs(settings.manifest_path, settings.profile)),
+        activation(settings, warehouse, syncs),
+        review(settings, warehouse, syncs),
         operations(settings),
     )

@@ -163,6 +163,9 @@ def _summary(console: Console, settings: Settings, result: dg.ExecuteInProcessRe
         return BLOCKED
     if failures:
         return FAILURE
+    if waiting := sum(counts.get("waits_for_approval", 0) for counts in metadata.values()):
+        console.print(f"  {waiting} changes wait for a person: `karvon held`", highlight=False)
+        return BLOCKED
     return PENDING if plan == "ready" else 0
 
 

@@ -9,11 +9,13 @@ from karvon.connections import webflow_connections
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.automation import OWNERS, freshness
+from orchestration.defs.messages import tell_about_held_rows
 from pipelines.landing import LoadOptions, load
 from pipelines.sources import webflow
 from reverse_etl.apply import ApplyResult, apply_plan, recover
 from reverse_etl.destinations import channels, rate_per_minute
 from reverse_etl.history import status
+from reverse_etl.holding import UNDONE
 from reverse_etl.plan import make_plan
 from reverse_etl.stored_plans import Plan
 from reverse_etl.syncs import Sync
@@ -102,10 +104,11 @@ def _activate(
         rate_per_minute=rate_per_minute(settings),
     )  # fmt: skip
     context.log.info("plan %s: %s", plan.plan_id, plan.summary())
+    tell_about_held_rows(settings, warehouse, plan, context.run_id)
     result = None
     if allowed and not plan.is_empty and not plan.is_blocked:
         result = apply_plan(warehouse, plan.plan_id, syncs, channels(settings))
-        _look_again(settings, warehouse, plan)
+        look_again(settings, warehouse, plan)
     # Of a run that wrote nothing the plan itself says how far the shop is from the view.
     remaining = plan if result is None else make_plan(warehouse, syncs, profile=settings.profile, store=False)
     rows = {row["sync"]: row["rows"] for row in status(warehouse)}
@@ -114,7 +117,7 @@ def _activate(
     _raise_if_held(plan, result)
 
 
-def _look_again(settings: Settings, warehouse: Warehouse, plan: Plan) -> None:
+def look_again(settings: Settings, warehouse: Warehouse, plan: Plan) -> None:
     """Read the shop after writing to it: the check below compares with what is there, not with what was answered."""
     for name in {operation.connection for operation in plan.operations}:
         options = LoadOptions(resources=WRITTEN, max_shrink_percent=settings.max_shrink_percent)
@@ -133,6 +136,7 @@ def _results(
             "plan_status": "applied" if result else plan.status,
             "summary": plan.summary() if result is None else f"{plan.summary()}; {result.summary()}",
             "requests": plan.request_count if result is None else result.requests,
+            "waits_for_approval": sum(one.sync == sync.name and one.rule != UNDONE for one in plan.holds),
             "dagster/row_count": rows,
             **{f"planned_{name}": count for name, count in plan.counts.get(sync.name, {}).items()},
         },
@@ -164,3 +168,5 @@ def _raise_if_held(plan: Plan, result: ApplyResult | None) -> None:
         raise dg.Failure(
             f"{result.failed} rows failed; `karvon errors` lists them with the destination's words."
         )
+    if result is not None and result.stopped:
+        raise dg.Failure(result.stopped)

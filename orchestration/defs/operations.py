@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import dagster as dg
 
-from karvon.http import HttpClient
 from karvon.settings import Settings, load_settings
 from orchestration.automation import sync_cron
+from orchestration.defs.messages import tell
 
 sync_job = dg.define_asset_job(
     "sync_job",
@@ -38,14 +36,11 @@ def operations(settings: Settings) -> dg.Definitions:
 )
 def tell_about_failures(context: dg.RunFailureSensorContext) -> None:
     """One message per failed run; without a webhook address nothing is sent."""
-    settings = load_settings()
-    if settings.alert_webhook_url is None:
-        return
     run = context.dagster_run
-    text = f"Karvon: {run.job_name} run {run.run_id[:8]} failed. {context.failure_event.message or ''}"
-    asyncio.run(_post(settings.alert_webhook_url.get_secret_value(), {"text": text[:3000]}))
-
-
-async def _post(url: str, message: dict[str, str]) -> None:
-    async with HttpClient("alert webhook", base_url="", secrets=(url,), attempts=3) as http:
-        await http.request("POST", url, json=message, as_json=False)
+    reasons = [
+        str(event.step_failure_data.user_failure_data.description)
+        for event in context.get_step_failure_events()
+        if event.step_failure_data.user_failure_data is not None
+    ]
+    what = " ".join(reasons) or context.failure_event.message or ""
+    tell(load_settings(), f"{run.job_name} run {run.run_id[:8]} failed. {what}", run.run_id)

@@ -100,9 +100,9 @@ def test_the_shop_has_its_own_checks(repository: dg.RepositoryDefinition) -> Non
         assert {(asset, "plan_is_within_guards"), (asset, "shop_equals_view")} <= checks
 
 
-def test_one_job_one_schedule_one_sensor(repository: dg.RepositoryDefinition) -> None:
+def test_there_is_a_job_for_each_thing_that_a_person_decides(repository: dg.RepositoryDefinition) -> None:
     jobs = [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")]
-    assert jobs == ["sync_job"]
+    assert sorted(jobs) == ["apply_plan", "approve_rows", "retry_errors", "sync_job", "undo_plan"]
     assert [schedule.name for schedule in repository.schedule_defs] == ["sync_schedule"]
     assert [sensor.name for sensor in repository.sensor_defs] == ["failed_run_sensor"]
 
@@ -161,10 +161,13 @@ def test_a_failed_run_is_told_to_the_webhook(
 
     with HTTPServer(("127.0.0.1", 0), Receiver) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
+        monkeypatch.setenv("KARVON_UI_URL", "https://dagster.example/")
         monkeypatch.setenv("KARVON_ALERT_WEBHOOK_URL", f"http://127.0.0.1:{server.server_port}/hook")
         tell_about_failures(failed_run)
     assert len(received) == 1
-    assert json.loads(received[0])["text"].startswith("Karvon: failing run ")
+    text = json.loads(received[0])["text"]
+    assert text.startswith("Karvon: failing run ")
+    assert text.endswith(f"failed. no\nhttps://dagster.example/runs/{failed_run.dagster_run.run_id}")
 
 
 def test_without_a_webhook_nothing_is_sent(

@@ -54,7 +54,10 @@ def test_a_price_in_another_currency_and_a_new_row_for_nothing_are_held(bench) -
     bench.change("skus", "free", price_minor=0)
     plan = bench.plan()
     assert plan.is_empty
-    assert sorted(held(bench)) == [("free", "max_price_change", "price"), ("p00", "max_price_change", "price")]
+    assert sorted(held(bench)) == [
+        ("free", "max_price_change", "price"),
+        ("p00", "max_price_change", "price"),
+    ]
 
 
 def test_the_stock_of_a_row_whose_price_waits_is_written(bench) -> None:
@@ -184,7 +187,9 @@ def test_nothing_is_removed_while_the_shop_was_not_read_well(bench, how) -> None
                 "INSERT INTO raw_webflow.observations VALUES ('products', 'default', 'all', now(), false, NULL, '2')"
             )
         elif how == "old":
-            session.execute("UPDATE raw_webflow.observations SET observed_at = $1", (now() - timedelta(hours=7),))
+            session.execute(
+                "UPDATE raw_webflow.observations SET observed_at = $1", (now() - timedelta(hours=7),)
+            )
     if how == "short":
         bench.land("products", {})
     plan = bench.plan(key="p00")

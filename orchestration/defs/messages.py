@@ -1,0 +1,45 @@
+"""Messages to people through KARVON_ALERT_WEBHOOK_URL, each with a link to the run it is about."""
+
+from __future__ import annotations
+
+import asyncio
+
+from karvon.http import HttpClient
+from karvon.settings import Settings
+from karvon.warehouse import Warehouse
+from reverse_etl import holding
+from reverse_etl.holding import UNDONE
+from reverse_etl.stored_plans import Plan
+
+LONGEST = 3000
+"""Characters; Slack shows no more of one block."""
+SHOWN = 5
+
+
+def tell(settings: Settings, text: str, run_id: str) -> None:
+    """Post a message; without a webhook address nothing is sent."""
+    if settings.alert_webhook_url is None:
+        return
+    link = f"{settings.ui_url.rstrip('/')}/runs/{run_id}"
+    message = {"text": f"Karvon: {text[: LONGEST - len(link)]}\n{link}"}
+    asyncio.run(_post(settings.alert_webhook_url.get_secret_value(), message))
+
+
+def tell_about_held_rows(settings: Settings, warehouse: Warehouse, plan: Plan, run_id: str) -> None:
+    """One message about rows that began to wait with this plan; those that waited before were told before."""
+    if settings.alert_webhook_url is None or not plan.needs_approval:
+        return
+    with warehouse.session() as session:
+        new = holding.load(
+            session, "plan_id = $1 AND held_at = $2 AND rule <> $3", (plan.plan_id, plan.created_at, UNDONE)
+        )
+    if new:
+        lines = [f"{one.sync} {one.key}: {one.message}" for one in new[:SHOWN]]
+        more = [f"… and {len(new) - SHOWN} more"] if len(new) > SHOWN else []
+        head = f"plan {plan.plan_id} holds {len(new)} rows until somebody approves them (job approve_rows)."
+        tell(settings, "\n".join([head, *lines, *more]), run_id)
+
+
+async def _post(url: str, message: dict[str, str]) -> None:
+    async with HttpClient("alert webhook", base_url="", secrets=(url,), attempts=3) as http:
+        await http.request("POST", url, json=message, as_json=False)

@@ -1,0 +1,231 @@
+"""The way back from a plan, and the first rows that are looked at before the rest goes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from reverse_etl import canary
+from reverse_etl.approvals import waiting
+from reverse_etl.destinations.webflow.channel import StoreChannel
+from reverse_etl.undo import NothingToUndo, make_undo
+
+
+def undo(bench, plan):
+    return make_undo(bench.warehouse, bench.syncs, plan.plan_id)
+
+
+def ran(bench):
+    """Plan and apply; the plan."""
+    bench.mirror()
+    plan = bench.plan()
+    result = bench.apply(plan)
+    assert (result.failed, result.held, result.stopped) == (0, 0, None), result.errors
+    return plan
+
+
+def product(bench, key: str = "p1"):
+    return bench.shop()["products"][f"p-{key}"]
+
+
+def held(bench) -> set[tuple[str, str, str]]:
+    return {(one.key, one.rule, one.field) for one in waiting(bench.warehouse)[0]}
+
+
+def test_an_update_is_undone_with_the_values_before_and_not_done_again(bench) -> None:
+    bench.category("c1")
+    bench.category("c2")
+    bench.product("p1", category_keys='["c1"]')
+    bench.change("skus", "p1", stock_quantity=10)
+    ran(bench)
+    before = product(bench)
+    bench.change("products", "p1", name="New", brand=None, category_keys='["c2"]', description="<p>New</p>")
+    bench.change("skus", "p1", price_minor=5, stock_quantity=20, main_image_url="https://img.example/new.png")
+    plan = ran(bench)
+    bench.sale("CODE-p1", 3)
+    bench.mirror()
+    back = undo(bench, plan)
+    assert (back.status, back.undoes, back.findings) == ("ready", plan.plan_id, ())
+    assert bench.apply(back).failed == 0
+    after = product(bench)
+    assert after["categories"] == ["c-c1"]
+    for name in ("name", "brand", "description"):
+        assert after["fields"][name] == before["fields"][name]
+    sku = after["skus"][0]
+    assert sku["fields"]["price"]["value"] == 1999
+    assert sku["fields"]["main-image"]["source"].endswith("_p1.png")
+    assert sku["inventory"]["quantity"] == 7
+    assert bench.settle().is_empty
+    assert {field for _, rule, field in held(bench) if rule == "undone"} == {
+        "name", "brand", "category", "description", "price", "main-image", "inventory",
+    }  # fmt: skip
+    assert not bench.plan().needs_approval
+
+
+def test_what_was_undone_goes_out_when_the_model_changes_or_somebody_approves(bench) -> None:
+    bench.product("p1")
+    ran(bench)
+    bench.change("products", "p1", name="New", brand="New")
+    plan = ran(bench)
+    bench.mirror()
+    bench.apply(undo(bench, plan))
+    bench.change("products", "p1", name="Newer")
+    ran(bench)
+    assert (product(bench)["fields"]["name"], product(bench)["fields"]["brand"]) == ("Newer", "Acme")
+    assert held(bench) == {("p1", "undone", "brand")}
+    bench.approve(keys=["p1"])
+    ran(bench)
+    assert product(bench)["fields"]["brand"] == "New"
+    assert bench.settle().is_empty
+    assert held(bench) == set()
+
+
+def test_created_rows_are_archived_and_removed_ones_come_back(bench) -> None:
+    offered = [{"name": "Größe", "values": ["S", "M", "L"]}]
+    bench.product("p1", sizes=("S", "M"), sku_properties=json.dumps(offered))
+    bench.product("p2")
+    first = ran(bench)
+    bench.drop("p2")
+    bench.sku("p1", "L", 2)
+    del bench.tables["webflow__skus"]["p1-M"]
+    second = ran(bench)
+    bench.mirror()
+    back = undo(bench, second)
+    assert sorted((one.action, one.key) for one in back.operations) == [
+        ("archive", "p1-L"), ("unarchive", "p1-M"), ("unarchive", "p2"),
+    ]  # fmt: skip
+    assert bench.apply(back).failed == 0
+    assert not product(bench, "p2")["is_archived"]
+    stocks = {one["fields"]["slug"]: one["inventory"] for one in product(bench)["skus"]}
+    assert stocks["s-p1-m"]["inventoryType"] == "infinite"
+    assert stocks["s-p1-l"] == {"quantity": 0, "inventoryType": "finite"}
+    assert bench.settle().is_empty
+    assert held(bench) == {("p1-L", "undone", ""), ("p1-M", "undone", ""), ("p2", "undone", "")}
+    bench.mirror()
+    everything = undo(bench, first)
+    assert {(one.action, one.key) for one in everything.operations} == {("archive", "p1"), ("archive", "p2")}
+    assert bench.apply(everything).failed == 0
+    assert {one["is_archived"] for one in bench.shop()["products"].values()} == {True}
+    assert bench.settle().is_empty
+
+
+def test_what_somebody_wrote_since_and_what_was_deleted_is_listed_and_stays(bench) -> None:
+    bench.switch(cms_store_writes="accept")
+    bench.overrides = {"webflow__products": {"on_removal": "delete"}}
+    bench.product("p1")
+    bench.product("p2")
+    ran(bench)
+    bench.change("products", "p1", name="Second", brand="Second")
+    bench.drop("p2")
+    plan = ran(bench)
+    bench.change("products", "p1", name="Third")
+    ran(bench)
+    bench.mirror()
+    back = undo(bench, plan)
+    assert [(one.key, list(one.changes)) for one in back.operations] == [("p1", ["brand"])]
+    assert [(one.kind, one.key, one.field) for one in back.findings] == [
+        ("not_undone", "p1", "name"), ("not_undone", "p2", None),
+    ]  # fmt: skip
+
+
+def test_an_undo_is_guarded_and_can_itself_be_undone(bench) -> None:
+    bench.product("p1")
+    ran(bench)
+    bench.change("products", "p1", name="New")
+    plan = ran(bench)
+    bench.mirror()
+    bench.overrides = {"webflow__products": {"guards": {"max_updates": 0}}}
+    back = undo(bench, plan)
+    assert back.is_blocked
+    bench.apply(back, override_guards=True)
+    bench.mirror()
+    again = undo(bench, back)
+    bench.apply(again, override_guards=True)
+    assert product(bench)["fields"]["name"] == "New"
+    assert bench.settle().is_empty
+    assert held(bench) == set()
+    with pytest.raises(NothingToUndo):
+        undo(bench, bench.plan())
+
+
+def twenty(bench) -> None:
+    bench.overrides = {"webflow__products": {"canary": 2}}
+    bench.category("c1")
+    for number in range(20):
+        bench.product(f"p{number:02}", category_keys='["c1"]')
+    bench.mirror()
+
+
+def test_the_canarys_rows_are_read_back_before_the_rest_is_sent(bench) -> None:
+    twenty(bench)
+    plan = bench.plan()
+    result = bench.apply(plan)
+    assert (result.failed, result.stopped, result.applied) == (0, None, 41)
+    sent = [one for one in bench.requests() if "/products" in one]
+    assert [one.split()[0] for one in sent[:6]] == ["POST", "POST", "GET", "GET", "GET", "GET"]
+    assert bench.settle().is_empty
+
+
+@pytest.mark.parametrize("wrong", ["price", "image", "alt", "gone"])
+def test_a_canary_that_looks_wrong_halts_the_run_and_offers_the_undo(bench, monkeypatch, wrong) -> None:
+    monkeypatch.setattr(canary, "WAITS", (0, 0))
+    twenty(bench)
+    plan = bench.plan()
+    genuine = StoreChannel.read
+
+    async def read(self, operation, known):
+        if wrong == "gone":
+            return None
+        edits = {
+            "price": {"price": {"value": 1, "unit": "USD"}},
+            "image": {"main-image": None},
+            "alt": {"main-image": {"fileId": "1", "url": "https://x/p00.png", "alt": "other"}},
+        }
+        if operation.resource == "skus":
+            bench.edit(f"s-{operation.key}", collection="sku", fieldData=edits[wrong])
+        return await genuine(self, operation, known)
+
+    monkeypatch.setattr(StoreChannel, "read", read)
+    result = bench.apply(plan)
+    assert f"karvon undo {plan.plan_id}" in result.stopped
+    said = {"price": "price should be", "image": "main-image should be", "alt": "main-image should be"}
+    assert said.get(wrong, "is not there") in result.stopped
+    assert (len(bench.shop()["products"]), result.counts["planned"]) == (2, 36)
+    monkeypatch.setattr(StoreChannel, "read", genuine)
+    bench.mirror()
+    bench.apply(undo(bench, plan))
+    assert {one["is_archived"] for one in bench.shop()["products"].values()} == {True}
+
+
+def test_a_published_page_must_answer(bench, monkeypatch) -> None:
+    monkeypatch.setattr(canary, "WAITS", (0,))
+    page = f"{bench.url}/shop/products/{{slug}}?account="
+    bench.product("p1")
+    for account, said in ((bench.account, None), ("nobody", "does not answer (404)")):
+        settings = {"publish": "live", "canary": {"rows": 1, "page": page + account}}
+        bench.overrides = {"webflow__products": settings}
+        bench.change("products", "p1", name=f"For {account}")
+        bench.mirror()
+        stopped = bench.apply(bench.plan()).stopped
+        assert stopped is None if said is None else said in stopped
+
+
+def test_images_that_come_late_are_waited_for(bench, monkeypatch) -> None:
+    monkeypatch.setattr(canary, "WAITS", (0, 0, 0))
+    bench.overrides = {"webflow__skus": {"canary": 1}}
+    bench.product("p1")
+    bench.mirror()
+    looks = []
+    genuine = StoreChannel.read
+
+    async def read(self, operation, known):
+        record = await genuine(self, operation, known)
+        looks.append(operation.key)
+        if len(looks) < 3 and "main-image" in record.values:
+            record.values["main-image"]["fileId"] = None
+        return record
+
+    monkeypatch.setattr(StoreChannel, "read", read)
+    assert bench.apply(bench.plan()).stopped is None
+    assert len(looks) > 2
