@@ -28,7 +28,7 @@ class Mirror:
     sync: Sync
     destination: Destination
 
-    @property
+    @cached_property
     def exists(self) -> bool:
         return self.session.has_table(self.destination.mirror(self.sync))
 

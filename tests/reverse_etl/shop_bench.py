@@ -28,7 +28,9 @@ from reverse_etl.stored_plans import Plan
 class Bench:
     """One warehouse, one shop, one catalogue: change the catalogue, run, and look."""
 
-    def __init__(self, warehouse: Warehouse, sandbox_url: str, folder: Path, account: str) -> None:
+    def __init__(
+        self, warehouse: Warehouse, sandbox_url: str, folder: Path, account: str, transport: Any = None
+    ) -> None:
         self.warehouse, self.url, self.folder, self.account = warehouse, sandbox_url, folder, account
         self.site_id = hashlib.md5(account.encode(), usedforsecurity=False).hexdigest()[:24]
         self.connection = WebflowConnection(
@@ -38,9 +40,10 @@ class Bench:
         self.overrides: dict[str, dict[str, Any]] = {}
         self.meta: dict[tuple[str, str], dict[str, Any]] = {}
         self.api = httpx.Client(
-            base_url=f"{sandbox_url}/webflow/v2", headers={"Authorization": f"Bearer sandbox-token-{account}"}
-        )
-        self.control = httpx.Client(base_url=f"{sandbox_url}/_control")
+            base_url=f"{sandbox_url}/webflow/v2", headers={"Authorization": f"Bearer sandbox-token-{account}"},
+            transport=transport,
+        )  # fmt: skip
+        self.control = httpx.Client(base_url=f"{sandbox_url}/_control", transport=transport)
         collections = self.api.get(f"/sites/{self.site_id}/collections").json()["collections"]
         self.collections = {one["slug"]: one["id"] for one in collections}
         self._mark = self._last_seq()
