@@ -52,6 +52,7 @@ def violations(
     return [
         violation
         for sync in syncs
+        if sync.name in sizes
         for violation in _broken(sync, counts[sync.name], sizes[sync.name], plan_id)
     ]
 

@@ -82,8 +82,7 @@ def _finished(
 ) -> Plan:  # fmt: skip
     plan_id, at = new_plan_id(), datetime.now(UTC)
     all_operations = numbered(bundled, plan_id, at)
-    touched = [sync for sync in syncs if sync.name in sizes]
-    broken = violations(touched, all_operations, sizes, plan_id)
+    broken = violations(syncs, all_operations, sizes, plan_id)
     requests = request_count(all_operations)
     return Plan(
         plan_id=plan_id, created_at=at, profile=profile,

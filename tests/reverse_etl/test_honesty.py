@@ -156,6 +156,20 @@ def test_a_refused_token_stops_the_run_and_leaves_the_rest_planned(bench, status
     assert load_plan(bench.warehouse, plan.plan_id).status == "stopped"
 
 
+def test_a_site_without_ecommerce_stops_the_run_and_the_next_one_goes_on(bench) -> None:
+    many(bench, 1)
+    for number in range(40):
+        bench.product(f"q{number}")
+    plan = bench.plan()
+    bench.switch(ecommerce_enabled=False)
+    result = bench.apply(plan)
+    assert "stopped" in result.stopped
+    assert result.counts["planned"] > 0
+    bench.switch(ecommerce_enabled=True)
+    assert bench.apply(bench.plan()).failed == 0
+    assert bench.settle().is_empty
+
+
 def test_a_full_plan_stops_creates_only(bench) -> None:
     many(bench, 1)
     bench.switch(item_cap=1)
