@@ -163,7 +163,13 @@ def _plan_sync(planning: _Planning, sync: Sync, only: Sequence[str] | None) -> N
         matches = match_roots(planning.session, scan, child, new)
     planning.findings += matches.findings(sync.name)
     wanted_keys = _to_compare(planning, sync, candidates, {one.key for one in new}, matches, parents)
-    compared = [one for part in chunks(wanted_keys) for one in _compare_chunk(planning, scan, part, matches)]
+    compared: list[Compared] = []
+    for part in chunks(wanted_keys):
+        for one in _compare_chunk(planning, scan, part, matches):
+            if one.operations:
+                compared.append(one)
+            else:
+                planning.take(sync, one)
     undone = holding.last_undone(planning.session, sync)
     holds = holding.judge(planning.session, sync, compared, existing, undone)
     if holds:
@@ -174,8 +180,9 @@ def _plan_sync(planning: _Planning, sync: Sync, only: Sequence[str] | None) -> N
             compared += _compare_chunk(planning, scan, part, matches, fields)
     for one in compared:
         planning.take(sync, one)
-    unusable = sum(one.kind == "reject" for result in compared for one in result.findings)
-    planning.sizes[sync.name] = Sizes(desired, existing, sum(row["count"] for row in rejects) + unusable)
+    told = sum(one.kind == "reject" and one.sync == sync.name for one in planning.findings)
+    unusable = told - len(rejects) + sum(row["count"] for row in rejects)
+    planning.sizes[sync.name] = Sizes(desired, existing, unusable)
     for key, answered, seen in scan.mirror.moved_stocks() if only is None else ():
         message = f"stock is {seen}, was {answered} when we wrote it"
         planning.findings.append(Finding("drift", sync.name, key, message, "inventory"))

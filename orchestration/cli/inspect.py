@@ -81,8 +81,8 @@ def errors_command(context: click.Context, retry: bool, as_json: bool) -> None:
         # No table: the destination's words would be broken up to fit a column.
         for row in rows:
             what = f"{row['action']} {row['status']} on {row['answered_at']:%Y-%m-%d %H:%M} UTC"
-            click.echo(f"{row['sync']} {row['key']} ({what}): {row['error']}")
-        click.echo("They are not sent again as they are: mend the row, or run `karvon errors --retry`.")
+            field = f" [{row['error_field']}]" if row["error_field"] else ""
+            click.echo(f"{row['sync']} {row['key']} ({what}){field}: {row['error']}. {_way_out(row)}")
     else:
         click.echo("No row is refused or held.")
 
@@ -105,6 +105,14 @@ def counts_command(as_json: bool) -> None:
         _json({row["name"]: row["rows"] for row in rows})
     else:
         _table("Warehouse", rows)
+
+
+def _way_out(row: Mapping[str, Any]) -> str:
+    if row["is_permanent"]:
+        return "It is not sent again as it is: mend the row, or run `karvon errors --retry`."
+    if row["status"] == "unknown":
+        return "The next run finds out whether it happened."
+    return "The next run plans it again."
 
 
 def _counted(results: Mapping[str, int]) -> str:
