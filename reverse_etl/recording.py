@@ -88,7 +88,7 @@ def _entry(outcome: Outcome, known: Entry | None, sync: Sync) -> Entry | None:
 def _answered(operation: Operation, shown: Record | None, sync: Sync) -> dict[str, Any]:
     """What the destination shows: the plan's baseline, and news of the fields that were sent.
 
-    A field whose look is unknown (an image that the answer left out) gets no value: the next look becomes it.
+    A field whose look is unknown (an image that the answer does not show yet) gets no value: the next look becomes it.
     """
     values = {name: value for name, value in operation.baseline.items() if name not in operation.changes}
     names = set(operation.changes) | ({*operation.desired} if operation.action == "create" else set())
@@ -97,7 +97,8 @@ def _answered(operation: Operation, shown: Record | None, sync: Sync) -> dict[st
         if spec is None:
             continue
         if shown is not None and name in shown.values:
-            values[name] = shown.values[name]
+            if shown.values[name] is not None or spec.as_ not in ("image", "images"):
+                values[name] = shown.values[name]
         elif spec.as_ in _AS_SENT:
             values[name] = operation.changes.get(name, {}).get("after")
     return values

@@ -5,9 +5,10 @@ import dagster as dg
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.defs.activation import look_again
-from reverse_etl.apply import Blocked, apply_plan
+from reverse_etl.apply import Blocked, NotConfigured, apply_plan
 from reverse_etl.approvals import NothingToApprove, approve
 from reverse_etl.destinations import channels, rate_per_minute
+from reverse_etl.leases import Busy
 from reverse_etl.stored_plans import NoSuchPlan, load_plan
 from reverse_etl.syncs import Sync
 from reverse_etl.undo import NothingToUndo, make_undo
@@ -50,7 +51,7 @@ def review(settings: Settings, warehouse: Warehouse, syncs: tuple[Sync, ...]) ->
     def apply_stored_plan(context: dg.OpExecutionContext, config: PlanConfig) -> None:
         try:
             result = apply_plan(warehouse, config.plan_id, syncs, channels(settings))
-        except (Blocked, NoSuchPlan) as refused:
+        except (Blocked, Busy, NoSuchPlan, NotConfigured) as refused:
             raise dg.Failure(str(refused)) from None
         look_again(settings, warehouse, load_plan(warehouse, config.plan_id))
         context.add_output_metadata({"summary": result.summary(), "requests": result.requests})

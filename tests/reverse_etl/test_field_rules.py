@@ -127,6 +127,23 @@ def test_only_the_alternative_text_of_an_image_changed(bench) -> None:
     assert bench.plan().is_empty
 
 
+@pytest.mark.parametrize("answer", ["shown", "not shown yet"])
+def test_a_picture_that_never_arrived_is_sent_again(bench, answer) -> None:
+    synced(bench)
+    if answer == "not shown yet":
+        with bench.warehouse.session() as session:
+            session.execute(
+                """UPDATE reverse_etl.ledger SET answered = replace(answered, '"main-image"', '"other"')
+                WHERE sync = 'webflow__skus'"""
+            )
+    assert bench.settle().is_empty
+    bench.edit("s-p1", collection="sku", fieldData={"main-image": None})
+    assert [list(one.changes) for one in bench.settle().operations] == [["main-image"]]
+    bench.run()
+    assert bench.shop()["products"]["p-p1"]["skus"][0]["fields"]["main-image"]["source"]
+    assert bench.settle().is_empty
+
+
 def test_a_rule_that_contradicts_another_is_told_with_its_file(bench) -> None:
     for more, said in (
         ({"write": "into_empty", "policy": "keep"}, "never overwrites"),
