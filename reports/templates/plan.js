@@ -133,21 +133,22 @@ function drawBody(row) {
     if (one.note) body.append(h("p", { class: "callout wait" }, one.note));
     const state = one.status === "planned" ? "" : one.status;
     body.append(h("p", { class: "soft small" }, pill(one.action), " ", state ? pill(state) : "", " ", requestsOf(one)));
-    if (one.changes.length) body.append(h("div", { class: "change heads" }, h("span", {}, "field"), h("span", {}, "in the shop"), h("span", {}, "will be")));
-    one.changes.forEach((change) => body.append(drawChange(change)));
+    const isNew = one.changes.every((change) => change.before === null);
+    if (one.changes.length) body.append(h("div", { class: `change heads ${isNew ? "new" : ""}` }, h("span", {}, "field"), isNew ? null : h("span", {}, "in the shop"), h("span", {}, "will be")));
+    one.changes.forEach((change) => body.append(drawChange(change, isNew)));
   }
   if (row.trace) body.append(drawTrace(row.trace));
   body.append(h("p", { class: "soft small" }, h("code", {}, `karvon explain ${row.code || row.key}`)));
   return body;
 }
 const requestsOf = (one) => one.requests === 0 ? "travels with another request" : one.requests === 1 ? "1 request" : `${one.requests} requests`;
-function drawChange(change) {
+function drawChange(change, isNew) {
   const [before, after] = [change.before, change.after];
   const both = typeof before === "string" && typeof after === "string";
   const [left, right] = both ? difference(before, after) : [show(before), show(after)];
   const isEdited = change.ours !== null && JSON.stringify(change.ours) !== JSON.stringify(before);
-  return h("div", { class: "change" }, h("span", { class: "name" }, change.field),
-    h("div", {}, h("span", { class: "label" }, "in the shop"), side(before, left),
+  return h("div", { class: `change ${isNew ? "new" : ""}` }, h("span", { class: "name" }, change.field),
+    isNew ? null : h("div", {}, h("span", { class: "label" }, "in the shop"), side(before, left),
       isEdited ? h("div", { class: "small soft" }, "edited there; we wrote: ", plain(change.ours)) : null),
     h("div", {}, h("span", { class: "label" }, "will be"), side(after, right)));
 }
@@ -234,23 +235,23 @@ function tables() {
     ...row.findings.filter((one) => ["reject", "failed_before", "ambiguous", "gone"].includes(one.kind)).map((one) => [row, one.kind, one.message]),
     ...row.operations.filter((one) => one.error).map((one) => [row, one.status, one.error + (one.error_field ? ` (field ${one.error_field})` : "")])]);
   const held = rows.filter((row) => row.findings.some((one) => one.kind === "held") || row.operations.some((one) => one.status === "held"));
-  const shown = 25, link = (row) => h("button", { class: "pill", onclick: choosing({ q: row.key }) }, row.name || row.key);
-  const rest = (all, kind) => all.length > shown ? h("p", {}, h("button", { onclick: choosing({ kind }) }, `All ${number(all.length)} in the list`)) : null;
-  const table = (heads, lines) => h("div", { class: "scroll" }, h("table", {}, h("tr", {}, heads.map((head) => h("th", {}, head))), lines));
+  const shown = 8, link = (row) => h("button", { class: "link", onclick: choosing({ q: row.key }) }, row.name || row.key);
+  const rest = (all, kind) => all.length > shown ? h("p", { class: "small" }, h("button", { class: "link", onclick: choosing({ kind }) }, `… and ${number(all.length - shown)} more, in the list below`)) : null;
+  const table = (heads, lines) => h("div", { class: "scroll" }, h("table", {}, h("tr", {}, heads.map((head) => h("th", { class: head === "sync" || head === "we wrote" ? "wide" : null }, head))), lines));
   return [
     held.length ? [h("h2", {}, `Held back: ${number(held.length)}`), table(["row", "sync", "why"], held.slice(0, shown).map((row) =>
-      h("tr", {}, h("td", {}, link(row)), h("td", { class: "small" }, row.sync), h("td", { class: "value" }, gist(row))))), rest(held, "held")] : [],
+      h("tr", {}, h("td", {}, link(row)), h("td", { class: "small wide" }, row.sync), h("td", { class: "value" }, gist(row))))), rest(held, "held")] : [],
     drift.length ? [h("h2", {}, `Edited in the shop: ${number(drift.length)}`), table(["row", "field", "what is there now", "we wrote", "will be"],
       drift.slice(0, shown).flatMap((row) => row.findings.filter((one) => one.kind === "drift").map((one) => driftLine(row, one, link)))), rest(drift, "drift")] : [],
     bad.length ? [h("h2", {}, `Rejected and refused: ${number(bad.length)}`), table(["row", "what", "in the words of the model or the API"],
-      bad.slice(0, shown).map(([row, kind, message]) => h("tr", {}, h("td", {}, link(row)), h("td", {}, pill(kind)), h("td", { class: "value" }, message))))] : [],
+      bad.slice(0, shown).map(([row, kind, message]) => h("tr", {}, h("td", {}, link(row)), h("td", {}, pill(kind)), h("td", { class: "value" }, message)))), rest(bad, bad[0][1])] : [],
   ].flat();
 }
 function driftLine(row, one, link) {
   const change = row.operations.flatMap((each) => each.changes).find((each) => each.field === one.field);
   return h("tr", {}, h("td", {}, link(row)), h("td", {}, one.field || ""),
     h("td", { class: "value" }, change ? plain(change.before) || "empty" : one.message),
-    h("td", { class: "value" }, change ? plain(change.ours) || "empty" : ""),
+    h("td", { class: "value wide" }, change ? plain(change.ours) || "empty" : ""),
     h("td", { class: "value" }, change ? plain(change.after) || "empty" : "left as it is"));
 }
 function summary() {
@@ -282,7 +283,7 @@ function command(text, label) {
 }
 
 readAddress();
-document.getElementById("page").append(...summary(), ...tables(),
+document.getElementById("page").append(...[...summary(), ...tables()].filter(Boolean),
   h("h2", {}, "Row by row"),
   h("div", { class: "filter" }, search, selects.sync, selects.kind, selects.field,
     h("label", {}, waits, "held or drift"), h("button", { id: "clear", onclick: choosing({}) }, "Clear")),
