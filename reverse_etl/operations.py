@@ -58,6 +58,8 @@ class Operation:
     error_field: str | None = None
     is_permanent: bool = False
     note: str | None = None
+    undoes: str | None = None
+    """The plan that this takes back."""
     attempts: int = 0
     planned_at: datetime | None = None
     sent_at: datetime | None = None
