@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from karvon.warehouse import Session, Warehouse
-from reports.shown import Reader, one_line
-from reverse_etl.explain import Explanation, explain_rows
+from reports.shown import Reader, exponents, one_line
+from reverse_etl.explain import Explanation, Lineage, explain, explain_rows
+from reverse_etl.labels import referred_names
 from reverse_etl.live import FieldNow
 from reverse_etl.stored_plans import Plan
 from reverse_etl.syncs import Sync
@@ -35,6 +36,22 @@ def traces(
     }
 
 
+def explained(
+    warehouse: Warehouse, syncs: Sequence[Sync], models: Lineage, wanted: str
+) -> list[dict[str, Any]]:
+    """The rows behind a key or a code, those with a reason first. Raises `UnknownKey`, `ModelMissing`."""
+    found = explain(warehouse, syncs, models, wanted)
+    with warehouse.session() as session:
+        held: dict[str, set[str]] = defaultdict(set)
+        for one in found:
+            for spec in next(sync for sync in syncs if sync.name == one.sync).plain_fields:
+                value = next(field for field in one.now.fields if field.field == spec.field)
+                if spec.sync:
+                    held[spec.sync].update(str(key) for key in [*(value.view or ()), *(value.live or ())])
+        reader = Reader(exponents(session), referred_names(session, syncs, held))
+    return [plain(one, reader) for one in sorted(found, key=lambda one: not one.reasons)]
+
+
 def plain(explanation: Explanation, reader: Reader) -> dict[str, Any]:
     """An explanation as JSON-ready data; values as people read them."""
     now, last = explanation.now, explanation.last
@@ -51,7 +68,7 @@ def plain(explanation: Explanation, reader: Reader) -> dict[str, Any]:
         "reasons": list(explanation.reasons),
         "sources": sources,
         "models": [
-            {"model": one.model, "is_there": one.is_there, "said": {name: _time(value) for name, value in one.said.items()}}
+            {"model": one.model, "is_there": one.is_there, "said": {name: _time(said) for name, said in one.said.items()}}
             for one in explanation.steps
         ],
         "ledger": None if now.entry is None else {
@@ -88,7 +105,9 @@ def text(explanation: dict[str, Any]) -> str:
             f"  source    {one['table']} {one['document_key']}, landed {one['landed_at']}, "
             f"{one['versions']} version{'s' if one['versions'] > 1 else ''}{gone}"
         )
-    edited = next((one["said"]["modified_at"] for one in explanation["models"] if "modified_at" in one["said"]), None)
+    edited = next(
+        (one["said"]["modified_at"] for one in explanation["models"] if "modified_at" in one["said"]), None
+    )
     if edited:
         lines.append(f"  modified  {edited} in the source")
     way = [f"{'✓' if one['is_there'] else '✗'} {one['model']}" for one in explanation["models"]]
@@ -96,10 +115,14 @@ def text(explanation: dict[str, Any]) -> str:
         lines.append(f"  models    {' → '.join(way)}")
     if ledger := explanation["ledger"]:
         removed = " (taken out)" if ledger["removed"] else ""
-        lines.append(f"  ledger    {ledger['remote_id']}{removed}, written {ledger['applied_at']} by {ledger['plan_id']}")
+        lines.append(
+            f"  ledger    {ledger['remote_id']}{removed}, written {ledger['applied_at']} by {ledger['plan_id']}"
+        )
     if last := explanation["last_operation"]:
         said = f": {last['error']}" if last["error"] else ""
-        lines.append(f"  last      {last['action']} {last['status']} at {last['answered_at']} ({last['plan_id']}){said}")
+        lines.append(
+            f"  last      {last['action']} {last['status']} at {last['answered_at']} ({last['plan_id']}){said}"
+        )
     return "\n".join(lines)
 
 

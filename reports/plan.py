@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+import orjson
 
 from karvon.warehouse import Session, Warehouse
 from reports.explanation import EXPLAINED, traces
+from reports.measures import read_measures, spoken
 from reports.shown import Reader, exponents
 from reverse_etl.labels import Label, labels, referred_names
 from reverse_etl.operations import Finding, Operation
@@ -35,6 +36,8 @@ def plan_page(warehouse: Warehouse, plan: Plan, syncs: Sequence[Sync]) -> str:
         named = _labels(session, plan, syncs)
         reader = Reader(exponents(session), referred_names(session, syncs, _referred(plan, syncs)))
         explained = traces(session, warehouse, syncs, plan, reader)
+        measured = read_measures(session)
+        waiting, drifted = _stored(session, "holds", plan), _stored(session, "drift", plan)
     content = {
         "plan": {
             "id": plan.plan_id, "created_at": plan.created_at.isoformat(), "status": plan.status,
@@ -43,6 +46,17 @@ def plan_page(warehouse: Warehouse, plan: Plan, syncs: Sequence[Sync]) -> str:
         },
         "counts": plan.counts,
         "guards": [{"sync": one.sync, "guard": one.guard, "message": one.message} for one in plan.violations],
+        "measures": spoken(list(measured.values())),
+        "holds": [
+            {**{name: row[name] for name in ("sync", "key", "rule", "field", "message")},
+             **_read(reader, row, before="before", after="after")}
+            for row in waiting
+        ],
+        "drift": [
+            {**{name: row[name] for name in ("sync", "key", "field", "policy", "decided")},
+             **_read(reader, row, ours="answered", found="theirs", view="ours")}
+            for row in drifted
+        ],
         "rows": _rows(plan, named, reader, explained),
     }  # fmt: skip
     return render(content)
@@ -57,7 +71,7 @@ def render(content: Mapping[str, Any]) -> str:
     )
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
     return environment.get_template("plan.html.j2").render(
-        policy=policy, style=Markup(style), script=Markup(script), content=content  # noqa: S704 - our own files
+        policy=policy, style=style, script=script, content=content
     )
 
 
@@ -118,12 +132,30 @@ def _named(label: Label | None, operations: Sequence[Operation]) -> dict[str, st
 
 def _labels(session: Session, plan: Plan, syncs: Sequence[Sync]) -> dict[Identity, Label]:
     keys: dict[str, set[str]] = defaultdict(set)
-    for one in (*plan.operations, *plan.findings):
-        keys[one.sync].add(one.key)
+    for sync, key in [
+        *(one.identity for one in plan.operations),
+        *((one.sync, one.key) for one in plan.findings),
+    ]:
+        keys[sync].add(key)
     return {
-        (sync.name, key): label
-        for sync in syncs
-        for key, label in labels(session, sync, keys[sync.name]).items()
+        (each.name, key): label
+        for each in syncs
+        for key, label in labels(session, each, keys[each.name]).items()
+    }
+
+
+def _stored(session: Session, table: str, plan: Plan) -> list[dict[str, Any]]:
+    """What the plan held for approval, or found edited."""
+    return session.rows(
+        f"SELECT * FROM reverse_etl.{table} WHERE plan_id = $1 ORDER BY sync, key, field", (plan.plan_id,)
+    )
+
+
+def _read(reader: Reader, row: Mapping[str, Any], **columns: str) -> dict[str, Any]:
+    """Stored JSON values as people read them, under the names that the page uses."""
+    return {
+        name: reader.shown(orjson.loads(row[column])) if row[column] else None
+        for name, column in columns.items()
     }
 
 

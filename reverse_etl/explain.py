@@ -131,6 +131,8 @@ def _scope(
     except UnknownKey:
         for sync in syncs:
             key = lineage.find(session, models[sync.name], sync, wanted)
+            if key is not None and any(scan.keys_like(key) for scan in scans.values()):
+                return scope_of(key, scans)
             if key is not None:
                 return _absent(session, models, sync, key, syncs)
         raise
@@ -164,9 +166,9 @@ def _reasons(
         yield f"We took it out of the shop on {_day(now.entry.applied_at)} (plan {now.entry.plan_id})."
     if last is not None and last.status in ("failed", "held", "unknown"):
         yield f"The last try to {last.action} it {last.status} on {_day(last.answered_at)}: {last.error}."
-    for one in planned:
-        what = ", ".join(one.changes) or "nothing but its place in the ledger"
-        yield f"The next plan will {one.action.replace('_', ' ')} it: {what}."
+    for operation in planned:
+        what = ", ".join(operation.changes) or "nothing but its place in the ledger"
+        yield f"The next plan will {operation.action.replace('_', ' ')} it: {what}."
     if now.row is not None and now.entry is None and not planned and not findings:
         missing = "does not create rows (mode update_only)" if not sync.creates else "has not made it yet"
         yield f"It is not in the shop: {sync.name} {missing}."
@@ -230,7 +232,7 @@ def _versions(session: Session, sync: Sync, keys: Sequence[str]) -> dict[str, li
 def _in_document(sync: Sync, document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """What a document holds under the name of a field or its column, at its top or one level below."""
     leaves: dict[str, Any] = {}
-    for name, value in document.items():
+    for value in document.values():
         if isinstance(value, Mapping):
             for inner, one in value.items():
                 leaves.setdefault(_plain(inner), one)

@@ -61,9 +61,7 @@ def referred_names(
         remote = ledger.claimed(session, sync, held)
         mine = labels(session, sync, [*held, *remote.values()])
         names |= {key: label.name for key, label in mine.items() if label.name}
-        names |= {
-            remote_id: names[key] for remote_id, key in remote.items() if key in names
-        }
+        names |= {remote_id: names[key] for remote_id, key in remote.items() if key in names}
     return names
 
 

@@ -90,7 +90,9 @@ def _field(
     sent = entry.sent.get(name) if entry else None
     live = record.values.get(name) if record is not None else answered
     if spec.as_ == "stock":
-        sent, answered, live = (entry.stock_sent, entry.stock_answered, stock) if entry else (None, None, None)
+        sent, answered, live = (
+            (entry.stock_sent, entry.stock_answered, stock) if entry else (None, None, None)
+        )
     state = _state(spec, value, entry, live, known) if row is not None else "not managed"
     return FieldNow(name, spec.column, spec.as_, spec.policy, state, value, sent, answered, live)
 

@@ -86,7 +86,9 @@ def show_command(plan_id: str | None, as_json: bool, as_markdown: bool, html: Pa
     if plan_id is None:
         raise click.ClickException("There is no plan yet; `karvon plan` makes one.")
     syncs = read_syncs(settings.manifest_path, settings.profile)
-    _show(warehouse, load_plan(warehouse, plan_id), syncs, as_json=as_json, as_markdown=as_markdown, html=html)
+    _show(
+        warehouse, load_plan(warehouse, plan_id), syncs, as_json=as_json, as_markdown=as_markdown, html=html
+    )
 
 
 def _show(
@@ -116,6 +118,7 @@ def apply_command(plan_id: str | None, override_guards: bool) -> None:
     from reverse_etl.apply import apply_plan
     from reverse_etl.destinations import channels
     from reverse_etl.manifest import read_syncs
+    from reverse_etl.parity import measure
     from reverse_etl.stored_plans import latest_plan_id, load_plan
 
     settings, warehouse = opened()
@@ -131,5 +134,6 @@ def apply_command(plan_id: str | None, override_guards: bool) -> None:
         raise click.exceptions.Exit(BLOCKED)
     with running_sandbox(settings), shown_progress(Console(stderr=True)):
         result = apply_plan(warehouse, plan_id, syncs, channels(settings), override_guards=override_guards)
+    measure(warehouse, syncs, plan_id)
     click.echo(f"Plan {plan_id}: {result.summary()}")
     raise click.exceptions.Exit(FAILURE if result.failed else 0)

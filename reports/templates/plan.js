@@ -3,7 +3,7 @@
 // when they are opened.
 const data = JSON.parse(document.getElementById("content").textContent);
 const PAGE = 60;
-const WAITS = new Set(["held", "drift"]);
+const WAITS = new Set(["held", "needs_approval", "drift"]);
 
 function h(tag, attributes, ...children) {
   const node = document.createElement(tag);
@@ -230,7 +230,7 @@ function drawFields(trace) {
 // ---- the page
 
 function tables() {
-  const drift = rows.filter((row) => row.kinds.has("drift"));
+  const drift = rows.flatMap((row) => row.findings.filter((one) => one.kind === "drift").map((one) => [row, one]));
   const bad = rows.flatMap((row) => [
     ...row.findings.filter((one) => ["reject", "failed_before", "ambiguous", "gone"].includes(one.kind)).map((one) => [row, one.kind, one.message]),
     ...row.operations.filter((one) => one.error).map((one) => [row, one.status, one.error + (one.error_field ? ` (field ${one.error_field})` : "")])]);
@@ -238,21 +238,28 @@ function tables() {
   const shown = 8, link = (row) => h("button", { class: "link", onclick: choosing({ q: row.key }) }, row.name || row.key);
   const rest = (all, kind) => all.length > shown ? h("p", { class: "small" }, h("button", { class: "link", onclick: choosing({ kind }) }, `… and ${number(all.length - shown)} more, in the list below`)) : null;
   const table = (heads, lines) => h("div", { class: "scroll" }, h("table", {}, h("tr", {}, heads.map((head) => h("th", { class: head === "sync" || head === "we wrote" ? "wide" : null }, head))), lines));
+  const approve = [...new Set(data.holds.map((one) => one.key))];
   return [
+    data.holds.length ? [h("h2", {}, `Waiting for approval: ${number(approve.length)} ${approve.length === 1 ? "row" : "rows"}`),
+      table(["row", "rule", "field", "in the shop", "would be", "why"], data.holds.slice(0, shown).map((one) => h("tr", {},
+        h("td", {}, link(rows.find((row) => row.key === one.key && row.sync === one.sync) || one)), h("td", {}, one.rule), h("td", {}, one.field),
+        h("td", { class: "value" }, show(one.before)), h("td", { class: "value" }, show(one.after)), h("td", { class: "value" }, one.message)))),
+      command("karvon approve" + (approve.length === 1 ? ` --key ${approve[0]}` : ""), "If they are right")] : [],
     held.length ? [h("h2", {}, `Held back: ${number(held.length)}`), table(["row", "sync", "why"], held.slice(0, shown).map((row) =>
       h("tr", {}, h("td", {}, link(row)), h("td", { class: "small wide" }, row.sync), h("td", { class: "value" }, gist(row))))), rest(held, "held")] : [],
     drift.length ? [h("h2", {}, `Edited in the shop: ${number(drift.length)}`), table(["row", "field", "what is there now", "we wrote", "will be"],
-      drift.slice(0, shown).flatMap((row) => row.findings.filter((one) => one.kind === "drift").map((one) => driftLine(row, one, link)))), rest(drift, "drift")] : [],
+      drift.slice(0, shown).map(([row, one]) => driftLine(row, one, link))), rest(drift, "drift")] : [],
     bad.length ? [h("h2", {}, `Rejected and refused: ${number(bad.length)}`), table(["row", "what", "in the words of the model or the API"],
       bad.slice(0, shown).map(([row, kind, message]) => h("tr", {}, h("td", {}, link(row)), h("td", {}, pill(kind)), h("td", { class: "value" }, message)))), rest(bad, bad[0][1])] : [],
   ].flat();
 }
 function driftLine(row, one, link) {
-  const change = row.operations.flatMap((each) => each.changes).find((each) => each.field === one.field);
-  return h("tr", {}, h("td", {}, link(row)), h("td", {}, one.field || ""),
-    h("td", { class: "value" }, change ? plain(change.before) || "empty" : one.message),
-    h("td", { class: "value wide" }, change ? plain(change.ours) || "empty" : ""),
-    h("td", { class: "value" }, change ? plain(change.after) || "empty" : "left as it is"));
+  const same = (each) => each.field === one.field;
+  const change = row.operations.flatMap((each) => each.changes).find(same);
+  const stored = data.drift.find((each) => each.sync === row.sync && each.key === row.key && same(each));
+  const [found, ours] = stored ? [stored.found, stored.ours] : change ? [change.before, change.ours] : [one.message, null];
+  return h("tr", {}, h("td", {}, link(row)), h("td", {}, one.field || ""), h("td", { class: "value" }, show(found)),
+    h("td", { class: "value wide" }, show(ours)), h("td", { class: "value" }, change ? show(change.after) : "left as it is"));
 }
 function summary() {
   const { plan, counts } = data;
@@ -272,10 +279,17 @@ function summary() {
       tile(number(of("held")), "rows held back"), tile(number(of("drift")), "rows edited there"), tile(number(of("reject", "failed", "failed_before")), "rejected or refused")),
     h("div", { class: "scroll" }, h("table", {}, Object.entries(counts).map(([sync, kinds]) => h("tr", {},
       h("td", { class: "mono" }, sync), h("td", {}, h("div", { class: "chips" }, Object.entries(kinds).map(([kind, rowsOf]) => total(sync, kind, rowsOf)))))))),
+    data.measures.length ? measured(data.measures) : null,
     data.guards.map((one) => h("p", { class: "callout bad" }, h("b", {}, `Blocked by ${one.guard} of ${one.sync}`), h("br"), one.message)),
     plan.status === "ready" || plan.status === "partial" || plan.status === "stopped" ? command(`karvon apply ${plan.id}`, "Apply exactly this") : null,
     plan.status === "blocked" ? command(`karvon apply ${plan.id} --override-guards`, "If the plan is right") : null,
   ].flat();
+}
+function measured(measures) {
+  const heads = Object.keys(measures[0]);
+  return h("details", { class: "trace" }, h("summary", {}, `Parity and edit-to-live clock: ${measures.map((one) => one.parity || "–").join(" · ")}`),
+    h("div", { class: "scroll" }, h("table", {}, h("tr", {}, heads.map((head) => h("th", {}, head))),
+      measures.map((one) => h("tr", {}, heads.map((head) => h("td", {}, one[head])))))));
 }
 function command(text, label) {
   const copy = h("button", { onclick: () => navigator.clipboard.writeText(text).then(() => { copy.textContent = "Copied"; }) }, "Copy");

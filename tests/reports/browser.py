@@ -20,7 +20,9 @@ FLAGS = (
 def chromium() -> str:
     """The browser on this machine; a test without one fails and says what to do."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert found, "No browser is on the PATH; on Debian: apt-get install -y chromium (.ci/run does it as root)."
+    assert found, (
+        "No browser is on the PATH; on Debian: apt-get install -y chromium (.ci/run does it as root)."
+    )
     return found
 
 
@@ -40,9 +42,9 @@ class Browser:
         os.close(write_answers)
         self._buffer, self._number, self.requested = b"", 0, [""]
         self._session: str | None = None
-        target = next(
-            one for one in self.call("Target.getTargets")["targetInfos"] if one["type"] == "page"
-        )["targetId"]
+        target = next(one for one in self.call("Target.getTargets")["targetInfos"] if one["type"] == "page")[
+            "targetId"
+        ]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self.call("Network.enable")
 
