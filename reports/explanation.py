@@ -10,7 +10,7 @@ from typing import Any
 from karvon.warehouse import Session, Warehouse
 from reports.shown import Reader, exponents, one_line
 from reverse_etl.explain import Explanation, Lineage, explain, explain_rows
-from reverse_etl.labels import referred_names
+from reverse_etl.labels import labels, referred_names
 from reverse_etl.live import FieldNow
 from reverse_etl.stored_plans import Plan
 from reverse_etl.syncs import Sync
@@ -49,7 +49,24 @@ def explained(
                 if spec.sync:
                     held[spec.sync].update(str(key) for key in [*(value.view or ()), *(value.live or ())])
         reader = Reader(exponents(session), referred_names(session, syncs, held))
-    return [plain(one, reader) for one in sorted(found, key=lambda one: not one.reasons)]
+        asked = _asked(session, syncs, found, wanted)
+    ordered = sorted(found, key=lambda one: (one is not asked, not one.reasons))
+    return [{**plain(one, reader), "is_asked": one is asked} for one in ordered]
+
+
+def _asked(
+    session: Session, syncs: Sequence[Sync], found: Sequence[Explanation], wanted: str
+) -> Explanation | None:
+    """The row that was asked for, among those that belong to it."""
+    codes = {
+        (sync.name, key): label.code
+        for sync in syncs
+        for key, label in labels(session, sync, [one.key for one in found if one.sync == sync.name]).items()
+    }
+    exact = [one for one in found if wanted in (one.key, codes.get((one.sync, one.key)))]
+    # The record behind a SKU code may be product and SKU at once: of a SKU code the SKU is meant.
+    by_code = [one for one in exact if codes.get((one.sync, one.key)) == wanted]
+    return next(iter([*by_code, *exact, *(one for one in found if one.reasons), *found]), None)
 
 
 def plain(explanation: Explanation, reader: Reader) -> dict[str, Any]:
@@ -68,8 +85,9 @@ def plain(explanation: Explanation, reader: Reader) -> dict[str, Any]:
         "reasons": list(explanation.reasons),
         "sources": sources,
         "models": [
-            {"model": one.model, "is_there": one.is_there, "said": {name: _time(said) for name, said in one.said.items()}}
-            for one in explanation.steps
+            {"model": step.model, "is_there": step.is_there,
+             "said": {name: _time(said) for name, said in step.said.items()}}
+            for step in explanation.steps
         ],
         "ledger": None if now.entry is None else {
             "remote_id": now.entry.remote_id, "applied_at": _time(now.entry.applied_at),
@@ -110,7 +128,9 @@ def text(explanation: dict[str, Any]) -> str:
     )
     if edited:
         lines.append(f"  modified  {edited} in the source")
-    way = [f"{'✓' if one['is_there'] else '✗'} {one['model']}" for one in explanation["models"]]
+    # Models that never hold such a row say nothing by lacking it; the last one does.
+    models = [one for one in explanation["models"] if one["is_there"] or one is explanation["models"][-1]]
+    way = [f"{'✓' if one['is_there'] else '✗'} {one['model']}" for one in models]
     if way:
         lines.append(f"  models    {' → '.join(way)}")
     if ledger := explanation["ledger"]:

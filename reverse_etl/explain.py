@@ -121,9 +121,14 @@ def _scope(
     session: Session, warehouse: Warehouse, syncs: Sequence[Sync], models: Lineage, wanted: str
 ) -> dict[str, list[str]]:
     """Sync → keys; a row that is in no sync any more is looked for in the models above them."""
+    by_name = {sync.name: sync for sync in syncs}
     scans = {
-        sync.name: Scan(session, warehouse.dialect, sync, DESTINATIONS[sync.destination]) for sync in syncs
-    }
+        sync.name: Scan(
+            session, warehouse.dialect, sync, DESTINATIONS[sync.destination],
+            by_name[sync.parent.sync] if sync.parent else None,
+        )
+        for sync in syncs
+    }  # fmt: skip
     for scan in scans.values():
         scan.check()
     try:

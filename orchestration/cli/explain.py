@@ -11,8 +11,14 @@ from rich.table import Table
 
 from orchestration.cli.session import opened, plain_errors
 
-_COLUMNS = {"field": "field", "source": "document", "view": "view", "live": "live", "state": "state"}
-_TELLING = ("different", "not there", "unreadable")
+_COLUMNS = {
+    "field": "field",
+    "source": "document",
+    "view": "view",
+    "live": "live",
+    "state": "state",
+    "written_at": "written",
+}
 
 
 @click.command("explain")
@@ -36,12 +42,13 @@ def explain_command(key: str, every: bool, as_json: bool) -> None:
         return
     console = Console()
     for one in found:
-        if not one["reasons"] and len(found) > 1 and not every:
+        if not (one["reasons"] or one["is_asked"] or every):
             click.echo(f"{one['sync']}  {one['key']}  stands in the shop as the view says")
             continue
         click.echo(text(one))
-        shown = [field for field in one["fields"] if every or field["state"] in _TELLING]
-        if shown:
+        if every or one["is_asked"]:
+            filled = [field for field in one["fields"] if field["view"] or field["live"] or field["source"]]
+            shown = [field for field in filled if every or field["state"] != "not managed"]
             console.print(_table(shown))
         click.echo()
 
