@@ -21,8 +21,6 @@ from reverse_etl.values import Value, WrongValue, already_there, same_shown, sen
 
 State = Literal["equal", "different", "not there", "given once", "not managed", "unreadable"]
 """`given once`: sent on creation, then the destination's. `not managed`: the view leaves it to the destination."""
-COUNTED = frozenset({"equal", "different", "not there", "unreadable"})
-"""States of fields that the view wants to be so; parity counts these."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from karvon.warehouse import Session, Warehouse
 from reverse_etl.destinations import DESTINATIONS
-from reverse_etl.live import COUNTED, rows_now
+from reverse_etl.live import rows_now
 from reverse_etl.operations import now
 from reverse_etl.scan import Scan, chunks
 from reverse_etl.schema import migrate
@@ -84,7 +84,8 @@ def _fields(
     for part in chunks(scan.unsettled()):
         for row in rows_now(session, warehouse.dialect, sync, part).values():
             for one in row.fields:
-                if one.policy != "create_only" and one.state in COUNTED:
+                # An empty number is left as it is there; an empty stock is not ours at all.
+                if one.policy != "create_only" and (one.state != "not managed" or one.kind != "stock"):
                     wanted[one.field] += 1
-                    equal[one.field] += one.state == "equal"
+                    equal[one.field] += one.state in ("equal", "not managed")
     return [(name, count, equal[name]) for name, count in wanted.items()]
