@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from karvon.warehouse import Session, Warehouse
 
+NAME = "reverse_etl"
 # (version reached, statement, only on this engine or None). Never change an entry; add new ones.
 MIGRATIONS: tuple[tuple[int, str, str | None], ...] = (
     (

@@ -50,8 +50,12 @@ select
     cast(coalesce(traffic.throttled_count, 0) as bigint) as throttled_count
 from days
 left join durations
-    on days.run_date = durations.run_date and days.destination = durations.destination
-    and days.connection = durations.connection
+    on
+        days.run_date = durations.run_date
+        and days.destination = durations.destination
+        and days.connection = durations.connection
 left join traffic
-    on days.run_date = traffic.run_date and days.destination = traffic.destination
-    and days.connection = traffic.connection
+    on
+        days.run_date = traffic.run_date
+        and days.destination = traffic.destination
+        and days.connection = traffic.connection
