@@ -38,7 +38,7 @@ def run_metadata(warehouse: Warehouse, sync: Sync, page: Path | None) -> dict[st
     found = measures(warehouse).get(sync.name)
     if found is not None:
         if found.parity is not None:
-            metadata["parity"] = found.parity
+            metadata["parity"] = round(found.parity, 4)
         if found.edits:
             half, most = duration(found.p50_seconds), duration(found.p95_seconds)
             metadata["edit_to_live"] = f"half within {half}, 95% within {most} ({found.edits} edits)"

@@ -45,8 +45,10 @@ function textOf(row) {
 // ---- filter, kept in the address so that a view can be passed on
 
 const chosen = { q: "", sync: "", kind: "", field: "", waits: "" };
+let opened = "";
 function readAddress() {
   const given = new URLSearchParams(location.hash.slice(1));
+  opened = given.get("open") || "";
   for (const name of Object.keys(chosen)) chosen[name] = given.get(name) || "";
 }
 function fits(row) {
@@ -110,17 +112,20 @@ function drawRow(row) {
   const title = h("span", { class: "title" }, h("b", {}, row.name || row.key), " ",
     h("span", { class: "soft small" }, [row.code, row.sync].filter(Boolean).join(" · ")));
   const kinds = h("span", { class: "chips" }, [...row.kinds].map((kind) => pill(kind)));
-  const node = h("details", { class: "row", "data-key": row.key, ontoggle: () => {
+  const node = h("details", { class: "row", "data-key": row.key, open: row.key === opened, ontoggle: () => {
     if (node.open && !node.querySelector(".body")) node.append(drawBody(row));
   } }, h("summary", {}, title, kinds, h("span", { class: "gist" }, gist(row))));
   return node;
 }
 function gist(row) {
-  const told = row.operations.map((one) => one.error).concat(row.findings.map((one) => one.message)).filter(Boolean);
-  if (told.length) return told[0];
   const changes = row.operations.flatMap((one) => one.changes);
-  if (changes.length === 1 && typeof changes[0].after !== "object") {
-    return `${changes[0].field}: ${plain(changes[0].before) || "empty"} → ${plain(changes[0].after) || "empty"}`;
+  const drift = row.findings.find((one) => one.kind === "drift");
+  const edited = drift && changes.find((change) => change.field === drift.field);
+  const told = row.operations.map((one) => one.error).concat(row.findings.map((one) => one !== drift || !edited ? one.message : null)).filter(Boolean);
+  if (told.length) return told[0];
+  const only = edited || (changes.length === 1 ? changes[0] : null);
+  if (only && typeof only.after !== "object") {
+    return `${only.field}: ${plain(only.before) || "empty"} → ${plain(only.after) || "empty"}${edited ? ", edited there" : ""}`;
   }
   return changes.map((change) => change.field).join(", ");
 }
@@ -244,7 +249,7 @@ function tables() {
       table(["row", "rule", "field", "in the shop", "would be", "why"], data.holds.slice(0, shown).map((one) => h("tr", {},
         h("td", {}, link(rows.find((row) => row.key === one.key && row.sync === one.sync) || one)), h("td", {}, one.rule), h("td", {}, one.field),
         h("td", { class: "value" }, show(one.before)), h("td", { class: "value" }, show(one.after)), h("td", { class: "value" }, one.message)))),
-      command("karvon approve" + (approve.length === 1 ? ` --key ${approve[0]}` : ""), "If they are right")] : [],
+      command(`karvon approve --plan ${data.plan.id}`, "If they are right")] : [],
     held.length ? [h("h2", {}, `Held back: ${number(held.length)}`), table(["row", "sync", "why"], held.slice(0, shown).map((row) =>
       h("tr", {}, h("td", {}, link(row)), h("td", { class: "small wide" }, row.sync), h("td", { class: "value" }, gist(row))))), rest(held, "held")] : [],
     drift.length ? [h("h2", {}, `Edited in the shop: ${number(drift.length)}`), table(["row", "field", "what is there now", "we wrote", "will be"],
@@ -287,7 +292,7 @@ function summary() {
 }
 function measured(measures) {
   const heads = Object.keys(measures[0]);
-  return h("details", { class: "trace" }, h("summary", {}, `Parity and edit-to-live clock: ${measures.map((one) => one.parity || "–").join(" · ")}`),
+  return h("details", { class: "trace" }, h("summary", {}, `Parity and edit-to-live clock: ${measures.map((one) => `${one.sync} ${one.parity || "–"}`).join(" · ")}`),
     h("div", { class: "scroll" }, h("table", {}, h("tr", {}, heads.map((head) => h("th", {}, head))),
       measures.map((one) => h("tr", {}, heads.map((head) => h("td", {}, one[head])))))));
 }

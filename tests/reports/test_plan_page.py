@@ -76,6 +76,8 @@ def test_a_row_opens_with_before_and_after(browser: Browser, page: Path) -> None
     assert browser.value("document.querySelector('.body del').textContent") == "brass"
     assert browser.value("document.querySelector('.body ins').textContent") == "steel"
     assert "we wrote: A lamp for the desk" in browser.value("document.querySelector('.body').textContent")
+    browser.open(page, fragment="#open=default:3")
+    browser.until("document.querySelectorAll('.row[open] .body').length === 1")
     browser.open(page, fragment="#q=L-0002")
     counted(browser, "1 of 6 rows")
     assert "price: 19.99 USD → 24.99 USD" in browser.value("document.querySelector('.gist').textContent")
