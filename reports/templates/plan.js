@@ -308,7 +308,7 @@ document.getElementById("page").append(...[...summary(), ...tables()].filter(Boo
     h("label", {}, waits, "held or drift"), h("button", { id: "clear", onclick: choosing({}) }, "Clear")),
   count, list, more,
   h("p", { class: "foot" }, "Pictures come from where they are, when a row with them is opened; nothing else leaves this page. ",
-    `The first ${number(data.plan.explained)} rows are explained field by field; \`karvon explain KEY\` explains any.`));
+    `The first ${number(data.plan.explained)} rows are explained field by field; for any other: karvon explain KEY.`));
 showFilter();
 draw();
 window.addEventListener("hashchange", () => { readAddress(); showFilter(); draw(); });
