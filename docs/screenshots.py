@@ -43,7 +43,12 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             page = _plan(karvon, settings.sandbox_url, Path(folder) / "plan.html")
             picture = PROJECT_ROOT / "docs" / "plan.png"
-            _take(browser, f"{page.as_uri()}#kind=update&field=main-image&open={_with_pictures(karvon)}", picture, "1180,1750")
+            _take(
+                browser,
+                f"{page.as_uri()}#kind=update&field=main-image&open={_with_pictures(karvon)}",
+                picture,
+                "1180,1750",
+            )
     finally:
         ui.terminate()
         ui.wait(timeout=60)

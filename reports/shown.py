@@ -45,7 +45,7 @@ class Reader:
         return " ".join((shown or "").split())
 
     def _object(self, value: Mapping[str, Any]) -> Shown:
-        if set(value) == {"value", "unit"}:
+        if set(value) == {"value", "unit"} and isinstance(value["value"], (int, float)):
             digits = self.exponents.get(str(value["unit"]), 2)
             return f"{Decimal(str(value['value'])).scaleb(-digits):,.{digits}f} {value['unit']}"
         if "url" in value:

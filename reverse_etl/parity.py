@@ -36,7 +36,7 @@ class FieldParity:
     equal_count: int
 
 
-_SCHEMA = pa.schema(
+SCHEMA = pa.schema(
     [
         ("plan_id", pa.string()), ("measured_at", pa.timestamp("us", "UTC")), ("destination", pa.string()),
         ("connection", pa.string()), ("sync", pa.string()), ("field", pa.string()), ("row_count", pa.int64()),
@@ -57,15 +57,8 @@ def measure(warehouse: Warehouse, syncs: Sequence[Sync], plan_id: str) -> list[F
         ]
         if measured:
             rows = [asdict(one) for one in measured]
-            session.append("reverse_etl.parity", pa.Table.from_pylist(rows, schema=_SCHEMA))
+            session.append("reverse_etl.parity", pa.Table.from_pylist(rows, schema=SCHEMA))
     return measured
-
-
-def share(measured: Sequence[FieldParity], sync: str | None = None) -> float | None:
-    """Equal fields of all fields, of one sync or of all; None where there is nothing to compare."""
-    mine = [one for one in measured if sync in (None, one.sync)]
-    wanted = sum(one.row_count for one in mine)
-    return sum(one.equal_count for one in mine) / wanted if wanted else None
 
 
 def _fields(

@@ -163,7 +163,7 @@ function show(value) {
   return typeof value === "string" ? [value] : [h("div", { class: "pictures" }, value.images.map(picture))];
 }
 function picture(image) {
-  const file = decodeURI(image.url).split(/[?#]/)[0].split("/").pop() || image.url;
+  const file = image.url.split(/[?#]/)[0].split("/").pop() || image.url;
   const isSafe = /^https?:\/\//i.test(image.url);
   const node = h(isSafe ? "a" : "span", { class: "picture", href: isSafe ? image.url : null, rel: "noreferrer noopener", target: "_blank", title: image.url });
   if (isSafe) {

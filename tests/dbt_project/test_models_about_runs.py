@@ -62,7 +62,7 @@ def built(project: Build) -> Build:
              "sync": "webflow__skus", "field": field, "row_count": 4, "equal_count": equal}
             for field, equal in (("price", 3), ("name", 4))
         ]  # fmt: skip
-        session.append("reverse_etl.parity", pa.Table.from_pylist(rows, schema=parity._SCHEMA))
+        session.append("reverse_etl.parity", pa.Table.from_pylist(rows, schema=parity.SCHEMA))
     project.dbt("build", "--select", "path:models/marts/operations")
     return project
 

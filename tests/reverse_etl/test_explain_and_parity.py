@@ -8,7 +8,7 @@ from shop_bench import Bench
 
 from reverse_etl.explain import Explanation, explain
 from reverse_etl.narrowing import UnknownKey
-from reverse_etl.parity import measure, share
+from reverse_etl.parity import measure
 
 
 def told(bench: Bench, key: str) -> dict[tuple[str, str], Explanation]:
@@ -108,9 +108,7 @@ def test_parity_is_whole_after_a_run_and_counts_what_differs(bench: Bench) -> No
 def test_parity_is_written_down_per_field(bench: Bench) -> None:
     world(bench)
     bench.run()
-    measured = measure(bench.warehouse, bench.syncs, "p7")
-    assert share(measured) == share(measured, "webflow__products") == 1
-    assert share(measured, "unknown") is None
+    measure(bench.warehouse, bench.syncs, "p7")
     with bench.warehouse.session() as session:
         rows = session.rows(
             "SELECT field, row_count, equal_count FROM reverse_etl.parity WHERE plan_id = 'p7'"
