@@ -261,10 +261,12 @@ function tables() {
 function driftLine(row, one, link) {
   const same = (each) => each.field === one.field;
   const change = row.operations.flatMap((each) => each.changes).find(same);
-  const stored = data.drift.find((each) => each.sync === row.sync && each.key === row.key && same(each));
-  const [found, ours] = stored ? [stored.found, stored.ours] : change ? [change.before, change.ours] : [one.message, null];
+  const mine = (each) => each.sync === row.sync && each.key === row.key && same(each);
+  const [stored, hold] = [data.drift.find(mine), data.holds.find(mine)];
+  const found = stored ? stored.found : change ? change.before : hold ? hold.before : one.message;
+  const ours = stored ? stored.ours : change ? change.ours : null;
   return h("tr", {}, h("td", {}, link(row)), h("td", {}, one.field || ""), h("td", { class: "value" }, show(found)),
-    h("td", { class: "value wide" }, show(ours)), h("td", { class: "value" }, change ? show(change.after) : "left as it is"));
+    h("td", { class: "value wide" }, show(ours)), h("td", { class: "value" }, change ? show(change.after) : hold ? ["waits: ", ...show(hold.after)] : "left as it is"));
 }
 function summary() {
   const { plan, counts } = data;

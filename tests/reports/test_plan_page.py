@@ -137,3 +137,24 @@ def test_five_thousand_rows_are_drawn_a_page_at_a_time(
     browser.type("l-4999")
     counted(browser, "1 of 5,000 rows")
     assert time.monotonic() - began < 5
+
+
+def test_what_waits_for_a_person_comes_with_the_command_to_approve(
+    browser: Browser, duckdb_warehouse: Warehouse, tmp_path: Path
+) -> None:
+    drift = Finding("drift", "webflow__skus", "default:1", "price was edited", "price")
+    plan = stored(duckdb_warehouse, [operation(2)], drift)
+    with duckdb_warehouse.session() as session:
+        session.execute(
+            "INSERT INTO reverse_etl.holds VALUES ('p1', now(), 'webflow_store', 'default', 'webflow__skus', "
+            "'default:1', 'max_price_change', 'price', $1, $2, 'h', 'price would move by +80%')",
+            ('{"value": 1000, "unit": "USD"}', '{"value": 1800, "unit": "USD"}'),
+        )
+    target = tmp_path / "plan.html"
+    target.write_text(plan_page(duckdb_warehouse, plan, ()))
+    browser.open(target)
+    counted(browser, "2 rows")
+    said = browser.value("document.querySelector('#page').textContent")
+    assert "karvon approve --plan p1" in said
+    assert "max_price_changeprice10.00 USD18.00 USDprice would move by +80%" in said
+    assert "price10.00 USDemptywaits: 18.00 USD" in said
