@@ -108,6 +108,11 @@ class Settings(BaseSettings):
         return self.home.absolute() / self.profile / "dagster"
 
     @property
+    def reports_path(self) -> Path:
+        """Where pages about plans are written."""
+        return self.home.absolute() / self.profile / "reports"
+
+    @property
     def sandbox_state(self) -> Path:
         return self.home.absolute() / "sandbox"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from karvon.warehouse import Session, Warehouse
 
+NAME = "reverse_etl"
 # (version reached, statement, only on this engine or None). Never change an entry; add new ones.
 MIGRATIONS: tuple[tuple[int, str, str | None], ...] = (
     (
@@ -102,6 +103,25 @@ MIGRATIONS: tuple[tuple[int, str, str | None], ...] = (
             plan_id text NOT NULL, found_at timestamptz NOT NULL, destination text NOT NULL,
             connection text NOT NULL, sync text NOT NULL, key text NOT NULL, field text NOT NULL,
             ours text, answered text, theirs text, policy text NOT NULL, decided text NOT NULL)""",
+        None,
+    ),
+    # When the row was last edited at its source, as the model said: where the edit-to-live clock begins.
+    (5, "ALTER TABLE reverse_etl.operations ADD COLUMN edited_at timestamptz", None),
+    # What an apply cost: requests on the wire, repeats among them, and how many of them were answered 429.
+    (
+        5,
+        """CREATE TABLE reverse_etl.traffic (
+            plan_id text NOT NULL, destination text NOT NULL, connection text NOT NULL,
+            ended_at timestamptz NOT NULL, requests bigint NOT NULL, throttled bigint NOT NULL)""",
+        None,
+    ),
+    # After a run: of how many rows a field should be as the view says, and of how many it is.
+    (
+        5,
+        """CREATE TABLE reverse_etl.parity (
+            plan_id text NOT NULL, measured_at timestamptz NOT NULL, destination text NOT NULL,
+            connection text NOT NULL, sync text NOT NULL, field text NOT NULL, row_count bigint NOT NULL,
+            equal_count bigint NOT NULL)""",
         None,
     ),
 )

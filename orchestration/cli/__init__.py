@@ -22,6 +22,7 @@ _COMMANDS = {
     "held": ("review", "Rows and plans that wait for a person."),
     "approve": ("review", "Let held rows or a blocked plan go, in your name."),
     "undo": ("review", "Plan the way back from what a plan did."),
+    "explain": ("explain", "Why a product is not on the site, or why it shows what it shows."),
     "status": ("inspect", "The last run, the last plan and what waits."),
     "history": ("inspect", "Past plans and what became of them."),
     "errors": ("inspect", "Rows the destination refused, with its own words."),
