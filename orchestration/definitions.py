@@ -14,6 +14,7 @@ from orchestration.defs.activation import activation
 from orchestration.defs.ingestion import ingestion
 from orchestration.defs.operations import operations
 from orchestration.defs.transformation import transformation
+from orchestration.defs.user_apis import user_apis
 from reverse_etl.manifest import read_syncs
 
 
@@ -26,6 +27,7 @@ def defs() -> dg.Definitions:
     manifest = read_manifest(settings, warehouse)
     return dg.Definitions.merge(
         ingestion(settings, warehouse, manifest),
+        user_apis(settings, warehouse, manifest),
         transformation(settings, warehouse, manifest),
         activation(settings, warehouse, read_syncs(settings.manifest_path, settings.profile)),
         operations(settings),

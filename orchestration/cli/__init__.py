@@ -24,6 +24,8 @@ _COMMANDS = {
     "errors": ("inspect", "Rows the destination refused, with its own words."),
     "counts": ("inspect", "Rows in every table of the warehouse."),
     "doctor": ("doctor", "Check configuration, credentials, warehouse and the dbt project."),
+    "sources": ("sources", "APIs that users bring: add, test, list, validate, disable."),
+    "auth": ("auth", "Sign in to a data source, and keep the credential store's key."),
     "reset": ("maintain", "Delete the local warehouse and run history (asks first)."),
     "backup": ("maintain", "Write the warehouse to one file."),
     "restore": ("maintain", "Bring a backup back (asks first)."),

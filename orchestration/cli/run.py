@@ -25,6 +25,7 @@ _DAGSTER_LEVEL = {"DEBUG": "DEBUG", "INFO": "INFO"}
 _STEPS = {
     "load_plytix": "load Plytix",
     "load_webflow": "read the shop",
+    "load_user_apis": "read user APIs",
     "dbt_models": "build models",
     "webflow_store": "plan and apply",
 }

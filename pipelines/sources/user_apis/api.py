@@ -80,26 +80,16 @@ class Api:
     def requests(self) -> int:
         return self._http.statistics.requests
 
+    def first_page(self, resource: ResourceSpec) -> tuple[Page, dict[str, Any]]:
+        """One page, and how the list is paged as far as that shows, as a definition's `paginator`."""
+        page = next(self._paginated(resource, None), None)
+        if page is None:
+            return [], {"type": "auto"}
+        return [self._record(resource, one) for one in page], _declared(page.paginator)
+
     def pages(self, resource: ResourceSpec, cursor: str | None) -> Iterator[Page]:
         """Pages of one resource. Raises from the `RemoteError` tree, and `Capped`."""
-        params: dict[str, Any] = {
-            name: self._filled(value) if isinstance(value, str) else value
-            for name, value in resource.params.items()
-        }
-        if resource.incremental and (value := cursor_parameter(resource.incremental, cursor)) is not None:
-            params[resource.incremental.param] = value
-        # dlt is slow to import, and most commands never come here.
-        from dlt.sources.rest_api.config_setup import create_paginator
-
-        paginator = resource.paginator and create_paginator(resource.paginator.as_dlt())
-        found = self._client.paginate(
-            resource.path,
-            method=resource.method,
-            params=params,
-            json=copy.deepcopy(resource.body),
-            paginator=paginator,
-            data_selector=resource.data_path,
-        )
+        found = self._paginated(resource, cursor)
         limits, rows = self._source.limits, 0
         for number, page in enumerate(found, 1):
             records = [self._record(resource, one) for one in page]
@@ -113,6 +103,27 @@ class Api:
                 raise Capped(
                     f"{resource.name}: stopped after {limits.seconds:g} s (`limits: {{seconds: …}}`)"
                 )
+
+    def _paginated(self, resource: ResourceSpec, cursor: str | None) -> Iterator[Any]:
+        params: dict[str, Any] = {
+            name: self._filled(value) if isinstance(value, str) else value
+            for name, value in resource.params.items()
+        }
+        if resource.incremental and (value := cursor_parameter(resource.incremental, cursor)) is not None:
+            params[resource.incremental.param] = value
+        # dlt is slow to import, and most commands never come here.
+        from dlt.sources.rest_api.config_setup import create_paginator
+
+        paginator = resource.paginator and create_paginator(resource.paginator.as_dlt())
+        found: Iterator[Any] = self._client.paginate(
+            resource.path,
+            method=resource.method,
+            params=params,
+            json=copy.deepcopy(resource.body),
+            paginator=paginator,
+            data_selector=resource.data_path,
+        )
+        return found
 
     def _record(self, resource: ResourceSpec, record: Any) -> dict[str, Any]:
         if not isinstance(record, dict):
@@ -155,3 +166,26 @@ def _values(source: DataSource, variable: Variable) -> dict[str, str]:
             "KARVON_SECRETS_DIR"
         )
     return {name: value for name, value in values.items() if value}
+
+
+def _declared(paginator: Any) -> dict[str, Any]:
+    """What dlt found out, in the words of a definition."""
+    words = {
+        "PageNumberPaginator": (
+            "page_number", {"page_param": "param_name", "base_page": "base_index", "total_path": "total_path"}
+        ),
+        "OffsetPaginator": (
+            "offset",
+            {"limit": "limit", "offset_param": "param_name", "limit_param": "limit_param", "total_path": "total_path"},
+        ),
+        "JSONLinkPaginator": ("json_link", {"next_url_path": "next_url_path"}),
+        "HeaderLinkPaginator": ("header_link", {}),
+        "JSONResponseCursorPaginator": ("cursor", {"cursor_path": "cursor_path", "cursor_param": "cursor_param"}),
+        "SinglePagePaginator": ("single_page", {}),
+    }  # fmt: skip
+    kind, names = words.get(type(paginator).__name__, ("auto", {}))
+    found = {ours: getattr(paginator, theirs) for ours, theirs in names.items()}
+    plain = {
+        name: one if isinstance(one, int) else str(one) for name, one in found.items() if one is not None
+    }
+    return {"type": kind, **plain}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -348,3 +349,36 @@ class DataSource(Spec):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"resource {', '.join(twice)} is declared more than once")
         return self
+
+
+class Quotas(Spec):
+    """Most that a user's sources may take in a day (UTC)."""
+
+    rows_per_day: int | None = Field(None, ge=0)
+    requests_per_day: int | None = Field(None, ge=0)
+    minutes_per_day: float | None = Field(None, ge=0)
+
+    def exceeded(self, used: Mapping[str, float]) -> str | None:
+        """Which quota is used up, in words."""
+        for name in ("rows", "requests", "minutes"):
+            most = getattr(self, f"{name}_per_day")
+            if most is not None and used.get(name, 0) >= most:
+                return f"used {used[name]:g} of {most:g} {name} today"
+        return None
+
+
+class User(Spec):
+    """One user of the platform, as `users.yml` in the registry has it. Users that it leaves out have defaults."""
+
+    user_id: str = Field(pattern=_NAME)
+    title: str | None = None
+    time_zone: Zone = "UTC"
+    """Whose midnight a day has."""
+    currency: str = Field("EUR", pattern=r"^[A-Z]{3}$")
+    """The currency of the user's reports; dated rates are in the seed `exchange_rates`."""
+    suspended: bool = False
+    quotas: Quotas = Quotas()
+
+
+class Users(Spec):
+    users: tuple[User, ...] = ()

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 import httpx
 import pyarrow as pa
 
+from karvon.addresses import ForbiddenAddress
 from karvon.credentials import CredentialStore
 from karvon.http import Refused, RemoteError
 from karvon.progress import track
@@ -28,9 +29,9 @@ from pipelines.source import Batch, Document
 from pipelines.sources.user_apis import privacy, status
 from pipelines.sources.user_apis.api import Api, Capped, Variable
 from pipelines.sources.user_apis.definition import DataSource, Misconfigured, ResourceSpec
-from pipelines.sources.user_apis.mappings import land_mappings
 from pipelines.sources.user_apis.records import document_key, highest
 from pipelines.sources.user_apis.registry import Registry
+from pipelines.sources.user_apis.registry_tables import land_registry
 from pipelines.sources.user_apis.status import Outcome, SourceRun
 
 SCHEMA = "user_apis"
@@ -47,7 +48,8 @@ PACKAGE_SECONDS = 10.0
 
 
 _OF_THE_SOURCE = (
-    RemoteError, Misconfigured, ValueError, TypeError, KeyError, IndexError, AttributeError, type(None),
+    RemoteError, ForbiddenAddress, Misconfigured, ValueError, TypeError, KeyError, IndexError, AttributeError,
+    type(None),
 )  # fmt: skip
 """What an API can cause: dlt's paginators raise such errors for answers that are not as declared."""
 
@@ -74,6 +76,8 @@ class IngestReport:
     skipped: dict[str, str] = field(default_factory=dict)
     """Connection → why it was not due."""
     packages: int = 0
+    problems: list[str] = field(default_factory=list)
+    """Files of the registry that are wrong and took no part."""
 
     @property
     def failed(self) -> list[SourceRun]:
@@ -95,35 +99,38 @@ def ingest(
     around: Surroundings,
     *,
     only: Sequence[str] | None = None,
-    user_limits: Mapping[str, str] | None = None,
 ) -> IngestReport:
-    """Load every source that is due, or just those named. Never raises for a source's own failure.
+    """Load every source that is due, or just those named whether due or not.
 
-    `user_limits` says of users why they take no part (suspended, over a quota).
+    Never raises for a source's own failure.
     """
-    report = IngestReport()
+    report = IngestReport(problems=[str(problem) for problem in registry.problems])
     warehouse = around.warehouse
     # The outer session keeps the DuckDB file open between the threads' short ones.
     with warehouse.session() as session:
         _prepare(session, warehouse)
-        land_mappings(session, registry)
+        land_registry(session, registry)
         last, private = status.last_runs(session), privacy.read(session)
-        due = list(_due(registry, last, only, user_limits or {}, report))
+        used = status.used_today(session)
+        due = list(_due(registry, last, used, only, report))
         if due:
             _Ingestion(around, private, last, report).run(due)
     return report
 
 
 def _due(
-    registry: Registry, last: Mapping[str, SourceRun], only: Sequence[str] | None,
-    user_limits: Mapping[str, str], report: IngestReport,
+    registry: Registry, last: Mapping[str, SourceRun], used: Mapping[str, Mapping[str, float]],
+    only: Sequence[str] | None, report: IngestReport,
 ) -> Iterator[DataSource]:  # fmt: skip
     now = datetime.now(UTC)
     for source in registry.sources:
         name = source.connection
         if only is not None and name not in only:
             continue
-        reason = user_limits.get(source.user_id)
+        user = registry.users[source.user_id]
+        reason = (
+            "its user is suspended" if user.suspended else user.quotas.exceeded(used.get(user.user_id, {}))
+        )
         reason = reason or (None if only else status.why_not_now(source, last.get(name), now))
         if reason:
             report.skipped[name] = reason
@@ -310,12 +317,12 @@ def _outcome(error: BaseException | None, capped: bool) -> Outcome:
         return "capped" if capped else "complete"
     if isinstance(error, Misconfigured):
         return "misconfigured"
-    return "refused" if isinstance(error, Refused) else "failed"
+    return "refused" if isinstance(error, (Refused, ForbiddenAddress)) else "failed"
 
 
 def _words(error: BaseException | None) -> str | None:
     """What went wrong, short: an answer may hold personal data, and this text is stored."""
-    if error is None or isinstance(error, (RemoteError, Misconfigured)):
+    if error is None or isinstance(error, (RemoteError, ForbiddenAddress, Misconfigured)):
         return str(error)[:300] if error else None
     what = re.split(r"[\[{\n]", str(error))[0][:160]
     return f"the answer is not what the definition says ({type(error).__name__}: {what})"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
-from pipelines.sources.user_apis.definition import DataSource
+from pipelines.sources.user_apis.definition import DataSource, Spec, User, Users
 
-SCHEMA_FILE = "data_source.schema.json"
+USERS_FILE = "users.yml"
 _Loc = tuple[int | str, ...]
+_Read = TypeVar("_Read", bound=Spec)
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,10 @@ class Registry:
     folder: Path
     sources: tuple[DataSource, ...]
     problems: tuple[Problem, ...]
-    files: dict[str, Path]
+    files: Mapping[str, Path]
     """`user_id/source_id` → its file."""
+    users: Mapping[str, User]
+    """Of every user who has a source."""
 
 
 def read_registry(folder: Path) -> Registry:
@@ -46,9 +49,16 @@ def read_registry(folder: Path) -> Registry:
     sources: dict[str, DataSource] = {}
     problems: list[Problem] = []
     files: dict[str, Path] = {}
+    declared: dict[str, User] = {}
     for path in sorted((*folder.rglob("*.yml"), *folder.rglob("*.yaml"))):
         name = str(path.relative_to(folder))
-        source, wrong = read_source(path.read_text(encoding="utf-8"), name)
+        text = path.read_text(encoding="utf-8")
+        if name == USERS_FILE:
+            listed, wrong = read_yaml(Users, text, name)
+            problems += wrong
+            declared = {user.user_id: user for user in listed.users} if listed else {}
+            continue
+        source, wrong = read_yaml(DataSource, text, name)
         problems += wrong
         if source is None:
             continue
@@ -58,11 +68,12 @@ def read_registry(folder: Path) -> Registry:
             continue
         sources[source.connection], files[source.connection] = source, path
     problems += _wrong_links(sources, files, folder)
-    return Registry(folder, tuple(sources[name] for name in sorted(sources)), tuple(problems), files)
+    users = {source.user_id: User(user_id=source.user_id) for source in sources.values()} | declared
+    return Registry(folder, tuple(sources[name] for name in sorted(sources)), tuple(problems), files, users)
 
 
-def read_source(text: str, file: str) -> tuple[DataSource | None, list[Problem]]:
-    """One file: the source, or None and what is wrong with it."""
+def read_yaml(spec: type[_Read], text: str, file: str) -> tuple[_Read | None, list[Problem]]:
+    """One file: what it declares, or None and what is wrong with it."""
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         twice = list(_doubled(tree, file)) if tree else []
@@ -74,9 +85,10 @@ def read_source(text: str, file: str) -> tuple[DataSource | None, list[Problem]]
     if twice:
         return None, twice
     if not isinstance(content, dict):
-        return None, [Problem(file, 1, "", "the file must hold user_id, source_id, base_url and resources")]
+        needed = ", ".join(name for name, field in spec.model_fields.items() if field.is_required())
+        return None, [Problem(file, 1, "", f"the file must hold {needed}")]
     try:
-        return DataSource.model_validate(content), []
+        return spec.model_validate(content), []
     except ValidationError as error:
         return None, [
             _problem(file, tree, one) for one in error.errors(include_url=False, include_input=False)

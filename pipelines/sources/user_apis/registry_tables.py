@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,25 +19,42 @@ _MAPPINGS = (
     "user_id", "source_id", "resource", "entity", "field", "field_type", "is_required", "json_path", "constant",
     "value_map", "default_value", "time_zone", "minor_units", "links_to", "mapping_hash", "loaded_at",
 )  # fmt: skip
-_TYPES = {"is_required": "boolean", "minor_units": "bigint", "loaded_at": "timestamptz"}
+_TYPES = {
+    "is_required": "boolean",
+    "is_suspended": "boolean",
+    "minor_units": "bigint",
+    "loaded_at": "timestamptz",
+}
 _ARROW = {
     "boolean": pa.bool_(),
     "bigint": pa.int64(),
     "timestamptz": pa.timestamp("us", "UTC"),
     "text": pa.string(),
 }
-TABLE = "raw_user_apis.mappings"
+_USERS = ("user_id", "title", "time_zone", "currency", "is_suspended")
 
 
-def land_mappings(session: Session, registry: Registry) -> None:
-    """Replace the mapping table by what the registry says now; `mapping_hash` is one per resource."""
-    columns = ", ".join(f"{name} {_TYPES.get(name, 'text')}" for name in _MAPPINGS)
-    session.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({columns})")
-    rows = [row for source in registry.sources for row in _rows(source)]
-    schema = pa.schema([(name, _ARROW[_TYPES.get(name, "text")]) for name in _MAPPINGS])
+def land_registry(session: Session, registry: Registry) -> None:
+    """Replace `raw_user_apis.mappings` and `users` by what the registry says now.
+
+    `mapping_hash` is one per resource: it changes when its records must be cleaned again.
+    """
+    mappings = [row for source in registry.sources for row in _rows(source)]
+    users = [
+        {**user.model_dump(include=set(_USERS)), "is_suspended": user.suspended}
+        for user in registry.users.values()
+    ]
+    _replace(session, "raw_user_apis.mappings", _MAPPINGS, mappings)
+    _replace(session, "raw_user_apis.users", _USERS, users)
+
+
+def _replace(session: Session, table: str, names: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    columns = ", ".join(f"{name} {_TYPES.get(name, 'text')}" for name in names)
+    session.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
+    schema = pa.schema([(name, _ARROW[_TYPES.get(name, "text")]) for name in names])
     with session.transaction():
-        session.execute(f"DELETE FROM {TABLE}")
-        session.append(TABLE, pa.Table.from_pylist(rows, schema=schema))
+        session.execute(f"DELETE FROM {table}")
+        session.append(table, pa.Table.from_pylist(list(rows), schema=schema))
 
 
 def _rows(source: DataSource) -> Iterator[dict[str, Any]]:
