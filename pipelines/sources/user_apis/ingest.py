@@ -31,7 +31,7 @@ from pipelines.sources.user_apis.api import Api, Capped, Variable
 from pipelines.sources.user_apis.definition import DataSource, Misconfigured, ResourceSpec
 from pipelines.sources.user_apis.records import document_key, highest
 from pipelines.sources.user_apis.registry import Registry
-from pipelines.sources.user_apis.registry_tables import land_registry
+from pipelines.sources.user_apis.registry_documents import land_registry
 from pipelines.sources.user_apis.status import Outcome, SourceRun
 
 SCHEMA = "user_apis"
@@ -109,7 +109,7 @@ def ingest(
     # The outer session keeps the DuckDB file open between the threads' short ones.
     with warehouse.session() as session:
         _prepare(session, warehouse)
-        land_registry(session, registry)
+        land_registry(registry, warehouse, SCHEMA)
         last, private = status.last_runs(session), privacy.read(session)
         used = status.used_today(session)
         due = list(_due(registry, last, used, only, report))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -283,7 +283,7 @@ def test_secrets_are_in_no_row_and_no_message(apis: Apis) -> None:
     apis.serve("shop", lambda request: httpx.Response(400, text=f"bad key {request.url.params['apikey']}"))
     (run,) = apis.run().runs
     stored = str(apis.rows("SELECT * FROM raw_user_apis.source_runs")) + str(
-        apis.rows("SELECT * FROM raw_user_apis.mappings")
+        apis.rows("SELECT * FROM raw_user_apis.definitions")
     )
     assert "4711" not in f"{run} {stored}"
 
@@ -425,13 +425,27 @@ def test_the_key_of_the_store_can_be_changed(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o077 == 0
 
 
-def test_mappings_are_rows_of_the_warehouse(tmp_path: Path, warehouse: Warehouse) -> None:
+def test_definitions_are_landed_as_documents_with_their_history(tmp_path: Path, warehouse: Warehouse) -> None:
     apis = Apis(tmp_path / "registry", warehouse)
     apis.declare(time_zone="Europe/Berlin")
+    apis.declare("other")
     apis.serve("shop", _orders(1))
+    apis.serve("other", _orders(1))
     apis.run()
-    rows: Mapping[str, Any] = {row["field"]: row for row in apis.rows("SELECT * FROM raw_user_apis.mappings")}
-    assert rows["email"]["json_path"] == '$."buyer"."email"'
-    assert rows["currency"]["constant"] == "EUR"
-    assert json.loads(rows["status"]["value_map"]) == {"P": "paid"}
-    assert {row["time_zone"] for row in rows.values()} == {"Europe/Berlin"}
+    apis.run()
+    (apis.folder / "anna_other.yml").unlink()
+    apis.declare(time_zone="Asia/Tashkent")
+    apis.run()
+    rows = apis.rows(
+        "SELECT document_key, is_deleted, CAST(document AS text) AS d FROM raw_user_apis.definitions "
+        "ORDER BY document_key, landed_at"
+    )
+    assert [(row["document_key"], row["is_deleted"]) for row in rows] == [
+        ("anna/other/orders", False), ("anna/other/orders", True),
+        ("anna/shop/orders", False), ("anna/shop/orders", False),
+    ]  # fmt: skip
+    fields = {field["field"]: field for field in json.loads(rows[-1]["d"])["fields"]}
+    assert fields["email"]["json_path"] == '$."buyer"."email"'
+    assert fields["currency"]["constant"] == "EUR"
+    assert fields["status"]["value_map"] == {"P": "paid"}
+    assert fields["ordered_at"]["time_zone"] == "Asia/Tashkent"
