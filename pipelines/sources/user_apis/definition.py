@@ -226,6 +226,10 @@ class FieldMapping(Spec):
     """For a value that is missing or not in `map`."""
     zone: Zone | None = None
     """Zone of times that carry none; unsaid, the source's `time_zone`."""
+    date_order: Literal["iso", "day_first", "month_first"] = "iso"
+    """Of times such as 03.04.2026 10:00; seconds since 1970 and ISO 8601 need nothing."""
+    decimal: Literal["point", "comma"] = "point"
+    """Of amounts written as text: 1,234.50 or 1.234,50."""
     minor_units: int | None = Field(None, ge=0, le=4)
     """Amounts in the smallest unit: how many digits it has."""
 

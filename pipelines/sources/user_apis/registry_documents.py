@@ -82,6 +82,8 @@ def _definition(source: DataSource, resource: ResourceSpec) -> dict[str, Any]:
                 "value_map": mapping.map,
                 "default_value": mapping.default,
                 "time_zone": mapping.zone or source.time_zone,
+                "date_order": mapping.date_order,
+                "decimal": mapping.decimal,
                 "minor_units": mapping.minor_units,
             }
             for name, mapping in sorted(resource.fields.items())
