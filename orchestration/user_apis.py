@@ -22,6 +22,8 @@ def surroundings(settings: Settings, warehouse: Warehouse) -> Surroundings:
         # So that the demo's files need not know the sandbox's port.
         if settings.profile == "sandbox" and name == "KARVON_SANDBOX_URL":
             return settings.sandbox_url
+        if settings.profile == "sandbox" and name.startswith("DEMO_"):
+            return f"sandbox-{name.lower()}"
         return settings.variable(name)
 
     return Surroundings(

@@ -51,7 +51,7 @@ class Api:
             f"user_apis:{source.connection}",
             base_url=self._base_url,
             limits=(RateWindow(source.rate_limit.requests, source.rate_limit.seconds),),
-            secrets=tuple(self._values.values()),
+            secrets=tuple(self._secrets()),
             concurrency=1,
             timeout_seconds=30,
             budget_seconds=source.limits.seconds,
@@ -135,6 +135,11 @@ class Api:
 
     def _filled(self, text: str) -> str:
         return VARIABLE.sub(lambda found: self._values[found[1]], text)
+
+    def _secrets(self) -> list[str]:
+        """The values of all variables but those that only make up the address."""
+        public = set(VARIABLE.findall(self._source.base_url))
+        return [value for name, value in self._values.items() if name not in public]
 
     def _origins(self) -> frozenset[str]:
         token_url = getattr(self._source.auth, "token_url", None)

@@ -25,7 +25,7 @@ fields as (
     select
         documents.document_key,
         documents.definition,
-        documents.document_hash as mapping_hash,
+        cast(documents.document_hash as text) as mapping_hash,
         documents.is_deleted,
         documents.landed_at,
         field.value as document
@@ -33,7 +33,7 @@ fields as (
     cross join lateral {{ json_elements(json_entry('documents.definition', 'fields'), 'field') }}
     where not documents.is_deleted
     union all
-    select document_key, definition, document_hash, is_deleted, landed_at, {{ as_json("'{}'") }} from documents
+    select document_key, definition, cast(document_hash as text), is_deleted, landed_at, {{ as_json("'{}'") }} from documents
     where is_deleted
 ),
 
@@ -42,7 +42,7 @@ unpacked as (
 )
 
 select
-    document_key as definition_key,
+    cast(document_key as text) as definition_key,
     {{ json_field('definition', 'user_id') }} as user_id,
     {{ json_field('definition', 'source_id') }} as source_id,
     {{ json_field('definition', 'resource') }} as resource,

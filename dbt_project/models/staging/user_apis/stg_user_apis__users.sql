@@ -12,7 +12,7 @@ with documents as ({{ latest_documents('raw_user_apis', 'users') }}),
 unpacked as ({{ unpack('documents', columns) }})
 
 select
-    document_key as user_id,
+    cast(document_key as text) as user_id,
     title,
     time_zone,
     currency,
