@@ -154,3 +154,30 @@ columns that say which version a row is; `key` is the unique key.
         );
     {% endif %}
 {% endmacro %}
+
+
+{#
+Row-level security on Postgres, set again by every build (a rebuilt table has lost it): a role called
+karvon_user_<user id>, member of karvon_readers, sees the rows of its user and no others. Owners see all.
+#}
+{% macro protect_user_rows() %}
+    {{ return(adapter.dispatch('protect_user_rows')()) }}
+{% endmacro %}
+
+{% macro duckdb__protect_user_rows() %}{% endmacro %}
+
+{% macro postgres__protect_user_rows() %}
+    {% if execute and flags.WHICH in ['run', 'build']
+        and run_query("select 1 from pg_roles where rolname = 'karvon_readers'") | length %}
+        grant usage on schema {{ this.schema }} to karvon_readers;
+        grant select on {{ this }} to karvon_readers;
+        {% if model.config.materialized == 'view' %}
+            alter view {{ this }} set (security_invoker = true);
+        {% else %}
+            alter table {{ this }} enable row level security;
+            drop policy if exists rows_of_the_user on {{ this }};
+            create policy rows_of_the_user on {{ this }} for select
+            using ('karvon_user_' || user_id = current_user);
+        {% endif %}
+    {% endif %}
+{% endmacro %}

@@ -26,6 +26,7 @@ _COMMANDS = {
     "doctor": ("doctor", "Check configuration, credentials, warehouse and the dbt project."),
     "sources": ("sources", "APIs that users bring: add, test, list, validate, disable."),
     "auth": ("auth", "Sign in to a data source, and keep the credential store's key."),
+    "forget": ("forget", "Erase a person or a user of the user APIs everywhere (asks first)."),
     "reset": ("maintain", "Delete the local warehouse and run history (asks first)."),
     "backup": ("maintain", "Write the warehouse to one file."),
     "restore": ("maintain", "Bring a backup back (asks first)."),

@@ -112,7 +112,9 @@ def ingest(
         land_registry(registry, warehouse, SCHEMA)
         last, private = status.last_runs(session), privacy.read(session)
         used = status.used_today(session)
-        due = list(_due(registry, last, used, only, report))
+        due = [
+            one for one in _due(registry, last, used, only, report) if not _forgotten(private, one, report)
+        ]
         if due:
             _Ingestion(around, private, last, report).run(due)
     return report
@@ -136,6 +138,13 @@ def _due(
             report.skipped[name] = reason
         else:
             yield source
+
+
+def _forgotten(private: privacy.Privacy, source: DataSource, report: IngestReport) -> bool:
+    if (source.user_id, private.hash_of(f"user:{source.user_id}")) not in private.suppressed:
+        return False
+    report.skipped[source.connection] = "its user was forgotten (`karvon forget`); remove the file"
+    return True
 
 
 class _Ingestion:
