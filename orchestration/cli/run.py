@@ -173,13 +173,16 @@ def _line(op: str, metadata: Metadata) -> str:
             path[-1]: counts
             for path, counts in metadata.items()
             if path[0] == f"raw_{op.removeprefix('load_')}"
+            and "new" in counts
             and counts["new"] + counts["changed"] + counts["deleted"]
         }
         said = (
             f"{name} {' '.join(f'{counts[what]} {what}' for what in ('new', 'changed', 'deleted') if counts[what])}"
             for name, counts in loaded.items()
         )
-        return ", ".join(said) or "nothing new"
+        failed = sum(counts.get("sources_failed", 0) for counts in metadata.values())
+        told = f"; {failed} failed (`karvon sources list`)" if failed and op == "load_user_apis" else ""
+        return (", ".join(said) or "nothing new") + told
     if op == "dbt_models":
         models = [counts for counts in metadata.values() if "rebuilt" in counts]
         return (

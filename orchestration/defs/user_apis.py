@@ -1,5 +1,6 @@
 """The APIs that users bring: one asset in the ordinary run, and a partition per source to look at and repeat."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ _TABLES = ("records", "definitions", "users")
 
 def user_apis(settings: Settings, warehouse: Warehouse, manifest: Manifest) -> dg.Definitions:
     """`raw_user_apis/*` for the sync job, and `user_apis/data_source` with a partition per source."""
+    # One run for many partitions is what Dagster calls beta; users need not read that.
+    warnings.simplefilter("ignore", dg.BetaWarning)
     described = {
         node["name"]: node["description"]
         for node in manifest["sources"].values()
