@@ -217,17 +217,24 @@ class HttpClient:
         path: str,
         *,
         json: Any = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         params: Mapping[str, Any] | None = None,
         repeatable: bool = True,
         as_json: bool = True,
     ) -> Answer:
         """Send one request and return its answer, or raise from the `RemoteError` tree.
 
+        The body is `json`, or `content` as it is with its `Content-Type` among the `headers`.
+
         `repeatable=False` is for creates: they are sent again only when it is certain that nothing happened
         (no connection, 429); otherwise `Unavailable(outcome_unknown=True)` tells the caller to look first.
         `as_json=False` is for receivers that answer anything, such as webhooks; the body is then not read into
         the answer.
         """
+        if json is not None:
+            content, headers = orjson.dumps(json), {"Content-Type": "application/json", **(headers or {})}
+        request = self._client.build_request(method, path, content=content, params=params, headers=headers)
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(_Transient),
             wait=_wait_before_retry,
@@ -238,7 +245,7 @@ class HttpClient:
         try:
             async for attempt in retrying:
                 with attempt:
-                    return await self._send(method, path, json, params, repeatable, as_json)
+                    return await self._send(request, repeatable, as_json)
         except _Transient as failure:
             raise failure.final from None
         raise AssertionError("unreachable: the loop returns or raises")
@@ -248,19 +255,8 @@ class HttpClient:
         failure = state.outcome.exception() if state.outcome else None
         _log.info("%s: attempt %d failed (%s), again", self.name, state.attempt_number, failure)
 
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        body: Any,
-        params: Mapping[str, Any] | None,
-        repeatable: bool,
-        as_json: bool,
-    ) -> Answer:
-        content = None if body is None else orjson.dumps(body)
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        request = self._client.build_request(method, path, content=content, params=params, headers=headers)
-        url = self._redact(str(request.url.copy_with(query=None)))
+    async def _send(self, request: httpx.Request, repeatable: bool, as_json: bool) -> Answer:
+        method, url = request.method, self._redact(str(request.url.copy_with(query=None)))
         async with self._slots:
             await self.limiter.acquire()
             self.statistics.requests += 1

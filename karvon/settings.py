@@ -55,6 +55,14 @@ class Settings(BaseSettings):
     connections_file: Path = Field(
         PROJECT_ROOT / "connections.yml", validation_alias="KARVON_CONNECTIONS_FILE"
     )
+    sources_folder: Path | None = Field(None, validation_alias="KARVON_SOURCES_DIR")
+    """Folder with one YAML file per data source of a user; unset: `data_sources/<profile>` in the project."""
+    source_workers: int = Field(8, ge=1, le=64, validation_alias="KARVON_SOURCE_WORKERS")
+    """So many data sources of users are read side by side."""
+    private_hosts: str = Field("", validation_alias="KARVON_PRIVATE_HOSTS")
+    """Hosts, separated by commas, that user-given URLs may lead to although they are not public."""
+    credentials_key: SecretStr | None = Field(None, validation_alias="KARVON_CREDENTIALS_KEY")
+    """Opens the store of signed-in sources; several, the newest first, while the key is being changed."""
     alert_webhook_url: SecretStr | None = Field(None, validation_alias="KARVON_ALERT_WEBHOOK_URL")
     ui_url: str = Field("http://127.0.0.1:3000", validation_alias="KARVON_UI_URL")
     """Where people reach the Dagster UI: messages link to it."""
@@ -111,6 +119,23 @@ class Settings(BaseSettings):
     def reports_path(self) -> Path:
         """Where pages about plans are written."""
         return self.home.absolute() / self.profile / "reports"
+
+    @property
+    def sources_path(self) -> Path:
+        return self.sources_folder or PROJECT_ROOT / "data_sources" / self.profile
+
+    @property
+    def credentials_path(self) -> Path:
+        return self.home.absolute() / self.profile / "credentials.json"
+
+    @property
+    def credentials_keys(self) -> tuple[str, ...]:
+        given = self.credentials_key.get_secret_value() if self.credentials_key else ""
+        return tuple(key.strip() for key in given.split(",") if key.strip())
+
+    @property
+    def reachable_private_hosts(self) -> frozenset[str]:
+        return frozenset(host.strip().lower() for host in self.private_hosts.split(",") if host.strip())
 
     @property
     def sandbox_state(self) -> Path:

@@ -15,6 +15,7 @@ from orchestration.defs.ingestion import ingestion
 from orchestration.defs.operations import operations
 from orchestration.defs.review import review
 from orchestration.defs.transformation import transformation
+from orchestration.defs.user_apis import user_apis
 from reverse_etl.manifest import read_syncs
 
 
@@ -28,6 +29,7 @@ def defs() -> dg.Definitions:
     syncs = read_syncs(settings.manifest_path, settings.profile)
     return dg.Definitions.merge(
         ingestion(settings, warehouse, manifest),
+        user_apis(settings, warehouse, manifest),
         transformation(settings, warehouse, manifest),
         activation(settings, warehouse, syncs),
         review(settings, warehouse, syncs),

@@ -93,7 +93,7 @@ def write_package(source: str, items: Iterable[Any], warehouse: Warehouse) -> st
 
     Each package has a pipeline and a folder of its own. Raises dlt's errors; nothing is left behind then.
     """
-    dlt = _configured_dlt()
+    dlt = configured_dlt()
     with tempfile.TemporaryDirectory(prefix=f"karvon_{source}_") as folder:
         pipeline = dlt.pipeline(
             pipeline_name=f"{source}_{uuid.uuid4().hex}",
@@ -117,7 +117,7 @@ def making_tables(source: str, warehouse: Warehouse) -> AbstractContextManager[N
     return warehouse.exclusive(f"tables of raw_{source}")
 
 
-def _configured_dlt() -> Any:
+def configured_dlt() -> Any:
     """dlt, told once how to load: Arrow files carry the load id, nothing is looked up in remote state."""
     os.environ.update(
         {

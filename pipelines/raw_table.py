@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import pyarrow as pa
 
 from karvon.warehouse import Session, Warehouse
 from pipelines.document import canonical_document
 from pipelines.load_report import ResourceReport
-from pipelines.source import Batch, Resource
+from pipelines.source import Batch, Document
 
 CHUNK_DOCUMENTS = 5_000
 """Documents compared with the warehouse at once."""
@@ -25,13 +26,29 @@ class Past:
     last_sweep_at: datetime | None = None
 
 
+class Keyed(Protocol):
+    """What is known of the documents of a table; a `Resource` is one."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def key(self) -> Callable[[Document], str]: ...
+
+    @property
+    def noise(self) -> tuple[str, ...]: ...
+
+    @property
+    def shrink_advice(self) -> str: ...
+
+
 class RawTable:
     """One raw table seen from one load: what is new against the warehouse and against this load itself."""
 
     def __init__(
         self,
         source: str,
-        resource: Resource,
+        resource: Keyed,
         connection: str,
         warehouse: Warehouse,
         now: datetime,

@@ -10,8 +10,9 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from sandbox import plytix, webflow
+from sandbox import demo, plytix, webflow
 from sandbox.control import Control, control_routes
+from sandbox.demo.apis import DemoWorld
 from sandbox.faults import Faults
 from sandbox.gate import Gate
 from sandbox.plytix.worlds import Worlds
@@ -49,7 +50,10 @@ def create_app(
         log=RequestLog(),
     )
     control.worlds.of("default")
+    demo_world = DemoWorld(state, seed)
     routes = [
+        *demo.demo_routes(state, demo_world),
+        *demo.control_routes(demo_world),
         *plytix.plytix_routes(control.worlds),
         *webflow.webflow_routes(state),
         *webflow.shop_routes(state),

@@ -50,6 +50,18 @@ def load(warehouse: Warehouse, archive: ZipFile, rows: Mapping[str, int]) -> Non
         _take_the_place(warehouse, unpacked)
 
 
+def rewrite(warehouse: Warehouse) -> None:
+    """Write the file anew from its rows: what was deleted is in no block of it any more."""
+    with tempfile.TemporaryDirectory(prefix=".rewrite-", dir=warehouse.path.parent) as folder:
+        fresh = Path(folder) / _MEMBER
+        with warehouse.session() as session:
+            name = session.value("SELECT current_database()")
+            session.execute(f"ATTACH '{fresh}' AS fresh")
+            session.execute(f'COPY FROM DATABASE "{name}" TO fresh')
+            session.execute("DETACH fresh")
+        _take_the_place(warehouse, fresh)
+
+
 def remove(warehouse: Warehouse) -> None:
     """Delete the file and its log. Raises `WarehouseLocked` when another process is at work on it."""
     if warehouse.path.exists():

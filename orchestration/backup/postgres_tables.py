@@ -3,7 +3,7 @@
 Not pg_dump: it would have to be there, and no older than the server, on every machine that makes a backup. What
 Karvon, dlt and dbt make is tables, constraints, indexes and views; a schema that holds anything else is refused
 rather than saved in part. Only Karvon's schemas are read and replaced; rights are not part of a backup, but
-those given to a schema outlive a restore (docs/runbook.md).
+those given to a schema outlive a restore (docs/runbook.md), and a build sets the marts' row security again.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _ATTEMPTS = 5
 _SCHEMAS = """
 SELECT nspname FROM pg_namespace n
 WHERE nspname IN ('staging', 'marts', 'activation', 'reverse_etl')
+   OR nspname = 'restricted' AND EXISTS (
+       SELECT 1 FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'hash_key')
    OR nspname LIKE 'raw\\_%%' AND EXISTS (
        SELECT 1 FROM pg_class c WHERE c.relnamespace = n.oid
        AND c.relname IN ('_dlt_loads', '_dlt_version', 'observations'))
@@ -48,6 +50,7 @@ JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamesp
 WHERE n.nspname = ANY(%(schemas)s) AND a.attgenerated <> ''
 UNION SELECT n.nspname || '.' || c.relname || ' (row security)' FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ANY(%(schemas)s) AND c.relrowsecurity
+AND (SELECT coalesce(string_agg(p.polname, ','), '') FROM pg_policy p WHERE p.polrelid = c.oid) <> 'rows_of_the_user'
 ORDER BY 1
 """
 _TABLES = """

@@ -25,6 +25,7 @@ _DAGSTER_LEVEL = {"DEBUG": "DEBUG", "INFO": "INFO"}
 _STEPS = {
     "load_plytix": "load Plytix",
     "load_webflow": "read the shop",
+    "load_user_apis": "read user APIs",
     "dbt_models": "build models",
     "webflow_store": "plan and apply",
 }
@@ -175,13 +176,16 @@ def _line(op: str, metadata: Metadata) -> str:
             path[-1]: counts
             for path, counts in metadata.items()
             if path[0] == f"raw_{op.removeprefix('load_')}"
+            and "new" in counts
             and counts["new"] + counts["changed"] + counts["deleted"]
         }
         said = (
             f"{name} {' '.join(f'{counts[what]} {what}' for what in ('new', 'changed', 'deleted') if counts[what])}"
             for name, counts in loaded.items()
         )
-        return ", ".join(said) or "nothing new"
+        failed = sum(counts.get("sources_failed", 0) for counts in metadata.values())
+        told = f"; {failed} failed (`karvon sources list`)" if failed and op == "load_user_apis" else ""
+        return (", ".join(said) or "nothing new") + told
     if op == "dbt_models":
         models = [counts for counts in metadata.values() if "rebuilt" in counts]
         return (

@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 
+from karvon.addresses import ForbiddenAddress
 from karvon.http import RemoteError
 from karvon.logs import configure_logging
 from karvon.settings import Settings, SettingsError, export_environment, load_settings
@@ -40,15 +41,18 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        from karvon.credentials import CredentialError
         from orchestration.dbt import DbtError
+        from pipelines.sources.user_apis.definition import Misconfigured
         from reverse_etl import apply, approvals, leases, manifest, plan, scan, schema, stored_plans, undo
 
         try:
             return command(*args, **kwargs)
         except (
-            SettingsError, WarehouseError, RemoteError, DbtError, manifest.SyncError, scan.ModelMissing,
-            plan.UnknownKey, stored_plans.NoSuchPlan, apply.Blocked, apply.NotConfigured, leases.Busy,
-            leases.LeaseLost, schema.TooNew, approvals.NothingToApprove, undo.NothingToUndo,
+            SettingsError, WarehouseError, RemoteError, ForbiddenAddress, CredentialError, Misconfigured, DbtError,
+            manifest.SyncError, scan.ModelMissing, plan.UnknownKey, stored_plans.NoSuchPlan, apply.Blocked,
+            apply.NotConfigured, leases.Busy, leases.LeaseLost, schema.TooNew, approvals.NothingToApprove,
+            undo.NothingToUndo,
         ) as error:  # fmt: skip
             raise click.ClickException(str(error)) from None
 

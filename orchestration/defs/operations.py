@@ -7,10 +7,11 @@ import dagster as dg
 from karvon.settings import Settings, load_settings
 from orchestration.automation import sync_cron
 from orchestration.defs.messages import tell
+from orchestration.defs.user_apis import SOURCE_ASSET
 
 sync_job = dg.define_asset_job(
     "sync_job",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(SOURCE_ASSET),
     executor_def=dg.in_process_executor,
     description="Load what changed, build the models, plan the changes to the shop, apply them if allowed.",
 )

@@ -1,0 +1,96 @@
+"""`karvon forget`: erase a person or a user everywhere, and prove it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import click
+
+from karvon.settings import Settings
+from karvon.warehouse import Session, Warehouse
+from orchestration.cli import FAILURE
+from orchestration.cli.session import opened, plain_errors
+
+
+@click.command("forget")
+@click.option(
+    "--user", "user_id", help="Everything of this user; with --email, the person at this user only."
+)
+@click.option("--email", help="Every record that holds this e-mail address.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@plain_errors
+def forget_command(user_id: str | None, email: str | None, yes: bool) -> None:
+    """Erase rows, history included, suppress them for the next loads, rewrite the file, and look for what is left."""
+    from orchestration.reset import refuse_while_working
+    from pipelines.sources.user_apis.forget import forget_person, forget_user, remains
+
+    if not (user_id or email):
+        raise click.UsageError("say whom: --user, --email, or both for a person at one user.")
+    settings, warehouse = opened()
+    refuse_while_working(settings, warehouse)
+    who = f"{email} at {user_id}" if email and user_id else email or f"the user {user_id}"
+    if not yes and not click.confirm(f"Erase {who} for good? Backups are not touched (docs/user_apis.md)."):
+        raise click.Abort
+    with warehouse.session() as session:
+        erased = forget_person(session, email, user_id) if email else forget_user(session, str(user_id))
+        _mark_as_stale(session)
+    _rebuild(settings, warehouse)
+    _compact(warehouse)
+    _delete_packages()
+    for table, count in sorted(erased.rows.items()):
+        click.echo(f"  {count:>8} rows of {table}")
+    if email and not user_id:
+        with warehouse.session() as session:
+            left = remains(session, email)
+        if left:
+            click.echo(
+                f"Still found in {', '.join(left)}: a field that no definition maps holds it.", err=True
+            )
+            raise click.exceptions.Exit(FAILURE)
+        click.echo("It is in no table any more.")
+    click.echo("Exports that were made before, and backups, are yours to delete or to let expire.")
+
+
+def _mark_as_stale(session: Session) -> None:
+    """Models that add up what has lost rows."""
+    if session.has_table("staging.built_models"):
+        for name in ("source_revenue_daily", "source_metrics_daily", "user_metrics_daily", "customer_lifetime",
+                     "customer_cohorts"):  # fmt: skip
+            session.execute(
+                "UPDATE staging.built_models SET fingerprint = NULL WHERE model = $1",
+                (f"model.karvon.{name}",),
+            )
+
+
+def _rebuild(settings: Settings, warehouse: Warehouse) -> None:
+    from orchestration.dbt import build, read_manifest, stale_models
+
+    manifest = read_manifest(settings, warehouse)
+    ours = [name for name, node in manifest["nodes"].items() if "user_apis" in node["path"]]
+    stale = stale_models(manifest, warehouse, among=ours)
+    if stale.models:
+        for _ in build(settings, warehouse, manifest, stale):
+            pass
+
+
+def _compact(warehouse: Warehouse) -> None:
+    """What the engine's files still hold of deleted rows."""
+    from orchestration.backup import duckdb_file
+
+    if warehouse.dialect == "duckdb":
+        duckdb_file.rewrite(warehouse)
+        return
+    with warehouse.session() as session:
+        for row in session.rows(
+            "SELECT schemaname || '.' || relname AS name FROM pg_stat_user_tables WHERE n_dead_tup > 0 AND "
+            "schemaname IN ('raw_user_apis', 'staging', 'restricted', 'marts')"
+        ):
+            session.execute(f"VACUUM FULL {row['name']}")
+
+
+def _delete_packages() -> None:
+    """Load packages that killed loads left behind; a running load is refused before we come here."""
+    for folder in Path(tempfile.gettempdir()).glob("karvon_user_apis_*"):
+        shutil.rmtree(folder, ignore_errors=True)

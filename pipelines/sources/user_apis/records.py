@@ -1,0 +1,93 @@
+"""Reading a record of unknown shape by the paths of its definition: its key, its cursor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from pipelines.sources.user_apis.definition import Incremental, json_path
+
+_STEP = re.compile(r'\."([^"]+)"|\[(\d+)\]')
+
+
+def value_at(record: Any, path: str) -> Any:
+    """The value at a path, or None where the record has nothing."""
+    for name, place in _STEP.findall(json_path(path)):
+        if name:
+            record = record.get(name) if isinstance(record, dict) else None
+        else:
+            record = record[int(place)] if isinstance(record, list) and int(place) < len(record) else None
+    return record
+
+
+def document_key(record: Any, paths: Sequence[str]) -> str | None:
+    """The identity of a record as text, or None when a part of it is missing."""
+    values = [value_at(record, path) for path in paths]
+    if any(value is None or value == "" or isinstance(value, (dict, list)) for value in values):
+        return None
+    return str(values[0]) if len(values) == 1 else orjson.dumps([str(value) for value in values]).decode()
+
+
+def highest(records: Sequence[Any], path: str, so_far: str | None) -> str | None:
+    """The highest cursor of the records, as text; numbers are compared as numbers."""
+    values = [value for value in (value_at(record, path) for record in records) if value is not None]
+    values += [] if so_far is None else [so_far]
+    return str(max(values, key=_rank)) if values else None
+
+
+def _rank(value: Any) -> tuple[int, float, str]:
+    try:
+        return 0, float(value), ""
+    except (TypeError, ValueError):
+        return 1, 0.0, str(value)
+
+
+def cursor_parameter(spec: Incremental, cursor: str | None) -> str | int | None:
+    """What is sent for the cursor: a little before where the last load ended, in the API's format."""
+    if cursor is None:
+        return spec.initial
+    overlap = timedelta(minutes=spec.overlap_minutes)
+    at = _instant(cursor)
+    if at is None:
+        return cursor
+    at -= overlap
+    exact = at if at.tzinfo else at.replace(tzinfo=UTC)
+    if spec.format == "epoch":
+        return int(exact.timestamp())
+    if spec.format == "epoch_ms":
+        return int(exact.timestamp() * 1000)
+    if spec.format == "date":
+        return at.date().isoformat()
+    if cursor.replace(".", "", 1).isdigit():
+        return cursor
+    return at.isoformat().replace("+00:00", "Z") if cursor.endswith("Z") else at.isoformat()
+
+
+def _instant(cursor: str) -> datetime | None:
+    try:
+        if cursor.replace(".", "", 1).isdigit():
+            seconds = float(cursor)
+            # Seconds until the year 5138; above that it must be milliseconds.
+            return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
+        return datetime.fromisoformat(cursor)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def replace_at(record: Any, path: str, value: Any) -> Any:
+    """A copy of the record with another value at a path that it has."""
+    steps = [name or int(place) for name, place in _STEP.findall(json_path(path))]
+    return _replaced(record, steps, value)
+
+
+def _replaced(record: Any, steps: Sequence[str | int], value: Any) -> Any:
+    if not steps:
+        return value
+    step, rest = steps[0], steps[1:]
+    if isinstance(record, dict):
+        return {**record, step: _replaced(record[step], rest, value)}
+    return [*record[:step], _replaced(record[step], rest, value), *record[step + 1 :]]  # type: ignore[operator,misc]

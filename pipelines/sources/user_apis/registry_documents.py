@@ -1,0 +1,91 @@
+"""The registry as documents of the warehouse, landed like any others: the models clean by data, with its history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from karvon.warehouse import Warehouse
+from pipelines.landing import COLUMNS, Marks, write_package
+from pipelines.load_report import ResourceReport
+from pipelines.raw_table import RawTable
+from pipelines.source import Batch, Document
+from pipelines.sources.user_apis.definition import DataSource, ResourceSpec, json_path
+from pipelines.sources.user_apis.entities import ENTITIES
+from pipelines.sources.user_apis.registry import Registry
+
+CONNECTION = "registry"
+
+
+@dataclass(frozen=True)
+class _Documents:
+    name: str
+    key: Callable[[Document], str]
+    noise: tuple[str, ...] = ()
+    shrink_advice: str = "check KARVON_SOURCES_DIR"
+
+
+_DEFINITIONS = _Documents("definitions", lambda one: f"{one['user_id']}/{one['source_id']}/{one['resource']}")
+_USERS = _Documents("users", lambda one: str(one["user_id"]))
+
+
+def land_registry(registry: Registry, warehouse: Warehouse, schema: str) -> None:
+    """Land what changed: a definition for each resource with an entity, and the users.
+
+    What is gone gets a tombstone, unless a file is wrong: its sources may only seem to be gone.
+    """
+    now = datetime.now(UTC)
+    definitions = [
+        _definition(source, resource)
+        for source in registry.sources
+        for resource in source.resources
+        if resource.entity
+    ]
+    users = [user.model_dump(mode="json", exclude={"quotas"}) for user in registry.users.values()]
+    items = [
+        *_changes(schema, _DEFINITIONS, definitions, warehouse, now, bool(registry.problems)),
+        *_changes(schema, _USERS, users, warehouse, now, bool(registry.problems)),
+    ]
+    if items:
+        marked = Marks()
+        write_package(schema, (marked(name, rows, COLUMNS) for name, rows in items), warehouse)
+
+
+def _changes(
+    schema: str, kind: _Documents, documents: list[Document], warehouse: Warehouse, now: datetime, keep: bool
+) -> Iterator[tuple[str, pa.Table]]:
+    table, report = RawTable(schema, kind, CONNECTION, warehouse, now), ResourceReport(kind.name)
+    rows = [table.add(Batch(documents), report), table.flush(report)]
+    rows += [] if keep else [table.tombstones(table.live_keys(), report)]
+    yield from ((kind.name, one) for one in rows if one is not None)
+
+
+def _definition(source: DataSource, resource: ResourceSpec) -> dict[str, Any]:
+    known = ENTITIES[resource.entity] if resource.entity else {}
+    return {
+        "user_id": source.user_id,
+        "source_id": source.source_id,
+        "resource": resource.name,
+        "entity": resource.entity,
+        "links_to": source.links_to,
+        "fields": [
+            {
+                "field": name,
+                "field_type": known[name].type,
+                "is_required": known[name].required,
+                "json_path": json_path(mapping.path) if mapping.path else None,
+                "constant": mapping.constant,
+                "value_map": mapping.map,
+                "default_value": mapping.default,
+                "time_zone": mapping.zone or source.time_zone,
+                "date_order": mapping.date_order,
+                "decimal": mapping.decimal,
+                "minor_units": mapping.minor_units,
+            }
+            for name, mapping in sorted(resource.fields.items())
+        ],
+    }
