@@ -143,16 +143,9 @@ def _scan(session: Session, warehouse: Warehouse, sync: Sync, syncs: Sequence[Sy
 
 def _plan_sync(planning: _Planning, sync: Sync, only: Sequence[str] | None) -> None:
     scan = planning.scans[sync.name]
-    desired, existing = scan.sizes()
-    rejects = scan.rejects()
-    for row in rejects:
-        what = "has no key" if row["key"] is None else "shares its key"
-        planning.findings.append(
-            Finding("reject", sync.name, row["key"] or "", f"{row['count']} rows: {what}")
-        )
-    rejected = [row["key"] for row in rejects if row["key"]]
+    rejects = _rejects(planning, scan)
     planning.findings += [Finding("held", sync.name, row["key"], row["held"]) for row in scan.held(only)]
-    candidates = scan.candidates(only, rejected)
+    candidates = scan.candidates(only, [key for key in rejects if key])
     new = [candidate for candidate in candidates if candidate.is_new]
     parents = _parents(planning, sync, [candidate for candidate in candidates if sync.parent])
     if sync.parent:
@@ -170,24 +163,31 @@ def _plan_sync(planning: _Planning, sync: Sync, only: Sequence[str] | None) -> N
                 compared.append(one)
             else:
                 planning.take(sync, one)
+    desired, existing = scan.sizes()
     undone = holding.last_undone(planning.session, sync)
     holds = holding.judge(planning.session, sync, compared, existing, undone)
-    if holds:
-        planning.hold(holds)
-        compared, fields = holding.held_back(holds, compared)
-        again = [candidate for candidate in wanted_keys if candidate.key in fields]
-        for part in chunks(again):
-            compared += _compare_chunk(planning, scan, part, matches, fields)
+    planning.hold(holds)
+    compared, withheld = holding.held_back(holds, compared)
+    for part in chunks([candidate for candidate in wanted_keys if candidate.key in withheld]):
+        compared += _compare_chunk(planning, scan, part, matches, withheld)
     for one in compared:
         planning.take(sync, one)
     told = sum(one.kind == "reject" and one.sync == sync.name for one in planning.findings)
-    unusable = told - len(rejects) + sum(row["count"] for row in rejects)
-    planning.sizes[sync.name] = Sizes(desired, existing, unusable)
+    planning.sizes[sync.name] = Sizes(desired, existing, told - len(rejects) + sum(rejects.values()))
     for key, answered, seen in scan.mirror.moved_stocks() if only is None else ():
         message = f"stock is {seen}, was {answered} when we wrote it"
         planning.findings.append(Finding("drift", sync.name, key, message, "inventory"))
         planning.drifts.append(Drift(sync.name, key, "inventory", answered, answered, seen, "stock", "kept"))
     _remove(planning, scan, only, undone)
+
+
+def _rejects(planning: _Planning, scan: Scan) -> dict[str, int]:
+    """Rows by the key that they share; the empty key for those without one."""
+    rejects = {str(row["key"] or ""): int(row["count"]) for row in scan.rejects()}
+    for key, rows in rejects.items():
+        what = "shares its key" if key else "has no key"
+        planning.findings.append(Finding("reject", scan.sync.name, key, f"{rows} rows: {what}"))
+    return rejects
 
 
 def _to_compare(
