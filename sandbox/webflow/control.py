@@ -231,8 +231,9 @@ def _add_locales(site: Site, given: JsonObject) -> JsonObject:
 
     secondary = [locale(tag, derived_id(site.id, "cms", tag)) for tag in given["secondary"]]
     primary = locale(given.get("primary", "en"), site.locales[0])
-    site.save_about(locales={"primary": primary, "secondary": secondary})
-    return site.about["locales"]
+    locales: JsonObject = {"primary": primary, "secondary": secondary}
+    site.save_about(locales=locales)
+    return locales
 
 
 def _change_field(site: Site, given: JsonObject) -> JsonObject:

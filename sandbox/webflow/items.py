@@ -255,7 +255,7 @@ def chosen_items(site: Site, body: JsonObject) -> list[tuple[str, str | None]]:
     return [
         (_item_id(each), locale)
         for each in _batch(body.get("items"))
-        for locale in (_locales(site, each["cmsLocaleIds"]) if each.get("cmsLocaleIds") else [None])
+        for locale in _locales(site, each.get("cmsLocaleIds"))
     ]
 
 
