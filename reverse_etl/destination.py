@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from karvon.warehouse import Dialect
+from karvon.warehouse import Dialect, Session
 from reverse_etl.ledger import Entry
 from reverse_etl.operations import Finding, Operation
 from reverse_etl.syncs import Sync
@@ -58,10 +58,43 @@ class Known:
         return self.entries.get((sync or "", key or ""))
 
 
+@dataclass(frozen=True)
+class Bound:
+    """A sync and its destination as they fit together with what the destination really has."""
+
+    sync: Sync
+    destination: Destination
+    problems: tuple[str, ...] = ()
+    """Why the sync cannot be planned, each naming file, model and field."""
+
+
 class Destination(Protocol):
     """The planning face."""
 
-    resources: frozenset[str]
+    @property
+    def resources(self) -> frozenset[str]:
+        """Kinds of records that syncs can name."""
+
+    def bind(self, session: Session, sync: Sync, syncs: Mapping[str, Sync]) -> Bound:
+        """The sync typed by the landed schema of its connection, and a destination that knows that schema.
+
+        `syncs` are all syncs by name, for references. Reads the warehouse only.
+        """
+
+    def container(self, sync: Sync, row: Mapping[str, Any]) -> str | None:
+        """Which place a row belongs to, where a destination has several; None where it has one.
+
+        Raises `WrongValue` for a place that is not there.
+        """
+
+    def holds(self, container: str | None, remote_id: str) -> bool:
+        """Whether the record is in that place."""
+
+    def referred_id(self, remote_id: str) -> str:
+        """What a reference to a record looks like in the destination's documents."""
+
+    def fault(self, sync: Sync, row: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[str, str] | None:
+        """The first field whose value the destination would refuse, and why."""
 
     def mirror(self, sync: Sync) -> str:
         """The landed table (`schema.table`) that shows the sync's records."""
@@ -76,7 +109,10 @@ class Destination(Protocol):
         """The record inside its document, or None when the document does not hold it."""
 
     def identifiers(self, sync: Sync, dialect: Dialect, latest: str) -> str:
-        """A query over the relation `latest` (document_key, document): remote_id, parent_remote_id, name, value."""
+        """A query over the relation `latest` (document_key, document): remote_id, parent_remote_id, name, value.
+
+        Where records have containers, the value begins with the container and a slash.
+        """
 
     def default_child(self, document: Mapping[str, Any]) -> tuple[str, int]:
         """The default child's remote id of a parent document, and how many children there are."""
@@ -91,7 +127,8 @@ class Destination(Protocol):
     ) -> dict[str, Any]:
         """The body of one operation, with symbols for what only the apply can know.
 
-        `changes` are the fields to send, `values` all values of the row, `known` the record's extras.
+        `changes` are the fields to send, `values` all values of the row, `known` the record's extras and, where
+        there is one, the row's `container`.
         """
 
     def pack(

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from karvon.warehouse import Dialect
-from reverse_etl.destination import Record
+from karvon.warehouse import Dialect, Session
+from reverse_etl.destination import Bound, Record
 from reverse_etl.destinations.webflow import packing
 from reverse_etl.destinations.webflow.fields import ENVELOPE, decode, encode
 from reverse_etl.operations import Finding, Operation
@@ -23,6 +23,21 @@ class WebflowStore:
     """Products, SKUs with stock, and categories of one site per connection."""
 
     resources = frozenset({"categories", "products", "skus"})
+
+    def bind(self, session: Session, sync: Sync, syncs: Mapping[str, Sync]) -> Bound:
+        return Bound(sync, self)
+
+    def container(self, sync: Sync, row: Mapping[str, Any]) -> str | None:
+        return None
+
+    def holds(self, container: str | None, remote_id: str) -> bool:
+        return True
+
+    def referred_id(self, remote_id: str) -> str:
+        return remote_id
+
+    def fault(self, sync: Sync, row: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[str, str] | None:
+        return None
 
     def mirror(self, sync: Sync) -> str:
         return "raw_webflow.categories" if sync.resource == "categories" else "raw_webflow.products"
