@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from reverse_etl.syncs import Sync
 
 _KIND_OF_TYPE = {
-    "number": ("int", "numeric", "decimal", "double", "float", "real", "hugeint"),
+    "number": ("int", "bigint", "smallint", "numeric", "decimal", "double", "float", "real", "hugeint"),
     "bool": ("bool",),
     "time": ("date", "timestamp"),
 }
