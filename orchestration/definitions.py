@@ -24,9 +24,10 @@ def defs() -> dg.Definitions:
     export_environment(settings)
     warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
     manifest = read_manifest(settings, warehouse)
+    syncs = read_syncs(settings.manifest_path, settings.profile)
     return dg.Definitions.merge(
-        ingestion(settings, warehouse, manifest),
+        ingestion(settings, warehouse, manifest, syncs),
         transformation(settings, warehouse, manifest),
-        activation(settings, warehouse, read_syncs(settings.manifest_path, settings.profile)),
+        activation(settings, warehouse, syncs),
         operations(settings),
     )

@@ -143,6 +143,9 @@ def _plan_sync(planning: _Planning, sync: Sync, only: Sequence[str] | None) -> N
         matches = match_roots(planning.session, scan, child, new)
     planning.findings += matches.findings(sync.name)
     wanted_keys = _to_compare(planning, sync, candidates, {one.key for one in new}, matches, parents)
+    if sync.name in sync.refers_to:
+        # Rows that refer to each other are created first and linked then.
+        planning.references[sync.name] |= {one.key: None for one in wanted_keys if one.is_new}
     for part in chunks(wanted_keys):
         _compare_chunk(planning, scan, part, matches)
     for key, answered, seen in scan.mirror.moved_stocks() if only is None else ():

@@ -9,6 +9,7 @@ from karvon.connections import webflow_connections
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.automation import OWNERS, freshness
+from orchestration.defs.ingestion import fed_collections
 from pipelines.landing import LoadOptions, load
 from pipelines.sources import webflow
 from reverse_etl.apply import ApplyResult, apply_plan, recover
@@ -18,7 +19,7 @@ from reverse_etl.plan import make_plan
 from reverse_etl.stored_plans import Plan
 from reverse_etl.syncs import Sync
 
-WRITTEN = frozenset({"products", "categories"})
+WRITTEN = frozenset({"products", "categories", "collection_items"})
 """Tables of the mirror that an apply changes and that are cheap to read again."""
 WITHIN_GUARDS = "plan_is_within_guards"
 SHOP_EQUALS_VIEW = "shop_equals_view"
@@ -105,7 +106,7 @@ def _activate(
     result = None
     if allowed and not plan.is_empty and not plan.is_blocked:
         result = apply_plan(warehouse, plan.plan_id, syncs, channels(settings))
-        _look_again(settings, warehouse, plan)
+        _look_again(settings, warehouse, plan, syncs)
     # Of a run that wrote nothing the plan itself says how far the shop is from the view.
     remaining = plan if result is None else make_plan(warehouse, syncs, profile=settings.profile, store=False)
     rows = {row["sync"]: row["rows"] for row in status(warehouse)}
@@ -114,10 +115,14 @@ def _activate(
     _raise_if_held(plan, result)
 
 
-def _look_again(settings: Settings, warehouse: Warehouse, plan: Plan) -> None:
+def _look_again(settings: Settings, warehouse: Warehouse, plan: Plan, syncs: tuple[Sync, ...]) -> None:
     """Read the shop after writing to it: the check below compares with what is there, not with what was answered."""
     for name in {operation.connection for operation in plan.operations}:
-        options = LoadOptions(resources=WRITTEN, max_shrink_percent=settings.max_shrink_percent)
+        options = LoadOptions(
+            resources=WRITTEN,
+            max_shrink_percent=settings.max_shrink_percent,
+            parameters={"item_collections": fed_collections(syncs, name)},
+        )
         load(webflow.SOURCE, webflow_connections(settings)[name], warehouse, options)
 
 
@@ -157,10 +162,12 @@ def _results(
 
 
 def _raise_if_held(plan: Plan, result: ApplyResult | None) -> None:
-    """A run that a guard stopped, or in which a row failed, is a failed run: somebody must look."""
+    """A run that a guard stopped, in which a row failed or a sync did not fit the site, is a failed run."""
     if plan.is_blocked:
         raise dg.Failure("\n".join(violation.message for violation in plan.violations))
     if result is not None and result.failed:
         raise dg.Failure(
             f"{result.failed} rows failed; `karvon errors` lists them with the destination's words."
         )
+    if misfits := [finding.message for finding in plan.findings if finding.kind == "schema"]:
+        raise dg.Failure("These syncs were left out, all others are done:\n" + "\n".join(misfits))

@@ -160,7 +160,7 @@ def new_field(
     required = is_required or slug in {"name", "slug"} or (collection == "sku" and slug == "price")
     return {
         "id": derived_id(site_id, collection, slug, length=32),
-        "isEditable": slug not in _SERVER_SET,
+        "isEditable": collection not in STORE_COLLECTIONS or slug not in _SERVER_SET,
         "isRequired": required,
         "type": kind,
         "slug": slug,

@@ -74,6 +74,11 @@ async def fetch_collection_items(context: Context) -> AsyncIterator[Batch]:
             yield Batch([{**item, **about} for item in items])
 
 
+def _asked(context: Context) -> bool:
+    """A load that was not told which collections matter saw none of them."""
+    return "item_collections" in context.parameters
+
+
 async def fetch_inventory(context: Context) -> AsyncIterator[Batch]:
     """Stock of the SKUs we manage (`stock_sku_ids`), so many per load in rotation (`stock_reads_per_run`)."""
     managed = sorted(set(context.parameters.get("stock_sku_ids", ())))
@@ -154,7 +159,7 @@ SOURCE = Source(
             "collection_items",
             _item_key,
             fetch_collection_items,
-            sweep=True,
+            sweep=_asked,
             shrink_advice=SHRINK_ADVICE,
         ),
         Resource("inventory", _id, fetch_inventory),
