@@ -144,10 +144,9 @@ class Scan:
 
     def rejects(self) -> list[dict[str, Any]]:
         """Rows that have no key or share one: key, count."""
-        key = self._key()
         return self.session.rows(
-            f"SELECT {key} AS key, count(*) AS count FROM {self.sync.relation} "
-            f"GROUP BY {key} HAVING {key} IS NULL OR count(*) > 1 ORDER BY 1"
+            f"SELECT key, count(*) AS count FROM (SELECT {self._key()} AS key FROM {self.sync.relation}) AS keys "
+            "GROUP BY key HAVING key IS NULL OR count(*) > 1 ORDER BY key"
         )
 
     def sizes(self) -> tuple[int, int]:

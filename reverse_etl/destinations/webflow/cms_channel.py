@@ -71,6 +71,11 @@ class CmsChannel:
                     return await self._send(call)
                 except RemoteError as again:
                     error = again
+            if isinstance(error, NotFound) and call[0].action == "create":
+                there = (
+                    "the item is not in this locale, and Webflow does not take it over; make it there by hand"
+                )
+                return [Outcome(one, "failed", error=there, permanent=True) for one in call]
             return outcomes(call, error)
 
     async def find(self, call: Sequence[Operation], known: Known) -> list[Outcome]:

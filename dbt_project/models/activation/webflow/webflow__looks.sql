@@ -24,7 +24,9 @@ looks as (
     select
         links.product_key,
         count(*) + 1 as piece_count,
-        '[' || string_agg({{ json_string('links.related_key') }}, ',' order by links.position, links.related_key) || ']' as related_keys
+        '[' || string_agg(
+            {{ json_string('links.related_key') }}, ',' order by links.position, links.related_key
+        ) || ']' as related_keys
     from links
     inner join shop_products as related on links.related_key = related.product_key
     group by links.product_key

@@ -50,9 +50,8 @@ documents as (
 select
     products.product_key as spec_sheet_key,
     case
-        {% for family in var('spec_sheet_families') -%}
-            when products.family_name = '{{ family }}' then 'spec-sheets-{{ family | lower }}'
-        {% endfor -%}
+        when products.family_name in ({{ "'" ~ var('spec_sheet_families') | join("', '") ~ "'" }})
+            then 'spec-sheets-' || lower(products.family_name)
     end as collection,
     shop_products.name,
     shop_products.slug,
