@@ -20,10 +20,11 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import httpx
 import orjson
@@ -98,6 +99,11 @@ class Answer:
     headers: Mapping[str, str]
 
 
+Meaning = Literal["refused", "missing", "busy", "failed"]
+"""What an answer means where its status does not say it: final no, not there, over the limit, to be tried again."""
+_STATUS_OF_MEANING: Mapping[Meaning, int] = {"refused": 403, "missing": 404, "busy": 429, "failed": 503}
+
+
 @dataclass
 class Statistics:
     """What a client did: every request on the wire, repeats among them, and 429 answers."""
@@ -121,8 +127,13 @@ class RateLimiter:
         self._paused_until = 0.0
 
     async def acquire(self) -> None:
-        while (wait := self._reserve()) > 0:
-            await asyncio.sleep(wait)
+        """Wait for a place. Places are given out in order, so that nobody who waits looks twice."""
+        while True:
+            place = self._reserve()
+            if (wait := place - time.monotonic()) > 0:
+                await asyncio.sleep(wait)
+            if self._paused_until <= place:
+                return
 
     def learn(self, window: RateWindow) -> None:
         """The remote said what its limit is."""
@@ -137,22 +148,21 @@ class RateLimiter:
             self._paused_until = max(self._paused_until, time.monotonic() + seconds)
 
     def _reserve(self) -> float:
-        """Seconds to wait, or 0 when a place was taken."""
+        """The next moment (monotonic) at which a request may be sent; it is taken."""
         now = time.monotonic()
         with self._lock:
-            wait = self._paused_until - now
+            place = max(now, self._paused_until)
             for seconds, requests in self._windows.items():
                 sent = self._sent[seconds]
                 # Arrival times at the remote jitter; a little slack keeps its window from seeing one too many.
-                horizon = now - seconds * 1.005 - 0.02
-                while sent and sent[0] <= horizon:
+                span = seconds * 1.005 + 0.02
+                while sent and sent[0] <= now - span:
                     sent.popleft()
                 if len(sent) >= requests:
-                    wait = max(wait, sent[len(sent) - requests] - horizon)
-            if wait <= 0:
-                for sent in self._sent.values():
-                    sent.append(now)
-            return wait
+                    place = max(place, sent[len(sent) - requests] + span)
+            for sent in self._sent.values():
+                sent.append(place)
+            return place
 
 
 _limiters: dict[str, RateLimiter] = {}
@@ -163,7 +173,8 @@ class HttpClient:
 
     `name` is the account (`plytix:default`): clients of the same name in one process share the rate windows.
     `limit_header` names a header that states the limit and the seconds it counts for. `budget_seconds` bounds
-    one request with all its waits; `max_body_bytes` bounds an answer.
+    one request with all its waits; `max_body_bytes` bounds an answer. `meaning` is asked about every answer whose
+    status may not say what it means, with status and body.
     """
 
     def __init__(
@@ -181,6 +192,7 @@ class HttpClient:
         budget_seconds: float = 900,
         attempts: int = 6,
         max_body_bytes: int = 64 * 1024 * 1024,
+        meaning: Callable[[int, bytes], Meaning | None] = lambda _status, _body: None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.name = name
@@ -190,7 +202,7 @@ class HttpClient:
         # Shorter ones would take letters out of ordinary words.
         self._secrets = tuple(secret for secret in secrets if len(secret) >= 6)
         self._budget_seconds, self._attempts = budget_seconds, attempts
-        self._max_body_bytes = max_body_bytes
+        self._max_body_bytes, self._meaning = max_body_bytes, meaning
         self._slots = asyncio.Semaphore(concurrency)
         self._client = httpx.AsyncClient(
             base_url=base_url,
@@ -308,6 +320,8 @@ class HttpClient:
     ) -> Answer:
         """An answer, a final error, or a `_Transient` one."""
         status = response.status_code
+        if meaning := self._meaning(status, payload):
+            status = _STATUS_OF_MEANING[meaning]
         if 200 <= status < 300:
             try:
                 data = parse_json(payload) if payload.strip() else None
@@ -354,7 +368,8 @@ class HttpClient:
         )
         target = f" to {response.headers.get('location', '?')}" if 300 <= status < 400 else ""
         return kind(
-            f"{self.name}: {method} {url} answered {status}{target}: {text[:500] or '(empty)'}{_advice(status)}",
+            f"{self.name}: {method} {url} answered {response.status_code}{target}: {text[:500] or '(empty)'}"
+            f"{_advice(status)}",
             method=method,
             url=url,
             status=status,
@@ -372,8 +387,14 @@ def parse_json(content: bytes) -> Any:
     Raises `ValueError` for anything that is not JSON.
     """
     if not _LONG_DECIMAL.search(content):
-        return orjson.loads(content)
-    return json.loads(content, parse_float=_exact_float)
+        with suppress(orjson.JSONDecodeError):
+            return orjson.loads(content)
+    # Some APIs send raw line ends and tabs inside strings (Uzum dossier §1.3).
+    return json.loads(content, parse_float=_exact_float, parse_constant=_no_number, strict=False)
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number")
 
 
 def _exact_float(text: str) -> float | str:

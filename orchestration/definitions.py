@@ -28,7 +28,7 @@ def defs() -> dg.Definitions:
     manifest = read_manifest(settings, warehouse)
     syncs = read_syncs(settings.manifest_path, settings.profile)
     return dg.Definitions.merge(
-        ingestion(settings, warehouse, manifest),
+        ingestion(settings, warehouse, manifest, syncs),
         user_apis(settings, warehouse, manifest),
         transformation(settings, warehouse, manifest),
         activation(settings, warehouse, syncs),

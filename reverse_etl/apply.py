@@ -1,36 +1,30 @@
 """Applying a stored plan: journaled before and after, resumable, row by row honest (design §4).
 
-A batch of calls is written down as `sent`, goes out side by side, and is written down with its answers; the
-warehouse is not held while anybody waits for the network.
+How single calls are sent, looked up and written down is the window's business.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from karvon.progress import Step, track
+from karvon.progress import track
 from karvon.warehouse import Warehouse
-from reverse_etl import canary, ledger, operations
+from reverse_etl import canary, operations
 from reverse_etl.approvals import allowed_guards
-from reverse_etl.destination import Channel, Channels, Known, Outcome
+from reverse_etl.binding import bind
+from reverse_etl.destination import Channel, Channels, Outcome
 from reverse_etl.leases import RENEWED_EVERY, Lease, hold
-from reverse_etl.operations import Operation, now, sending
+from reverse_etl.operations import Operation, now
 from reverse_etl.recording import record
 from reverse_etl.schema import migrate
 from reverse_etl.standing import moved
 from reverse_etl.stored_plans import Plan, load_plan
 from reverse_etl.syncs import Sync
-
-BATCH = 32
-"""Calls per journal entry: at most so many outcomes must be looked up after a kill."""
-TRIES = 3
-"""How often a write is sent in one run when it is certain that it did not happen before."""
-
-Call = tuple[Operation, ...]
+from reverse_etl.window import Stage, Writing, calls_of, known_of
 
 
 class NotConfigured(Exception):
@@ -100,11 +94,11 @@ def apply_plan(
     """
     plan = load_plan(warehouse, plan_id)
     _refuse_blocked(warehouse, plan)
-    by_name = {sync.name: sync for sync in syncs}
     result = ApplyResult(plan_id)
     todo = [one for one in plan.operations if one.status == "planned"]
     if not todo:
         return result
+    by_name = _bound(warehouse, syncs)
     with hold(warehouse, {one.target for one in todo}) as lease:
         asyncio.run(_recover(warehouse, lease, by_name, channels))
         with warehouse.session() as session:
@@ -138,12 +132,20 @@ def recover(warehouse: Warehouse, syncs: Sequence[Sync], channels: Channels) -> 
     if not targets:
         return 0
     with hold(warehouse, targets) as lease:
-        return asyncio.run(_recover(warehouse, lease, {sync.name: sync for sync in syncs}, channels))
+        return asyncio.run(_recover(warehouse, lease, _bound(warehouse, syncs), channels))
+
+
+def _bound(warehouse: Warehouse, syncs: Sequence[Sync]) -> dict[str, Sync]:
+    """The syncs by name, typed by what the destinations have now."""
+    with warehouse.session() as session:
+        return {bound.sync.name: bound.sync for bound in bind(session, syncs)}
 
 
 async def _recover(warehouse: Warehouse, lease: Lease, syncs: Mapping[str, Sync], channels: Channels) -> int:
     calls = [
-        call for call in _calls(_open(warehouse)) if call[0].target in lease.targets and call[0].sync in syncs
+        call
+        for call in calls_of(_open(warehouse))
+        if call[0].target in lease.targets and call[0].sync in syncs
     ]
     async with AsyncExitStack() as stack:
         opened: dict[tuple[str, str], Channel] = {}
@@ -153,7 +155,7 @@ async def _recover(warehouse: Warehouse, lease: Lease, syncs: Mapping[str, Sync]
             if target not in opened:
                 opened[target] = await stack.enter_async_context(_channel(channels, target, syncs))
             with warehouse.session() as session:
-                known = Known(ledger.read_named(session, target, _needed(call)))
+                known = known_of(session, [call], syncs)
             found = await opened[target].find(call, known)
             with warehouse.session() as session:
                 changed = record(session, [_given_up(one) for one in found], syncs)
@@ -183,7 +185,6 @@ class _Run:
     syncs: Mapping[str, Sync]
     channels: Channels
     result: ApplyResult
-    no_creates: str | None = None
 
     async def all(self, todo: Sequence[Operation]) -> None:
         async with AsyncExitStack() as stack:
@@ -193,12 +194,13 @@ class _Run:
             }
             heartbeat = asyncio.create_task(self._renew())
             try:
-                first, rest = canary.split(todo, self.syncs, _needed)
+                first, rest = canary.split(todo, self.syncs)
                 with track("apply", len(todo)) as step:
+                    writing = Writing(self.warehouse, self.lease, self.syncs, self.result, opened, step)
                     for part in (first, rest):
                         for stage in sorted({one.stage for one in part}):
-                            calls = _calls(one for one in part if one.stage == stage)
-                            await self._stage(list(calls), opened, step)
+                            calls = calls_of(one for one in part if one.stage == stage)
+                            await Stage(writing, list(calls)).carry_out()
                         if part is first and first and not self.result.stopped:
                             await self._look_back(first, opened)
             finally:
@@ -218,10 +220,11 @@ class _Run:
             done = operations.load(session, where, (self.result.plan_id,))
         done = [one for one in done if one.seq in numbers]
         wrong = [] if done else ["none of the first rows got through"]
-        known = self._known([(one,) for one in first])
+        with self.warehouse.session() as session:
+            known = known_of(session, [(one,) for one in first], self.syncs)
         for target in {one.target for one in done}:
             mine = [one for one in done if one.target == target]
-            wrong += await canary.faults(mine, known[target], self.syncs, opened)
+            wrong += await canary.faults(mine, known, self.syncs, opened)
         if wrong:
             self.result.errors += wrong
             self.result.stopped = (
@@ -235,83 +238,6 @@ class _Run:
             with self.warehouse.session() as session:
                 self.lease.renew(session)
 
-    async def _stage(self, calls: list[Call], opened: Mapping[tuple[str, str], Channel], step: Step) -> None:
-        while calls and not self.result.stopped:
-            batch, calls = calls[:BATCH], calls[BATCH:]
-            again = await self._batch(batch, opened, step)
-            calls = again + calls
-
-    async def _batch(
-        self, batch: Sequence[Call], opened: Mapping[tuple[str, str], Channel], step: Step
-    ) -> list[Call]:
-        """Carry a batch out; returns calls that certainly did not happen and may be tried again."""
-        known = self._known(batch)
-        prepared = await asyncio.gather(
-            *(opened[call[0].target].prepare(call, known[call[0].target]) for call in batch)
-        )
-        early = [one for call in prepared for one in call if isinstance(one, Outcome)]
-        ready: list[Call] = []
-        for call in prepared:
-            rest = tuple(sending(one) for one in call if isinstance(one, Operation))
-            if rest and rest[0].action == "create" and self.no_creates:
-                early += [Outcome(one, "skipped", error=self.no_creates) for one in rest]
-            elif rest:
-                ready.append(rest)
-        with self.warehouse.session() as session:
-            self.lease.renew(session)
-            self._note(record(session, early, self.syncs), step)
-            with session.transaction():
-                operations.rewrite(session, [one for call in ready for one in call])
-        answers = await asyncio.gather(*(opened[call[0].target].send(call) for call in ready))
-        outcomes = await self._looked_up([one for answer in answers for one in answer], opened)
-        with self.warehouse.session() as session:
-            self.lease.renew(session)
-            changed = record(session, outcomes, self.syncs)
-        self._note([one for one in changed if one.status != "planned"], step)
-        self._judge([*early, *outcomes])
-        return list(_calls(one for one in changed if one.status == "planned"))
-
-    async def _looked_up(
-        self, outcomes: Sequence[Outcome], opened: Mapping[tuple[str, str], Channel]
-    ) -> list[Outcome]:
-        """Outcomes with the unknown ones looked up at once, where the destination answers again."""
-        settled = [one for one in outcomes if one.status != "unknown"]
-        for call in _calls(one.operation for one in outcomes if one.status == "unknown"):
-            known = self._known([call])[call[0].target]
-            for found in await opened[call[0].target].find(call, known):
-                if found.status == "absent" and found.operation.attempts >= TRIES:
-                    tried = f"it was sent {TRIES} times and never arrived; the next plan has it"
-                    found = replace(found, status="failed", error=tried)
-                settled.append(found)
-        return settled
-
-    def _known(self, batch: Sequence[Call]) -> dict[tuple[str, str], Known]:
-        needed: dict[tuple[str, str], set[tuple[str, str]]] = {}
-        for call in batch:
-            needed.setdefault(call[0].target, set()).update(_needed(call))
-        with self.warehouse.session() as session:
-            return {
-                target: Known(ledger.read_named(session, target, names)) for target, names in needed.items()
-            }
-
-    def _note(self, changed: Sequence[Operation], step: Step) -> None:
-        self.result.take(changed)
-        step.advance(len(changed))
-
-    def _judge(self, outcomes: Sequence[Outcome]) -> None:
-        """Whether the run goes on after this batch."""
-        failed = [one for one in outcomes if one.status in ("failed", "unknown")]
-        if final := next((one for one in failed if one.stops == "run"), None):
-            self.result.stopped = f"stopped: {final.error}"
-        elif (
-            failed
-            and len(failed) == len(outcomes)
-            and all(one.stops == "outage" or one.status == "unknown" for one in failed)
-        ):
-            self.result.stopped = f"stopped: the destination does not answer ({failed[0].error})"
-        if full := next((one for one in failed if one.stops == "creates"), None):
-            self.no_creates = f"no more creates in this run: {full.error}"
-
 
 def _channel(
     channels: Channels, target: tuple[str, str], syncs: Mapping[str, Sync]
@@ -322,20 +248,6 @@ def _channel(
             f"{', '.join(name for _, name in channels)}. Declare it in connections.yml, or correct the sync's YAML."
         )
     return channels[target](syncs)
-
-
-def _needed(call: Iterable[Operation]) -> set[tuple[str, str]]:
-    """(sync, key) of every ledger row that a call is about: its own, its parent's, those it refers to."""
-    names: set[tuple[str, str]] = set()
-    for one in call:
-        names.add(one.identity)
-        if one.parent_sync and one.parent_key:
-            names.add((one.parent_sync, one.parent_key))
-        for value in one.payload.get("fieldData", {}).values():
-            symbol = value.get("$references") if isinstance(value, Mapping) else None
-            if symbol:
-                names.update((symbol["sync"], key) for key in symbol["keys"])
-    return names
 
 
 def _close(warehouse: Warehouse, result: ApplyResult) -> None:
@@ -357,10 +269,3 @@ def _close(warehouse: Warehouse, result: ApplyResult) -> None:
                 "INSERT INTO reverse_etl.traffic VALUES ($1, $2, $3, $4, $5, $6)",
                 (result.plan_id, *target, now(), *counts),
             )
-
-
-def _calls(todo: Iterable[Operation]) -> Iterator[Call]:
-    calls: dict[tuple[str, int], list[Operation]] = {}
-    for one in todo:
-        calls.setdefault((one.plan_id, one.call), []).append(one)
-    yield from (tuple(call) for call in calls.values())

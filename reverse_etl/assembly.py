@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.operations import Finding, Operation
+from reverse_etl.ordering import in_order
 from reverse_etl.syncs import Sync
 
 
@@ -18,14 +19,14 @@ def new_plan_id() -> str:
 
 def packed(operations: Sequence[Operation], syncs: Sequence[Sync]) -> tuple[list[Operation], list[Finding]]:
     """Operations as their destinations bundle them, in sending order, and findings for those that cannot go."""
-    bundled: list[Operation] = []
+    bundled: list[list[Operation]] = []
     findings: list[Finding] = []
     for name in dict.fromkeys(sync.destination for sync in syncs):
         mine = [operation for operation in operations if operation.destination == name]
         calls, found = DESTINATIONS[name].pack(mine, syncs)
-        bundled += calls
+        bundled.append(calls)
         findings += found
-    return bundled, findings
+    return in_order(bundled, syncs), findings
 
 
 def numbered(operations: Sequence[Operation], plan_id: str, at: datetime) -> tuple[Operation, ...]:

@@ -7,7 +7,7 @@ looked for again for about half a minute.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -17,30 +17,27 @@ from reverse_etl.narrowing import root_of
 from reverse_etl.operations import REMOVALS, Operation
 from reverse_etl.syncs import FieldSpec, Sync
 from reverse_etl.values import already_there, shown_form
+from reverse_etl.window import needed_by
 
 WAITS: Sequence[float] = (0, 1, 2, 4, 8, 16)
 """Seconds before each look at a row."""
 
 
 def split(
-    operations: Sequence[Operation],
-    syncs: Mapping[str, Sync],
-    needed: Callable[[Sequence[Operation]], set[tuple[str, str]]],
+    operations: Sequence[Operation], syncs: Mapping[str, Sync]
 ) -> tuple[list[Operation], list[Operation]]:
     """The operations that go first, and the rest: the first rows of each sync with a canary, their children, and
-    the rows of this plan that they refer to (`needed` names those of a call).
+    the rows of this plan that they refer to. A bulk call may be cut in two by it.
     """
     rows: set[tuple[str, str]] = set()
     for sync in syncs.values():
         if sync.canary:
             roots = dict.fromkeys(root_of(one) for one in operations if one.sync == sync.name)
             rows |= set(list(roots)[: sync.canary.rows])
-    first = [one for one in operations if root_of(one) in rows]
-    rows |= {name for one in first for name in needed([one])}
-    calls = {one.call for one in operations if root_of(one) in rows or one.identity in rows}
-    return [one for one in operations if one.call in calls], [
-        one for one in operations if one.call not in calls
-    ]
+    rows |= needed_by(one for one in operations if root_of(one) in rows)
+    first = [one for one in operations if root_of(one) in rows or one.identity in rows]
+    numbers = {one.seq for one in first}
+    return first, [one for one in operations if one.seq not in numbers]
 
 
 async def faults(

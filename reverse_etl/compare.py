@@ -14,7 +14,7 @@ from reverse_etl.destination import Destination, Record
 from reverse_etl.drift import Drift
 from reverse_etl.ledger import Entry
 from reverse_etl.operations import Action, Finding, Operation
-from reverse_etl.syncs import FieldSpec, Sync
+from reverse_etl.syncs import FILES, PUBLISHED, FieldSpec, Sync
 from reverse_etl.values import (
     Value,
     WrongValue,
@@ -77,10 +77,19 @@ def compare(sync: Sync, destination: Destination, subject: Subject, references: 
     result = Compared(subject.key)
     try:
         values = {spec.field: wanted(spec, subject.row) for spec in sync.fields}
+        container = destination.container(sync, subject.row)
     except WrongValue as error:
         result.findings.append(Finding("reject", sync.name, subject.key, str(error)))
         return result
+    if fault := destination.fault(sync, subject.row, values):
+        name, message = fault
+        result.findings.append(Finding("reject", sync.name, subject.key, message, name))
+        return result
     entry = subject.entry
+    if entry is not None and not destination.holds(container, entry.remote_id):
+        if not _leave(sync, destination, subject, entry, result):
+            return result
+        subject, entry = replace(subject, entry=None, record=None, is_gone=False), None
     if subject.is_gone and not sync.creates:
         message = f"it was deleted in {sync.destination}; mode update_only does not create it again"
         result.findings.append(Finding("gone", sync.name, subject.key, message))
@@ -97,23 +106,38 @@ def compare(sync: Sync, destination: Destination, subject: Subject, references: 
     result.findings += fields.findings
     result.drifts += fields.drifts
     if is_new:
-        result.operations.append(_operation(sync, destination, subject, "create", fields))
+        result.operations.append(_operation(sync, destination, subject, "create", fields, container))
     elif entry is not None:
-        _update(sync, destination, subject, entry, fields, result)
+        _update(sync, destination, subject, entry, fields, result, container)
     result.operations += _stock(sync, subject, values, None if is_new else entry, fields)
     return result
 
 
+def _leave(sync: Sync, destination: Destination, subject: Subject, entry: Entry, result: Compared) -> bool:
+    """A row that belongs into another place now: its record is removed here and created there."""
+    if not sync.creates:
+        message = "it belongs into another collection now; mode update_only does not create it there"
+        result.findings.append(Finding("gone", sync.name, subject.key, message))
+        return False
+    if sync.removal != "keep" and not subject.is_gone and not entry.removed:
+        leaving = removal(sync, destination, entry, subject.mirror_hash)
+        result.operations.append(replace(leaving, row_hash=subject.row_hash))
+    return True
+
+
 def removal(sync: Sync, destination: Destination, entry: Entry, mirror_hash: str | None) -> Operation:
     """The operation for a row that left the model."""
-    action: Action = "delete" if sync.removal == "delete" else "archive"
+    action: Action = "archive" if sync.removal == "keep" else sync.removal
     stock_is_removal = sync.parent is not None and action == "archive"
     what = {"inventory": {"before": entry.stock_answered, "after": 0}} if stock_is_removal else {}
-    flags = {} if stock_is_removal else {"isArchived": {"before": entry.removed, "after": True}}
+    flags = {
+        "archive": {"isArchived": {"before": entry.removed, "after": True}},
+        "unpublish": {PUBLISHED: {"before": True, "after": False}},
+    }
     payload = destination.payload(sync, action, {}, {}, entry.extras)
     return Operation(
         sync=sync.name, destination=sync.destination, connection=sync.connection, key=entry.key,
-        resource=sync.resource, action=action, changes=what or (flags if action == "archive" else {}),
+        resource=sync.resource, action=action, changes=what or flags.get(action, {}), extras=entry.extras,
         payload=payload, payload_hash=digest(payload), desired=entry.sent, baseline=entry.answered,
         remote_id=entry.remote_id, mapping_hash=sync.mapping_hash, mirror_hash=mirror_hash,
         parent_sync=sync.parent.sync if sync.parent else None,
@@ -191,7 +215,7 @@ def _is_there(spec: FieldSpec, value: Value, shown: Value, entry: Entry, referen
 
     Pictures and HTML that we sent ourselves are known by what we sent only; their looks prove nothing.
     """
-    if spec.field in entry.sent and spec.as_ in ("image", "images", "html"):
+    if spec.field in entry.sent and spec.as_ in FILES | {"html"}:
         return False
     known = {key: remote for key, remote in references.get(spec.sync or "", {}).items() if remote}
     return already_there(spec, value, shown, known)
@@ -201,7 +225,7 @@ def _waits(
     sync: Sync, spec: FieldSpec, subject: Subject, value: Value, fields: _Fields, references: References
 ) -> bool:
     """A reference to a row that is neither in the shop nor in this plan: leave the field alone until it is."""
-    if spec.as_ != "references" or not value:
+    if not spec.refers or not value:
         return False
     known = references.get(spec.sync or "", {})
     missing = [key for key in value if key not in known]
@@ -215,7 +239,8 @@ def _waits(
 def _is_left_out(spec: FieldSpec, value: Value, there_now: Value) -> bool:
     """Whether the field is not written at all; the store API takes no empty numbers (Webflow dossier §1.5)."""
     if value is None:
-        return spec.as_ == "number" or spec.write != "always"
+        cannot_be_emptied = spec.as_ == "published" or (spec.as_ == "number" and not spec.can_be_null)
+        return cannot_be_emptied or spec.write != "always"
     return spec.write == "into_empty" and there_now is not None
 
 
@@ -237,15 +262,17 @@ def _tell_drift(sync: Sync, spec: FieldSpec, subject: Subject, fields: _Fields, 
 
 
 def _update(
-    sync: Sync, destination: Destination, subject: Subject, entry: Entry, fields: _Fields, result: Compared
-) -> None:
+    sync: Sync, destination: Destination, subject: Subject, entry: Entry, fields: _Fields, result: Compared,
+    container: str | None,
+) -> None:  # fmt: skip
     """An update, an adoption, a return, or nothing but bookkeeping."""
     returns = entry.removed and sync.parent is None
     if returns:
         fields.changes["isArchived"] = {"before": True, "after": False}
     if fields.changes or subject.is_adopted:
-        action: Action = "adopt" if subject.is_adopted else "unarchive" if returns else "update"
-        result.operations.append(_operation(sync, destination, subject, action, fields))
+        plain: Action = "publish" if set(fields.changes) == {PUBLISHED} else "update"
+        action: Action = "adopt" if subject.is_adopted else "unarchive" if returns else plain
+        result.operations.append(_operation(sync, destination, subject, action, fields, container))
         return
     if not fields.complete:
         return
@@ -258,8 +285,8 @@ def _update(
 
 
 def _operation(
-    sync: Sync, destination: Destination, subject: Subject, action: Action, fields: _Fields
-) -> Operation:
+    sync: Sync, destination: Destination, subject: Subject, action: Action, fields: _Fields, container: str | None
+) -> Operation:  # fmt: skip
     entry, record = subject.entry, subject.record
     extras = (record.extras if record else None) or (entry.extras if entry else {})
     known = {} if action == "create" else extras
@@ -270,7 +297,8 @@ def _operation(
         if is_archived and sync.parent is None:
             # A body that leaves the flag out can bring an archived product back (Webflow dossier §1.1).
             send.setdefault("isArchived", True)
-        payload = destination.payload(sync, action, send, fields.values, known)
+        place = {"container": container} if container else {}
+        payload = destination.payload(sync, action, send, fields.values, {**known, **place})
     return Operation(
         sync=sync.name, destination=sync.destination, connection=sync.connection, key=subject.key,
         resource=sync.resource, action=action, changes=fields.changes, payload=payload,
@@ -319,6 +347,9 @@ def _edited_at(sync: Sync, subject: Subject) -> datetime | None:
 
 
 def _place(sync: Sync, subject: Subject) -> dict[str, Any]:
+    if sync.locale and subject.row[sync.locale]:
+        # The item is that of the primary locale, which must be there first.
+        return {"parent_sync": sync.name, "parent_key": str(subject.row[sync.key])}
     if sync.parent is None:
         return {}
     return {

@@ -75,10 +75,43 @@ class MappingProblem:
         return f"{place}, model {self.model}, field {self.field}: {self.what}; {self.way_out}"
 
 
+@dataclass(frozen=True)
+class Bound:
+    """A sync and its destination as they fit together with what the destination really has."""
+
+    sync: Sync
+    destination: Destination
+    problems: tuple[str, ...] = ()
+    """Why the sync cannot be planned, each naming file, model and field."""
+
+
 class Destination(Protocol):
     """The planning face."""
 
-    resources: frozenset[str]
+    @property
+    def resources(self) -> frozenset[str]:
+        """Kinds of records that syncs can name."""
+
+    def bind(self, session: Session, sync: Sync, syncs: Mapping[str, Sync]) -> Bound:
+        """The sync typed by the landed schema of its connection, and a destination that knows that schema.
+
+        `syncs` are all syncs by name, for references. Reads the warehouse only.
+        """
+
+    def container(self, sync: Sync, row: Mapping[str, Any]) -> str | None:
+        """Which place a row belongs to, where a destination has several; None where it has one.
+
+        Raises `WrongValue` for a place that is not there.
+        """
+
+    def holds(self, container: str | None, remote_id: str) -> bool:
+        """Whether the record is in that place."""
+
+    def referred_id(self, remote_id: str) -> str:
+        """What a reference to a record looks like in the destination's documents."""
+
+    def fault(self, sync: Sync, row: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[str, str] | None:
+        """The first field whose value the destination would refuse, and why."""
 
     def mapping_problems(self, session: Session, sync: Sync) -> Sequence[MappingProblem]:
         """What the destination's landed schema says against the sync; nothing where no schema is known."""
@@ -96,7 +129,10 @@ class Destination(Protocol):
         """The record inside its document, or None when the document does not hold it."""
 
     def identifiers(self, sync: Sync, dialect: Dialect, latest: str) -> str:
-        """A query over the relation `latest` (document_key, document): remote_id, parent_remote_id, name, value."""
+        """A query over the relation `latest` (document_key, document): remote_id, parent_remote_id, name, value.
+
+        Where records have containers, the value begins with the container and a slash.
+        """
 
     def default_child(self, document: Mapping[str, Any]) -> tuple[str, int]:
         """The default child's remote id of a parent document, and how many children there are."""
@@ -111,7 +147,8 @@ class Destination(Protocol):
     ) -> dict[str, Any]:
         """The body of one operation, with symbols for what only the apply can know.
 
-        `changes` are the fields to send, `values` all values of the row, `known` the record's extras.
+        `changes` are the fields to send, `values` all values of the row, `known` the record's extras and, where
+        there is one, the row's `container`.
         """
 
     def pack(

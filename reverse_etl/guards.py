@@ -15,8 +15,8 @@ from reverse_etl.syncs import Limit, Share, Sync
 
 SHARES_FROM = 10
 _KIND = {
-    "create": "creates", "update": "updates", "adopt": "updates", "unarchive": "updates", "archive": "removals",
-    "delete": "removals",
+    "create": "creates", "update": "updates", "adopt": "updates", "publish": "updates", "unarchive": "updates",
+    "archive": "removals", "unpublish": "removals", "delete": "removals",
 }  # fmt: skip
 
 

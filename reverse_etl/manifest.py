@@ -11,9 +11,10 @@ from pydantic import ValidationError
 
 from reverse_etl.syncs import Sync
 
-_AS_OF_TYPE = {
-    "number": ("int", "numeric", "decimal", "double", "float", "real", "hugeint"),
+_KIND_OF_TYPE = {
+    "number": ("int", "bigint", "smallint", "numeric", "decimal", "double", "float", "real", "hugeint"),
     "bool": ("bool",),
+    "time": ("date", "timestamp"),
 }
 
 
@@ -44,7 +45,8 @@ def read_syncs(manifest: Path, profile: str) -> tuple[Sync, ...]:
         if settings is None:
             continue
         try:
-            syncs.append(_sync(node, settings, profile, tuple(_raw_tables(unique_id, nodes, sources))))
+            sync = _sync(node, settings, profile, tuple(_raw_tables(unique_id, nodes, sources)))
+            syncs += [sync] if sync.enabled else []
         except ValidationError as error:
             problems += [f"{_where(node)}: {_say(one)}" for one in error.errors()]
         except ValueError as error:
@@ -88,12 +90,14 @@ def _fields(node: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         meta = _meta(column)
         if "field" not in meta:
             continue
-        yield {"as": _as_of(str(column.get("data_type") or "")), **meta, "column": name}
+        kind = _kind_of(str(column.get("data_type") or ""))
+        derived = {"as": "text" if kind == "time" else kind, "column_kind": kind, "is_typed": "as" in meta}
+        yield {**derived, **meta, "column": name}
 
 
-def _as_of(data_type: str) -> str:
+def _kind_of(data_type: str) -> str:
     lowered = data_type.lower()
-    return next((kind for kind, words in _AS_OF_TYPE.items() if lowered.startswith(words)), "text")
+    return next((kind for kind, words in _KIND_OF_TYPE.items() if lowered.startswith(words)), "text")
 
 
 def _meta(part: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -124,7 +128,9 @@ def _wrong_links(syncs: Sequence[Sync]) -> Iterator[str]:
                     f"{sync.file}, model {sync.name}: it refers to the sync {name}, which does not exist; "
                     f"known are {', '.join(sorted(by_name)) or 'none'}"
                 )
-            elif other.target != sync.target:
+            elif other.system != sync.system or (
+                sync.parent and name == sync.parent.sync and other.target != sync.target
+            ):
                 yield (
                     f"{sync.file}, model {sync.name}: it refers to {name}, which goes to "
                     f"{other.destination} ({other.connection}); both must go to the same place"
@@ -135,20 +141,29 @@ def _in_order(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
     """Referred syncs before those that refer. Raises `SyncError` for a cycle."""
     done: list[Sync] = []
     waiting = sorted(syncs, key=lambda sync: sync.name)
+    needs = {sync.name: _needs(sync, syncs) for sync in syncs}
     while waiting:
         names = {sync.name for sync in waiting}
-        ready = [sync for sync in waiting if not (sync.refers_to - {sync.name}) & names]
-        if not ready or any(sync.name in sync.refers_to for sync in ready):
+        ready = [sync for sync in waiting if not (needs[sync.name] - {sync.name}) & names]
+        # Items of a collection may refer to each other: they are linked once they are all there.
+        if not ready or any(sync.name in sync.refers_to and not sync.collection for sync in ready):
             raise SyncError(
                 [
                     f"{sync.file}, model {sync.name}: it refers in a circle (through "
-                    f"{', '.join(sorted(sync.refers_to & names))}); take one of the references out"
+                    f"{', '.join(sorted(needs[sync.name] & names))}); take one of the references out"
                     for sync in waiting
                 ]
             )
         done += ready
         waiting = [sync for sync in waiting if sync not in ready]
     return tuple(done)
+
+
+def _needs(sync: Sync, syncs: Sequence[Sync]) -> frozenset[str]:
+    """What must be there before it: a product is created together with a SKU, and so waits for what that refers to."""
+    children = [other for other in syncs if other.parent and other.parent.sync == sync.name]
+    through = {name for child in children for name in child.refers_to}
+    return sync.refers_to | (through - {sync.name} - {child.name for child in children})
 
 
 def _file(node: Mapping[str, Any]) -> str:

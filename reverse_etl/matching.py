@@ -14,6 +14,7 @@ from karvon.warehouse import Session
 from reverse_etl.ledger import claimed
 from reverse_etl.operations import Finding
 from reverse_etl.scan import Candidate, Scan
+from reverse_etl.values import WrongValue
 
 
 @dataclass
@@ -53,7 +54,7 @@ def match_roots(session: Session, scan: Scan, child: Scan | None, new: Sequence[
                 }
             else:
                 records = set().union(
-                    *(hits.get(name, {}).get(value, set()) for value in own[key].get(name, ()))
+                    *(hits.get(name, {}).get(value, set()) for value in own.get(key, {}).get(name, ()))
                 )
             if len(records) > 1:
                 matches.ambiguous[key] = _several(name, records)
@@ -134,12 +135,19 @@ def _without_contested(session: Session, scan: Scan, matches: Matches) -> None:
 
 
 def _own_values(scan: Scan, keys: Sequence[str]) -> dict[str, dict[str, list[str]]]:
-    """Key → match field → normalised values."""
+    """Key → match field → normalised values, with the row's container before them where there is one."""
     columns = {name: spec.column for name in scan.sync.match if (spec := scan.sync.field(name))}
-    return {
-        key: {name: [_plain(row[column])] for name, column in columns.items() if row[column]}
-        for key, row in scan.rows(keys).items()
-    }
+    found: dict[str, dict[str, list[str]]] = {}
+    for key, row in scan.rows(keys).items():
+        try:
+            container = scan.destination.container(scan.sync, row)
+        except WrongValue:
+            continue  # The comparison reports the row.
+        prefix = f"{container}/" if container else ""
+        found[key] = {
+            name: [_plain(f"{prefix}{row[column]}")] for name, column in columns.items() if row[column]
+        }
+    return found
 
 
 def _values_through(scan: Scan, child: Scan | None, keys: Sequence[str]) -> dict[str, dict[str, list[str]]]:

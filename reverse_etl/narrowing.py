@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from karvon.warehouse import Session
 from reverse_etl.ledger import keys_of, listed
@@ -28,13 +28,18 @@ def _by_code(code: str, scans: Mapping[str, Scan]) -> str | None:
 
 def scope_of(key: str, scans: Mapping[str, Scan]) -> dict[str, list[str]]:
     """Sync → keys that belong to one row: its children, and what it refers to. Raises `UnknownKey`."""
-    for scan in scans.values():
-        if not scan.keys_like(key):
-            continue
-        if scan.sync.parent:
-            row = scan.rows([key]).get(key)
-            return scope_of(str(row[scan.sync.parent.column]), scans) if row else {scan.sync.name: [key]}
-        return _with_relatives(key, scan, scans)
+    owners = [scan for scan in scans.values() if scan.keys_like(key)]
+    scope: dict[str, list[str]] = {}
+    for scan in owners:
+        if not scan.sync.parent:
+            for name, keys in _with_relatives(key, scan, scans).items():
+                scope[name] = list(dict.fromkeys([*scope.get(name, []), *keys]))
+    for scan in owners if not scope else ():
+        row = scan.rows([key]).get(key)
+        parent = scan.sync.parent
+        return scope_of(str(row[parent.column]), scans) if row and parent else {scan.sync.name: [key]}
+    if scope:
+        return scope
     found = _by_code(key, scans)
     if found is not None:
         return scope_of(found, scans)
@@ -44,10 +49,10 @@ def scope_of(key: str, scans: Mapping[str, Scan]) -> dict[str, list[str]]:
 
 
 def _with_relatives(key: str, scan: Scan, scans: Mapping[str, Scan]) -> dict[str, list[str]]:
-    scope = {scan.sync.name: [key]}
+    scope = {scan.sync.name: scan.keys_like(key)}
     row = scan.rows([key]).get(key)
     for spec in scan.sync.plain_fields:
-        if spec.as_ == "references" and spec.sync and row is not None:
+        if spec.refers and spec.sync and row is not None:
             try:
                 scope.setdefault(spec.sync, []).extend(wanted(spec, row) or ())
             except WrongValue:
@@ -72,12 +77,26 @@ def _children(key: str, child: Scan) -> list[str]:
 
 def cut(operations: Sequence[Operation], syncs: Sequence[Sync], limit: int) -> list[Operation]:
     """The first `limit` rows with their children, and of what others refer to only what they need or what fits."""
+    target = {sync.name: sync.target for sync in syncs}
     referred = {
-        name for sync in syncs for name in sync.refers_to if not sync.parent or name != sync.parent.sync
+        name
+        for sync in syncs
+        for name in sync.refers_to
+        if target.get(name) == sync.target and not (sync.parent and name == sync.parent.sync)
     }
     roots = list(dict.fromkeys(root_of(one) for one in operations if one.sync not in referred))
     chosen = set(roots[:limit])
-    needed = {
+    while more := _needed(operations, chosen) - chosen:
+        chosen |= more
+    spare = list(dict.fromkeys(one.identity for one in operations if one.sync in referred))
+    room = max(0, limit - len(set(roots[:limit])))
+    chosen |= set([one for one in spare if one not in chosen][:room])
+    return [one for one in operations if root_of(one) in chosen]
+
+
+def _needed(operations: Sequence[Operation], chosen: Set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """What the operations of the chosen rows refer to."""
+    return {
         (symbol["sync"], key)
         for one in operations
         if root_of(one) in chosen
@@ -85,9 +104,6 @@ def cut(operations: Sequence[Operation], syncs: Sequence[Sync], limit: int) -> l
         if isinstance(value, Mapping) and isinstance(symbol := value.get("$references"), Mapping)
         for key in symbol["keys"]
     }
-    spare = list(dict.fromkeys(one.identity for one in operations if one.sync in referred))
-    chosen |= needed | set([one for one in spare if one not in needed][: max(0, limit - len(chosen))])
-    return [one for one in operations if root_of(one) in chosen]
 
 
 def root_of(operation: Operation) -> tuple[str, str]:

@@ -12,9 +12,11 @@ import pyarrow as pa
 
 from karvon.warehouse import Session
 
-Action = Literal["create", "update", "adopt", "archive", "unarchive", "delete", "set_stock"]
+Action = Literal[
+    "create", "update", "adopt", "publish", "archive", "unpublish", "unarchive", "delete", "set_stock"
+]
 Status = Literal["planned", "sent", "done", "failed", "held", "skipped", "unknown"]
-REMOVALS = frozenset({"archive", "delete"})
+REMOVALS = frozenset({"archive", "unpublish", "delete"})
 _JSON = ("changes", "payload", "desired", "baseline", "extras")
 _NOT_STORED = ("is_default", "position")
 
@@ -87,8 +89,8 @@ class Operation:
 class Finding:
     """Something a person should know although nothing (or something else) is done about it.
 
-    Kinds: held, needs_approval, reject, ambiguous, gone, drift, waiting, failed_before,
-    not_undone.
+    Kinds: held, needs_approval, reject, ambiguous, gone, drift, waiting, failed_before, not_undone, schema (the sync
+    does not fit what the destination has, and is left out).
     """
 
     kind: str

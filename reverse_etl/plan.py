@@ -12,7 +12,9 @@ from karvon.progress import track
 from karvon.warehouse import Session, Warehouse
 from reverse_etl import drift, holding, ledger
 from reverse_etl.assembly import new_plan_id, numbered, packed, request_count
+from reverse_etl.binding import bind
 from reverse_etl.compare import Compared, Subject, adopted, compare, removal
+from reverse_etl.destination import Bound
 from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.drift import Drift
 from reverse_etl.guards import Sizes, violations
@@ -53,15 +55,21 @@ def make_plan(
     with warehouse.session() as session, track("plan", len(syncs)) as step:
         migrate(warehouse, session)
         _check_mappings(session, syncs)
+        bounds = bind(session, syncs)
+        syncs = [bound.sync for bound in bounds]
         planning = _Planning(
-            session, syncs, {sync.name: _scan(session, warehouse, sync, syncs) for sync in syncs}
+            session, syncs, {bound.sync.name: _scan(session, warehouse, bound, syncs) for bound in bounds}
         )
         for scan in planning.scans.values():
             scan.check()
             scan.refresh_statistics()
         scope = scope_of(key, planning.scans) if key is not None else None
-        for sync in syncs:
-            _plan_sync(planning, sync, scope.get(sync.name, []) if scope is not None else None)
+        for bound in bounds:
+            name = bound.sync.name
+            if bound.problems:
+                planning.findings += [Finding("schema", name, "", problem) for problem in bound.problems]
+            else:
+                _plan_sync(planning, bound.sync, scope.get(name, []) if scope is not None else None)
             step.advance()
         plan = _finish(planning, limit, rate_per_minute, profile, retry)
         if store:
@@ -102,9 +110,9 @@ class _Planning:
             self.settled.append(result.settled)
         for operation in result.operations:
             if operation.action in ("create", "adopt"):
-                self.references[sync.name][operation.key] = (
-                    operation.remote_id if operation.action == "adopt" else None
-                )
+                known = operation.remote_id if operation.action == "adopt" else None
+                destination = self.scans[sync.name].destination
+                self.references[sync.name][operation.key] = known and destination.referred_id(known)
 
 
 def _check(syncs: Sequence[Sync]) -> None:
@@ -136,9 +144,10 @@ def _check_mappings(session: Session, syncs: Sequence[Sync]) -> None:
         raise SyncError(problems)
 
 
-def _scan(session: Session, warehouse: Warehouse, sync: Sync, syncs: Sequence[Sync]) -> Scan:
+def _scan(session: Session, warehouse: Warehouse, bound: Bound, syncs: Sequence[Sync]) -> Scan:
+    sync = bound.sync
     parent = next((other for other in syncs if sync.parent and other.name == sync.parent.sync), None)
-    return Scan(session, warehouse.dialect, sync, DESTINATIONS[sync.destination], parent)
+    return Scan(session, warehouse.dialect, sync, bound.destination, parent)
 
 
 def _plan_sync(planning: _Planning, sync: Sync, only: Sequence[str] | None) -> None:
@@ -156,6 +165,9 @@ def _plan_sync(planning: _Planning, sync: Sync, only: Sequence[str] | None) -> N
         matches = match_roots(planning.session, scan, child, new)
     planning.findings += matches.findings(sync.name)
     wanted_keys = _to_compare(planning, sync, candidates, {one.key for one in new}, matches, parents)
+    if sync.name in sync.refers_to:
+        # Rows that refer to each other are created first and linked then.
+        planning.references[sync.name] |= {one.key: None for one in wanted_keys if one.is_new}
     compared: list[Compared] = []
     for part in chunks(wanted_keys):
         for one in _compare_chunk(planning, scan, part, matches):
@@ -283,7 +295,7 @@ def _stock_seen(entry: Entry | None, stocks: Mapping[str, tuple[datetime, int | 
 
 def _load_references(planning: _Planning, sync: Sync, rows: Mapping[str, Mapping[str, object]]) -> None:
     for spec in sync.plain_fields:
-        if spec.as_ != "references" or not spec.sync:
+        if not spec.refers or not spec.sync:
             continue
         keys: set[str] = set()
         for row in rows.values():
@@ -292,8 +304,9 @@ def _load_references(planning: _Planning, sync: Sync, rows: Mapping[str, Mapping
             except WrongValue:
                 continue  # The comparison reports the row.
         known = planning.references[spec.sync]
-        target = planning.scans[spec.sync].sync
-        known |= ledger.remote_ids(planning.session, target, sorted(keys - set(known)))
+        target = planning.scans[spec.sync]
+        found = ledger.remote_ids(planning.session, target.sync, sorted(keys - set(known)))
+        known |= {key: target.destination.referred_id(remote) for key, remote in found.items()}
 
 
 def _remove(

@@ -10,10 +10,12 @@ from karvon.warehouse import Session
 from reverse_etl import ledger, operations
 from reverse_etl.destination import Outcome, Record
 from reverse_etl.ledger import Entry
-from reverse_etl.operations import Operation, now
+from reverse_etl.operations import REMOVALS, Operation, now
 from reverse_etl.syncs import Sync
 
-_AS_SENT = frozenset({"text", "number", "bool", "money", "sku_values", "sku_properties"})
+_AS_SENT = frozenset(
+    {"text", "number", "bool", "date", "color", "option", "video", "money", "sku_values", "sku_properties"}
+)
 """Kinds of fields that a destination shows as they were sent."""
 
 
@@ -60,10 +62,11 @@ def _entry(outcome: Outcome, known: Entry | None, sync: Sync) -> Entry | None:
     operation = outcome.operation
     if operation.is_stock:
         return _with_stock(outcome, known)
-    if operation.action == "archive":
+    if operation.action in REMOVALS:
         return None if known is None else replace(
             ledger.without_row(known, mirror_hash=operation.mirror_hash),
-            applied_at=now(), plan_id=operation.plan_id, extras={**known.extras, "archived": True},
+            applied_at=now(), plan_id=operation.plan_id,
+            extras={**known.extras, "archived": operation.action == "archive"},
         )  # fmt: skip
     remote_id = outcome.record.remote_id if outcome.record else operation.remote_id
     if remote_id is None:

@@ -137,7 +137,7 @@ class Scan:
         return self.session.rows(
             f"""WITH {self.mirror.latest(4)}
             SELECT l.key, l.remote_id, m.mirror_hash FROM reverse_etl.ledger AS l
-            LEFT JOIN {self.sync.relation} AS d ON CAST(d.{_quoted(self.sync.key)} AS text) = l.key
+            LEFT JOIN {self.sync.relation} AS d ON {self._key("d.")} = l.key
             LEFT JOIN latest AS m ON m.document_key = l.{self.destination.document_of(self.sync)} {joins}
             WHERE l.destination = $1 AND l.connection = $2 AND l.sync = $3 AND {where} ORDER BY l.key""",
             params,
@@ -154,10 +154,9 @@ class Scan:
 
     def rejects(self) -> list[dict[str, Any]]:
         """Rows that have no key or share one: key, count."""
-        key = _quoted(self.sync.key)
         return self.session.rows(
-            f"SELECT CAST({key} AS text) AS key, count(*) AS count FROM {self.sync.relation} "
-            f"GROUP BY {key} HAVING {key} IS NULL OR count(*) > 1 ORDER BY 1"
+            f"SELECT key, count(*) AS count FROM (SELECT {self._key()} AS key FROM {self.sync.relation}) AS keys "
+            "GROUP BY key HAVING key IS NULL OR count(*) > 1 ORDER BY key"
         )
 
     def sizes(self) -> tuple[int, int]:
@@ -176,8 +175,8 @@ class Scan:
             return {}
         columns = ", ".join(_quoted(name) for name in self.sync.columns)
         found = self.session.arrow(
-            f"SELECT CAST({_quoted(self.sync.key)} AS text) AS _key, {self._hash()} AS _hash, {columns} "
-            f"FROM {self.sync.relation} WHERE CAST({_quoted(self.sync.key)} AS text) IN {listed(1)}",
+            f"SELECT {self._key()} AS _key, {self._hash()} AS _hash, {columns} "
+            f"FROM {self.sync.relation} WHERE {self._key()} IN {listed(1)}",
             (keys_of(keys),),
         )
         return {row["_key"]: row for row in found.to_pylist()}
@@ -188,17 +187,17 @@ class Scan:
             return []
         parent = f"CAST({_quoted(self.sync.parent.column)} AS text)"
         return self.session.rows(
-            f"SELECT CAST({_quoted(self.sync.key)} AS text) AS key, {parent} AS parent_key, {_quoted(column)} AS value "
+            f"SELECT {self._key()} AS key, {parent} AS parent_key, {_quoted(column)} AS value "
             f"FROM {self.sync.relation} WHERE {parent} IN {listed(1)}",
             (keys_of(keys),),
         )
 
     def keys_like(self, key: str) -> list[str]:
-        """The key itself, if the model or the ledger has it."""
+        """The key itself, in all its locales, if the model or the ledger has it."""
         return [
             row["key"]
             for row in self.session.rows(
-                f"""SELECT CAST({_quoted(self.sync.key)} AS text) AS key FROM {self.sync.relation}
+                f"""SELECT {self._key()} AS key FROM {self.sync.relation}
                 WHERE CAST({_quoted(self.sync.key)} AS text) = $1
                 UNION SELECT key FROM reverse_etl.ledger
                 WHERE key = $1 AND destination = $2 AND connection = $3 AND sync = $4""",
@@ -209,7 +208,7 @@ class Scan:
     def keys_with(self, column: str, value: str) -> list[str]:
         """Keys of the rows with this text in a column."""
         rows = self.session.rows(
-            f"SELECT CAST({_quoted(self.sync.key)} AS text) AS key FROM {self.sync.relation} "
+            f"SELECT {self._key()} AS key FROM {self.sync.relation} "
             f"WHERE CAST({_quoted(column)} AS text) = $1 ORDER BY 1",
             (value,),
         )
@@ -245,9 +244,17 @@ class Scan:
             )
         stock = f"d.{_quoted(sync.stock.column)}" if sync.stock else "NULL"
         return f"""desired AS (
-            SELECT CAST(d.{_quoted(sync.key)} AS text) AS key, CAST({parent_key} AS text) AS parent_key,
+            SELECT {self._key("d.")} AS key, CAST({parent_key} AS text) AS parent_key,
                    CAST({stock} AS bigint) AS stock, CAST({held} AS text) AS held, {self._hash("d.")} AS row_hash
             FROM {sync.relation} AS d {join} WHERE d.{_quoted(sync.key)} IS NOT NULL)"""
+
+    def _key(self, prefix: str = "") -> str:
+        """The row's key as SQL; rows in another than the primary locale are `<key>@<locale>`."""
+        key = f"CAST({prefix}{_quoted(self.sync.key)} AS text)"
+        if self.sync.locale is None:
+            return key
+        locale = f"nullif(CAST({prefix}{_quoted(self.sync.locale)} AS text), '')"
+        return f"({key} || coalesce('@' || {locale}, ''))"
 
     def _hash(self, prefix: str = "") -> str:
         """Null and text never look alike, and values never run into each other."""

@@ -65,7 +65,7 @@ def _reason(
     if operation.undoes:
         # It goes against the model on purpose.
         return None
-    if operation.action in REMOVALS:
+    if operation.action in REMOVALS and operation.row_hash is None:
         return "its row came back to the model since the plan" if row is not None else None
     if row is None:
         return "its row left the model since the plan"
@@ -93,14 +93,14 @@ def _document(scan: Scan, entry: Entry | None) -> str | None:
 
 
 def _torn(operations: Sequence[Operation], held: set[int]) -> Iterator[Outcome]:
-    """A product and its default SKU are created together or not at all."""
+    """A product and its default SKU are created together or not at all; rows of a batch stand alone."""
     by_call: dict[int, list[Operation]] = {}
     for one in operations:
         by_call.setdefault(one.call, []).append(one)
     for call in by_call.values():
         if (
             call[0].action == "create"
-            and call[0].parent_sync is None
+            and call[0].resource == "products"
             and any(one.seq in held for one in call)
         ):
             yield from (

@@ -13,9 +13,14 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 As = Literal[
-    "text", "number", "bool", "money", "image", "images", "html", "references", "sku_properties", "sku_values",
-    "stock",
+    "text", "number", "bool", "date", "color", "option", "money", "image", "images", "file", "video", "html",
+    "reference", "references", "sku_properties", "sku_values", "stock", "published",
 ]  # fmt: skip
+FILES = frozenset({"image", "images", "file"})
+"""Kinds of fields whose files a destination takes over: known by where they came from, not by how they look."""
+PUBLISHED = "isPublished"
+"""The field that a destination with `publish: live` adds to a sync: whether visitors see the record."""
+Removal = Literal["archive", "unpublish", "delete", "keep"]
 Policy = Literal["overwrite", "keep", "report", "create_only"]
 Write = Literal["always", "when_filled", "into_empty"]
 
@@ -41,21 +46,32 @@ class FieldSpec(Spec):
     compare: Literal["value", "source_hash"] | None = None
     """Images and HTML are always compared by what was sent; the word is there for the reader."""
     sync: str | None = None
-    """The sync that a `references` field points into."""
+    """The sync that a `reference` or `references` field points into."""
+    is_typed: bool = Field(False, exclude=True)
+    """`as` was written down, not derived from the column's type."""
+    column_kind: Literal["text", "number", "bool", "time"] = Field("text", exclude=True)
+    """What the column holds in the warehouse."""
+    can_be_null: bool = Field(False, exclude=True)
+    """A number that may be emptied; a store's cannot (Webflow dossier §1.5)."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.as_ == "money" and not self.currency:
             raise ValueError("`as: money` needs `currency: <column with the currency>`")
-        if self.as_ == "references" and not self.sync:
-            raise ValueError("`as: references` needs `sync: <sync whose keys the column holds>`")
-        if self.compare == "source_hash" and self.as_ not in ("image", "images", "html"):
-            raise ValueError("`compare: source_hash` is for `as: image`, `images` or `html`")
+        if self.refers and not self.sync:
+            raise ValueError(f"`as: {self.as_}` needs `sync: <sync whose keys the column holds>`")
+        if self.compare == "source_hash" and self.is_typed and self.as_ not in FILES | {"html"}:
+            raise ValueError("`compare: source_hash` is for `as: image`, `images`, `file` or `html`")
         if self.write != "always" and self.as_ == "stock":
             raise ValueError(f"`write: {self.write}` is not for stock: an empty stock is always left alone")
         if self.write == "into_empty" and self.policy != "overwrite":
             raise ValueError(f"`write: into_empty` never overwrites; take `policy: {self.policy}` away")
         return self
+
+    @property
+    def refers(self) -> bool:
+        """Whether its values are keys of another sync's rows, as a list."""
+        return self.as_ in ("reference", "references")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -70,6 +86,13 @@ class Parent(Spec):
     default: str = "is_default"
     """Boolean column: the child that is created together with its parent."""
     order: str = "position"
+
+
+class Routed(Spec):
+    """Rows that go to several collections: the column that says where, and the slugs that it may hold."""
+
+    column: str
+    among: tuple[str, ...] = Field(min_length=1)
 
 
 class Share(Spec):
@@ -151,17 +174,23 @@ class Sync(Spec):
     sources: tuple[str, ...] = ()
     """Raw tables (`schema.table`) that the model reads, directly or not."""
     destination: str
-    resource: str
+    resource: str = "items"
+    collection: str | Routed | None = None
+    """Where the rows go, for destinations that have more than one place: a slug, or a column of slugs."""
+    locale: str | None = None
+    """Column with the locale's tag; null is the primary locale. Rows of one key are one item in several locales."""
     connection: str = "default"
     key: str
     parent: Parent | None = None
     match: tuple[str, ...] = ()
     mode: Literal["update_only", "upsert", "mirror"] = "update_only"
-    on_removal: Literal["archive", "keep", "delete"] | None = None
+    on_removal: Removal | None = None
     publish: Literal["staging", "live"] = "staging"
     held: str | None = None
     edited_at: str | None = None
     """Column with the time of the row's last edit at its source: where the edit-to-live clock begins."""
+    enabled: bool = True
+    """A disabled sync is not read at all; profiles can switch it on."""
     on_moved: Literal["recompute", "hold"] = "recompute"
     """What to do when a stock moved in the shop between plan and apply."""
     guards: Guards = Guards()
@@ -186,7 +215,7 @@ class Sync(Spec):
         return f'"{self.schema_name}"."{self.table}"'
 
     @property
-    def removal(self) -> Literal["archive", "keep", "delete"]:
+    def removal(self) -> Removal:
         """What becomes of a record whose row left the model; unsaid, only a mirror removes."""
         return self.on_removal or ("archive" if self.mode == "mirror" else "keep")
 
@@ -197,6 +226,18 @@ class Sync(Spec):
     @property
     def target(self) -> tuple[str, str]:
         return self.destination, self.connection
+
+    @property
+    def system(self) -> tuple[str, str]:
+        """The remote account that it writes to: `webflow_store` and `webflow_cms` of a connection are one site."""
+        return self.destination.partition("_")[0], self.connection
+
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """Slugs of the collections that it feeds."""
+        if isinstance(self.collection, Routed):
+            return self.collection.among
+        return (self.collection,) if self.collection else ()
 
     @property
     def stock(self) -> FieldSpec | None:
@@ -218,7 +259,7 @@ class Sync(Spec):
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column of the model that the sync reads, each once."""
-        names = [self.key, *(name for field in self.fields for name in field.columns)]
+        names = [self.key, *self._placing, *(name for field in self.fields for name in field.columns)]
         if self.parent:
             names += [self.parent.column, self.parent.default, self.parent.order]
         names += [name for name in (self.held, self.edited_at) if name]
@@ -227,10 +268,16 @@ class Sync(Spec):
     @property
     def hashed_columns(self) -> tuple[str, ...]:
         """The columns whose change is a change of the row; stock is compared by value."""
-        names = [name for field in self.plain_fields for name in field.columns]
+        names = [*self._placing, *(name for field in self.plain_fields for name in field.columns)]
         if self.parent:
             names += [self.parent.column, self.parent.default]
         return tuple(dict.fromkeys(names))
+
+    @property
+    def _placing(self) -> tuple[str, ...]:
+        """Columns that say which collection and locale a row belongs to."""
+        routing = self.collection.column if isinstance(self.collection, Routed) else None
+        return tuple(name for name in (routing, self.locale) if name)
 
     @property
     def mapping_hash(self) -> str:

@@ -12,14 +12,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import orjson
 
-from reverse_etl.syncs import FieldSpec
+from reverse_etl.syncs import FILES, FieldSpec
 
 Value = Any
 """A JSON value."""
@@ -54,6 +54,14 @@ def wanted(field: FieldSpec, row: Mapping[str, Any]) -> Value:
             return [{"url": str(url)} for url in _parsed(field, cell, list)] or None
         case "references":
             return [str(key) for key in _parsed(field, cell, list)] or None
+        case "reference":
+            return [str(cell)] if cell not in (None, "") else None
+        case "file":
+            return {"url": str(cell)} if cell else None
+        case "date":
+            return _moment(field, cell)
+        case "published":
+            return None if field.alt and row[field.alt] else True
         case "sku_properties":
             return _parsed(field, cell, list) or None
         case "sku_values":
@@ -64,7 +72,7 @@ def wanted(field: FieldSpec, row: Mapping[str, Any]) -> Value:
             return _number(cell)
         case "bool":
             return None if cell is None else bool(cell)
-        case "text" | "html":
+        case "text" | "html" | "color" | "option" | "video":
             return _text(cell)
 
 
@@ -79,6 +87,10 @@ def sent_form(field: FieldSpec, value: Value) -> Value:
             return {"source": source_hash(value["url"]), "alt": value.get("alt")}
         case "images":
             return [source_hash(image["url"]) for image in value]
+        case "file":
+            return source_hash(value["url"])
+        case "color":
+            return str(value).lower()
         case "html":
             return digest(value)
         case _:
@@ -96,10 +108,16 @@ def shown_form(field: FieldSpec, value: Value) -> Value:
             return _shown_image(value, with_alt=field.alt is not None)
         case "images":
             return [_shown_image(image, with_alt=False) for image in value]
+        case "file":
+            return _shown_image(value, with_alt=False)
         case "html":
             return digest(value)
         case "number":
             return _number(value)
+        case "color":
+            return str(value).lower()
+        case "date":
+            return _moment(field, value)
         case _:
             return value
 
@@ -109,11 +127,11 @@ def same_shown(field: FieldSpec, one: Value, other: Value) -> bool:
 
     An image's id may be missing right after a write (dossier §5), so only two different ids are two images.
     """
-    if field.as_ == "bool":
+    if field.as_ in ("bool", "published"):
         return bool(one) == bool(other)
-    if one is None or other is None or field.as_ not in ("image", "images"):
+    if one is None or other is None or field.as_ not in FILES:
         return bool(one == other)
-    if field.as_ == "image":
+    if field.as_ != "images":
         return _same_image(one, other)
     return len(one) == len(other) and all(map(_same_image, one, other))
 
@@ -123,7 +141,7 @@ def already_there(field: FieldSpec, value: Value, shown: Value, references: Mapp
 
     An imported image keeps the source's file name at its end; that is the only trace of where it came from.
     """
-    if field.as_ in ("image", "images"):
+    if field.as_ in FILES:
         mine = value if isinstance(value, list) else [value] if value else []
         theirs = shown if isinstance(shown, list) else [shown] if shown else []
         return len(mine) == len(theirs) and all(
@@ -131,7 +149,7 @@ def already_there(field: FieldSpec, value: Value, shown: Value, references: Mapp
             and (not field.alt or here.get("alt") == there.get("alt"))
             for here, there in zip(mine, theirs, strict=True)
         )
-    if field.as_ == "references" and value is not None:
+    if field.refers and value is not None:
         value = [references.get(key, f"(not there: {key})") for key in value]
     return same_shown(field, shown_form(field, value), shown)
 
@@ -187,6 +205,20 @@ def _number(cell: Any) -> int | float | None:
         return None
     exact = float(cell)
     return int(exact) if exact.is_integer() else exact
+
+
+def _moment(field: FieldSpec, cell: Any) -> str | None:
+    """ISO 8601 in UTC to the millisecond, as Webflow shows it; a moment without a zone is UTC."""
+    if cell is None or cell == "":
+        return None
+    try:
+        moment = datetime.fromisoformat(cell) if isinstance(cell, str) else cell
+    except ValueError:
+        raise WrongValue(f"{field.column} must be an ISO 8601 date or time, not {cell!r}") from None
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day)
+    utc = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
 
 
 def _text(cell: Any) -> str | None:

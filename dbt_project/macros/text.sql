@@ -83,6 +83,12 @@ first quantifier is a lazy one.
 {%- endmacro %}
 
 
+{# A text as it can stand inside an HTML element. #}
+{% macro escape_html(expression) -%}
+    replace(replace(replace({{ expression }}, '&', '&amp;'), '<', '&lt;'), '>', '&gt;')
+{%- endmacro %}
+
+
 {# An address whose raw spaces and letters are percent-encoded; what is encoded already stays. #}
 {% macro encode_url(expression) -%}
     {#- Most are fine as they are, and letter by letter is slow. -#}

@@ -9,6 +9,7 @@ from karvon.connections import webflow_connections
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.automation import OWNERS, freshness
+from orchestration.defs.ingestion import fed_collections
 from orchestration.defs.messages import tell_about_held_rows
 from orchestration.defs.run_report import run_metadata, write_page
 from pipelines.landing import LoadOptions, load
@@ -22,7 +23,7 @@ from reverse_etl.plan import make_plan
 from reverse_etl.stored_plans import Plan
 from reverse_etl.syncs import Sync
 
-WRITTEN = frozenset({"products", "categories"})
+WRITTEN = frozenset({"products", "categories", "collection_items"})
 """Tables of the mirror that an apply changes and that are cheap to read again."""
 WITHIN_GUARDS = "plan_is_within_guards"
 SHOP_EQUALS_VIEW = "shop_equals_view"
@@ -110,7 +111,7 @@ def _activate(
     result = None
     if allowed and not plan.is_empty and not plan.is_blocked:
         result = apply_plan(warehouse, plan.plan_id, syncs, channels(settings))
-        look_again(settings, warehouse, plan)
+        look_again(settings, warehouse, plan, syncs)
     # Of a run that wrote nothing the plan itself says how far the shop is from the view.
     remaining = plan if result is None else make_plan(warehouse, syncs, profile=settings.profile, store=False)
     measure(warehouse, syncs, plan.plan_id)
@@ -122,10 +123,14 @@ def _activate(
     _raise_if_held(plan, result)
 
 
-def look_again(settings: Settings, warehouse: Warehouse, plan: Plan) -> None:
+def look_again(settings: Settings, warehouse: Warehouse, plan: Plan, syncs: tuple[Sync, ...]) -> None:
     """Read the shop after writing to it: the check below compares with what is there, not with what was answered."""
     for name in {operation.connection for operation in plan.operations}:
-        options = LoadOptions(resources=WRITTEN, max_shrink_percent=settings.max_shrink_percent)
+        options = LoadOptions(
+            resources=WRITTEN,
+            max_shrink_percent=settings.max_shrink_percent,
+            parameters={"item_collections": fed_collections(syncs, name)},
+        )
         load(webflow.SOURCE, webflow_connections(settings)[name], warehouse, options)
 
 
@@ -167,7 +172,7 @@ def _results(
 
 
 def _raise_if_held(plan: Plan, result: ApplyResult | None) -> None:
-    """A run that a guard stopped, or in which a row failed, is a failed run: somebody must look."""
+    """A run that a guard stopped, in which a row failed or a sync did not fit the site, is a failed run."""
     if plan.is_blocked:
         raise dg.Failure("\n".join(violation.message for violation in plan.violations))
     if result is not None and result.failed:
@@ -176,3 +181,5 @@ def _raise_if_held(plan: Plan, result: ApplyResult | None) -> None:
         )
     if result is not None and result.stopped:
         raise dg.Failure(result.stopped)
+    if misfits := [finding.message for finding in plan.findings if finding.kind == "schema"]:
+        raise dg.Failure("These syncs were left out, all others are done:\n" + "\n".join(misfits))

@@ -15,6 +15,7 @@ from pipelines.landing import LoadError, LoadOptions, LoadReport, load
 from pipelines.source import Source
 from pipelines.sources import plytix, webflow
 from reverse_etl.ledger import managed_stock
+from reverse_etl.syncs import Sync
 
 # A new source is one line here: what it loads, and which connections of it exist.
 SOURCES: Mapping[Source, Callable[[Settings], Mapping[str, Any]]] = {
@@ -31,15 +32,22 @@ class LoadConfig(dg.Config):
     key: str | None = None
 
 
-def ingestion(settings: Settings, warehouse: Warehouse, manifest: Manifest) -> dg.Definitions:
-    """An asset for each resource of each source."""
+def ingestion(
+    settings: Settings, warehouse: Warehouse, manifest: Manifest, syncs: tuple[Sync, ...]
+) -> dg.Definitions:
+    """An asset for each resource of each source; the syncs say which of the destination's collections matter."""
     return dg.Definitions(
-        assets=[_ingest_assets(source, settings, warehouse, manifest) for source in SOURCES]
+        assets=[_ingest_assets(source, settings, warehouse, manifest, syncs) for source in SOURCES]
     )
 
 
+def fed_collections(syncs: tuple[Sync, ...], connection: str) -> list[str]:
+    """Slugs of the collections that syncs of a connection feed: those whose items the mirror must show."""
+    return sorted({slug for sync in syncs if sync.connection == connection for slug in sync.collections})
+
+
 def _ingest_assets(
-    source: Source, settings: Settings, warehouse: Warehouse, manifest: Manifest
+    source: Source, settings: Settings, warehouse: Warehouse, manifest: Manifest, syncs: tuple[Sync, ...]
 ) -> dg.AssetsDefinition:
     described = {
         node["name"]: node
@@ -64,7 +72,7 @@ def _ingest_assets(
         context: dg.AssetExecutionContext, config: LoadConfig
     ) -> Iterator[dg.MaterializeResult[Any]]:
         wanted = {key.path[-1] for key in context.selected_asset_keys}
-        yield from _load(source, settings, warehouse, wanted, config)
+        yield from _load(source, settings, warehouse, wanted, config, syncs)
 
     return load_source
 
@@ -82,7 +90,12 @@ def _columns(node: Mapping[str, Any]) -> dg.TableSchema:
 
 
 def _load(
-    source: Source, settings: Settings, warehouse: Warehouse, wanted: set[str], config: LoadConfig
+    source: Source,
+    settings: Settings,
+    warehouse: Warehouse,
+    wanted: set[str],
+    config: LoadConfig,
+    syncs: tuple[Sync, ...],
 ) -> Iterator[dg.MaterializeResult[Any]]:
     reports: list[LoadReport] = []
     problems: list[str] = []
@@ -99,6 +112,7 @@ def _load(
                     warehouse, name, datetime.now(UTC) - timedelta(hours=settings.stock_read_after_hours)
                 ),
                 "stock_reads_per_run": settings.stock_reads_per_run,
+                "item_collections": fed_collections(syncs, name),
             },
         )
         try:

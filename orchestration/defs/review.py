@@ -53,7 +53,7 @@ def review(settings: Settings, warehouse: Warehouse, syncs: tuple[Sync, ...]) ->
             result = apply_plan(warehouse, config.plan_id, syncs, channels(settings))
         except (Blocked, Busy, NoSuchPlan, NotConfigured) as refused:
             raise dg.Failure(str(refused)) from None
-        look_again(settings, warehouse, load_plan(warehouse, config.plan_id))
+        look_again(settings, warehouse, load_plan(warehouse, config.plan_id), syncs)
         context.add_output_metadata({"summary": result.summary(), "requests": result.requests})
         if result.failed or result.stopped:
             raise dg.Failure(result.summary(), metadata={"errors": "\n".join(result.errors[:50])})

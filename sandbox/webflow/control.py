@@ -12,9 +12,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox.state import State
-from sandbox.webflow import store
+from sandbox.webflow import items, store
 from sandbox.webflow.errors import ApiError
-from sandbox.webflow.schema import COLLECTIONS, new_field
+from sandbox.webflow.schema import STORE_COLLECTIONS, derived_id, new_field
 from sandbox.webflow.site import Record, Site
 from sandbox.webflow.sites import Sites, add_by_hand
 from sandbox.webflow.switches import declare_switches
@@ -28,7 +28,7 @@ class WrongUse(Exception):
 
 
 def control_routes(state: State) -> list[BaseRoute]:
-    """GET shop, counts; POST sale, edit, hand-made, field, currency.
+    """GET shop, counts; POST sale, edit, hand-made, item, collection, field, locales, currency.
 
     `account` or `site` names a site other than the default one: by account name or by site id.
     """
@@ -40,7 +40,10 @@ def control_routes(state: State) -> list[BaseRoute]:
         ("POST", "sale", _sale),
         ("POST", "edit", _edit),
         ("POST", "hand-made", _hand_made),
+        ("POST", "item", _item_by_hand),
+        ("POST", "collection", _make_collection),
         ("POST", "field", _change_field),
+        ("POST", "locales", _add_locales),
         ("POST", "currency", _change_currency),
     )
     return [
@@ -62,7 +65,7 @@ def _endpoint(
             if site is None:
                 raise WrongUse(f"no site of account {account}: it begins with the first call of its token")
             status, answer = 200, act(site, given)
-        except (WrongUse, orjson.JSONDecodeError) as error:
+        except (WrongUse, ValueError) as error:
             status, answer = 400, {"error": str(error)}
         except KeyError as error:
             status, answer = 400, {"error": f"missing: {error.args[0]}"}
@@ -81,9 +84,12 @@ def _shop(site: Site, given: JsonObject) -> JsonObject:
     with_ids = given.get("ids", "true") != "false"
     products = [_product(site, record, with_ids) for record in site.records("product")]
     others = {
-        slug: sorted((_item(site, each, with_ids) for each in site.records(slug)), key=_slug_of)
-        for slug in COLLECTIONS
-        if slug not in {"product", "sku"}
+        schema["slug"]: sorted(
+            (_item(site, each, with_ids) for each in site.records(schema["slug"], locales=site.locales)),
+            key=_slug_of,
+        )
+        for schema in site.schemas()
+        if schema["slug"] not in {"product", "sku"}
     }
     return {"site": site.id, "products": sorted(products, key=_slug_of), **others}
 
@@ -105,6 +111,8 @@ def _item(site: Site, record: Record, with_ids: bool) -> JsonObject:
         "is_published": record["live"] is not None,
         "fields": {key: _source_of(site, value) for key, value in kept.items()},
     }
+    if record["cmsLocaleId"] != site.locales[0]:
+        shown["locale"] = record["cmsLocaleId"]
     return {"id": record["id"], "last_updated": record["lastUpdated"], **shown} if with_ids else shown
 
 
@@ -150,7 +158,7 @@ def _counts(site: Site, given: JsonObject) -> JsonObject:
     """Numbers of things; `image_imports` counts every import ever made, by source URL in `imports_by_source`."""
     products = list(site.records("product"))
     by_source = Counter(file["source"] for file in site.files.values())
-    counts: JsonObject = {slug: len(site.item_ids(slug)) for slug in COLLECTIONS}
+    counts: JsonObject = {each["slug"]: len(site.item_ids(each["slug"])) for each in site.schemas()}
     return {
         "collections": counts,
         "items": site.size(),
@@ -196,12 +204,49 @@ def _hand_made(site: Site, given: JsonObject) -> JsonObject:
     return add_by_hand(site, **{"price": 1000, **{key: given[key] for key in wanted if key in given}})
 
 
+def _item_by_hand(site: Site, given: JsonObject) -> JsonObject:
+    """Somebody makes an item of a CMS collection, published at once: {collection, fieldData}."""
+    body = {"fieldData": given["fieldData"]}
+    made = items.create_items(site, given["collection"], body, live=True, skip_invalid_files=True)
+    site.save([{**site.record(made["id"], given["collection"]), "hand_made": True}], touch=False)
+    return made
+
+
+def _make_collection(site: Site, given: JsonObject) -> JsonObject:
+    """Somebody makes a collection: {slug, displayName, singularName, fields: {slug: {type, validations, isRequired}}}.
+
+    In the validations a list names the options of a field, and ">brands" the collection it refers to.
+    """
+    if given["slug"] in STORE_COLLECTIONS:
+        raise WrongUse("the collections of the store are there already")
+    return site.add_schema(given)
+
+
+def _add_locales(site: Site, given: JsonObject) -> JsonObject:
+    """Somebody adds locales: {primary: tag, secondary: [tags]}; a store cannot have any (Webflow dossier §2.6)."""
+
+    def locale(tag: str, cms_locale: str) -> JsonObject:
+        return {"id": derived_id(site.id, tag), "cmsLocaleId": cms_locale, "tag": tag, "displayName": tag,
+                "subdirectory": tag, "enabled": True}  # fmt: skip
+
+    secondary = [locale(tag, derived_id(site.id, "cms", tag)) for tag in given["secondary"]]
+    primary = locale(given.get("primary", "en"), site.locales[0])
+    locales: JsonObject = {"primary": primary, "secondary": secondary}
+    site.save_about(locales=locales)
+    return locales
+
+
 def _change_field(site: Site, given: JsonObject) -> JsonObject:
     """Somebody changes the structure: {collection, add: slug, type, validations} or {collection, remove: slug}."""
     schema = site.schema(given["collection"])
     kept = [each for each in schema["fields"] if each["slug"] not in {given.get("remove"), given.get("add")}]
     if "add" in given:
-        kept.append(new_field(site.id, schema["slug"], given["add"], given["type"], given.get("validations")))
+        required = bool(given.get("isRequired", False))
+        kept.append(
+            new_field(
+                site.id, schema["slug"], given["add"], given["type"], given.get("validations"), required
+            )
+        )
     site.save_schema({**schema, "fields": kept})
     return {"fields": [each["slug"] for each in kept]}
 

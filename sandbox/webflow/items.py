@@ -1,4 +1,4 @@
-"""CMS items: staged and live forms, bulk of 100, publishing (Webflow dossier §2.3 to §2.5)."""
+"""CMS items: staged and live forms, bulk of 100, publishing (Webflow dossier §2.3 to §2.6)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def list_items(
     site: Site, collection: str, query: dict[str, str], offset: int, limit: int, live: bool
 ) -> JsonObject:
     """One page; `lastUpdated[gte]` is inclusive, deleted items are not to be found by any filter."""
-    found = [record for record in site.records(collection, deleted=live) if not live or record["live"]]
+    locales = _locales(site, query.get("cmsLocaleId", "").split(",") if query.get("cmsLocaleId") else None)
+    every = site.records(collection, deleted=live, locales=locales)
+    found = [record for record in every if not live or record["live"]]
     found = [record for record in found if _matches(record, query, live)]
     sort_by = query.get("sortBy")
     if sort_by is not None:
@@ -34,10 +36,10 @@ def list_items(
     return {"items": page, "pagination": {"limit": limit, "offset": offset, "total": len(found)}}
 
 
-def get_item(site: Site, collection: str, item_id: str, live: bool) -> JsonObject:
+def get_item(site: Site, collection: str, item_id: str, live: bool, locale: str | None = None) -> JsonObject:
     if not live:
-        return site.envelope(site.record(item_id, collection))
-    for record in site.records(collection, deleted=True):
+        return site.envelope(site.record(item_id, collection, locale))
+    for record in site.records(collection, deleted=True, locales=_locales(site, locale and [locale])):
         if record["id"] == item_id and record["live"]:
             return site.envelope(record, live=True)
     raise not_found("item")
@@ -62,6 +64,9 @@ def create_items(
             "isDraft": bool(each.get("isDraft", not live)),
         }
         record = site.new_record(collection, **flags)
+        if each.get("cmsLocaleId"):
+            # Made one by one, items of two locales are two items.
+            [record["cmsLocaleId"]] = _locales(site, [each["cmsLocaleId"]])
         if not isinstance(each.get("fieldData"), dict):
             raise bad_request()
         fields = dict(each["fieldData"])
@@ -77,11 +82,27 @@ def create_items(
 
 
 def create_bulk(site: Site, collection: str, body: JsonObject, *, skip_invalid_files: bool) -> JsonObject:
-    """The older form: one set of flags, `fieldData` an object or a list of them."""
+    """The older form: one set of flags and locales, `fieldData` an object or a list of them.
+
+    An item is made in each of `cmsLocaleIds`, under one id; each of these counts.
+    """
     fields = body.get("fieldData")
     flags = {name: body[name] for name in ("isDraft", "isArchived") if name in body}
     given = [{**flags, "fieldData": each} for each in (fields if isinstance(fields, list) else [fields])]
-    return create_items(site, collection, {"items": given}, live=False, skip_invalid_files=skip_invalid_files)
+    first, *others = _locales(site, body.get("cmsLocaleIds"))
+    if len(given) * (1 + len(others)) > MOST_AT_ONCE:
+        raise invalid("fieldData", f"Expected at most {MOST_AT_ONCE} items")
+    given = [{**each, "cmsLocaleId": first} for each in given]
+    answer = create_items(
+        site, collection, {"items": given}, live=False, skip_invalid_files=skip_invalid_files
+    )
+    copies = [
+        {**site.record(item["id"], collection, first), "cmsLocaleId": locale}
+        for item in answer["items"]
+        for locale in others
+    ]
+    site.save(copies)
+    return {"items": [*answer["items"], *(site.envelope(copy, just_written=True) for copy in copies)]}
 
 
 def update_items(
@@ -92,7 +113,7 @@ def update_items(
     taken: set[str] = set()
     changed = []
     for each in _batch(given):
-        record = site.record(_item_id(each), collection)
+        record = _to_update(site, each, collection)
         if live and record["live"] is None:
             raise conflict(_NEVER_PUBLISHED)
         record |= {name: bool(each[name]) for name in ("isArchived", "isDraft") if name in each}
@@ -104,49 +125,73 @@ def update_items(
     return [site.envelope(record, just_written=True) for record in changed]
 
 
-def delete_items(site: Site, collection: str, ids: list[str]) -> None:
-    """Staged: a published item stays visible, and its slug taken, until the site is published."""
-    doomed = [site.record(item_id, collection) for item_id in ids]
+def _to_update(site: Site, given: JsonObject, collection: str) -> Record:
+    """The item in the locale that is meant; whether an update makes it there is a switch."""
+    item_id, locale = _item_id(given), given.get("cmsLocaleId")
+    try:
+        return site.record(item_id, collection, locale)
+    except ApiError:
+        if locale not in site.locales or site.switch("update_in_new_locale") == "refuse":
+            raise
+        return {
+            **site.record(item_id, collection),
+            "cmsLocaleId": locale,
+            "live": None,
+            "lastPublished": None,
+        }
+
+
+def delete_items(site: Site, collection: str, chosen: list[tuple[str, str | None]]) -> None:
+    """Staged: a published item stays visible, and its slug taken, until the site is published.
+
+    `chosen` are (item id, locale); None is the primary one.
+    """
+    doomed = [site.record(item_id, collection, locale) for item_id, locale in chosen]
     if collection == "product":
-        doomed += [sku for item_id in ids for sku in site.skus(item_id)]
+        doomed += [sku for item_id, _ in chosen for sku in site.skus(item_id)]
     for record in doomed:
         if record["live"] is None:
-            site.forget(record["id"])
+            site.forget(record)
         else:
             site.save([{**record, "deleted": True}])
 
 
-def unpublish_items(site: Site, collection: str, ids: list[str]) -> None:
+def unpublish_items(site: Site, collection: str, chosen: list[tuple[str, str | None]]) -> None:
     """Off the live site, back to a draft; nothing is deleted."""
-    live = {record["id"]: record for record in site.records(collection, deleted=True) if record["live"]}
-    if any(item_id not in live for item_id in ids):
+    every = site.records(collection, deleted=True, locales=site.locales)
+    live = {site.key_of(record): record for record in every if record["live"]}
+    keys = [
+        item_id if locale in (None, site.locales[0]) else f"{item_id}@{locale}" for item_id, locale in chosen
+    ]
+    if any(key not in live for key in keys):
         raise not_found("item")
-    for item_id in ids:
-        record = live[item_id]
-        if record["deleted"]:
-            site.forget(item_id)
-        else:
-            site.save([{**record, "isDraft": True, "lastPublished": None, "live": None}])
+    for key in keys:
+        if live[key]["deleted"]:
+            site.forget(live[key])
+    kept = [live[key] for key in keys if not live[key]["deleted"]]
+    site.save([{**record, "isDraft": True, "lastPublished": None, "live": None} for record in kept])
 
 
 def publish_items(site: Site, collection: str, body: JsonObject) -> JsonObject:
     """202 whatever happens to single items: read `errors` (Webflow dossier §0.13)."""
     if "itemIds" in body:
-        ids = body["itemIds"]
-    elif "items" in body and isinstance(body["items"], list):
-        ids = [_item_id(each) for each in body["items"]]
+        given = body["itemIds"]
+        if not isinstance(given, list) or not given or not all(isinstance(each, str) for each in given):
+            raise bad_request()
+        chosen: list[tuple[str, str | None]] = [(item_id, None) for item_id in given]
     else:
-        raise bad_request()
-    if not isinstance(ids, list) or not ids or not all(isinstance(each, str) for each in ids):
-        raise bad_request()
+        chosen = chosen_items(site, body)
+    most = site.switch("max_items_per_publish")
+    if most and len(chosen) > most:
+        raise invalid("itemIds", f"Expected at most {most} items")
     if site.switch("site_published") == "never":
         raise conflict("Site is not published")
     if collection in site.about["changedCollections"]:
         raise conflict("The collection structure changed since the last publish")
     published, errors = [], []
-    for item_id in ids:
+    for item_id, locale in chosen:
         try:
-            record = site.record(item_id, collection)
+            record = site.record(item_id, collection, locale)
         except ApiError:
             errors.append(f"Staging item ID {item_id} not found.")
             continue
@@ -161,10 +206,10 @@ def publish_items(site: Site, collection: str, body: JsonObject) -> JsonObject:
 def publish_everything(site: Site) -> None:
     """What a site publish does to items: queued ones go live, deleted and archived ones go."""
     for schema in site.schemas():
-        records = list(site.records(schema["slug"], deleted=True))
+        records = list(site.records(schema["slug"], deleted=True, locales=site.locales))
         for record in records:
             if record["deleted"]:
-                site.forget(record["id"])
+                site.forget(record)
         kept = [record for record in records if not record["deleted"]]
         _publish(site, [record for record in kept if not record["isDraft"] and not record["isArchived"]])
         gone = [{**record, "live": None} for record in kept if record["isArchived"] and record["live"]]
@@ -205,9 +250,22 @@ def _item_id(given: Any) -> str:
     return str(given["id"])
 
 
-def ids_of(body: JsonObject) -> list[str]:
-    """Item ids of a bulk delete or unpublish."""
-    return [_item_id(each) for each in _batch(body.get("items"))]
+def chosen_items(site: Site, body: JsonObject) -> list[tuple[str, str | None]]:
+    """(item id, locale) of a bulk delete, unpublish or publish; None is the primary locale."""
+    return [
+        (_item_id(each), locale)
+        for each in _batch(body.get("items"))
+        for locale in _locales(site, each.get("cmsLocaleIds"))
+    ]
+
+
+def _locales(site: Site, given: Any) -> list[str]:
+    """The cmsLocaleIds of a request, or the primary one."""
+    if not given:
+        return site.locales[:1]
+    if not isinstance(given, list) or any(each not in site.locales for each in given):
+        raise invalid("cmsLocaleId", "Expected value to be a locale of the site")
+    return given
 
 
 def _free_slug(site: Site, collection: str, name: str, taken: set[str]) -> str:

@@ -129,7 +129,8 @@ def _list_items(call: Call, *, live: bool = False) -> Outcome:
 
 
 def _get_item(call: Call, *, live: bool = False) -> Outcome:
-    return 200, items.get_item(call.site, call.collection, call.path["item_id"], live)
+    locale = call.query.get("cmsLocaleId")
+    return 200, items.get_item(call.site, call.collection, call.path["item_id"], live, locale)
 
 
 def _create_items(call: Call, *, live: bool = False) -> Outcome:
@@ -157,15 +158,19 @@ def _update_item(call: Call, *, live: bool = False) -> Outcome:
     return 200, items.update_items(call.site, _writable(call), given, live=live, skip_invalid_files=skip)[0]
 
 
+def _chosen(call: Call) -> list[tuple[str, str | None]]:
+    if "item_id" in call.path:
+        return [(call.path["item_id"], call.query.get("cmsLocaleId"))]
+    return items.chosen_items(call.site, call.body)
+
+
 def _delete_items(call: Call) -> Outcome:
-    ids = [call.path["item_id"]] if "item_id" in call.path else items.ids_of(call.body)
-    items.delete_items(call.site, _writable(call), ids)
+    items.delete_items(call.site, _writable(call), _chosen(call))
     return 204, None
 
 
 def _unpublish_items(call: Call) -> Outcome:
-    ids = [call.path["item_id"]] if "item_id" in call.path else items.ids_of(call.body)
-    items.unpublish_items(call.site, _writable(call), ids)
+    items.unpublish_items(call.site, _writable(call), _chosen(call))
     return 204, None
 
 

@@ -1,4 +1,4 @@
-"""Collections of a new site: the three of a store, and one that somebody made by hand.
+"""Collections of a site: the three of a store, one that somebody made by hand, and those made later on.
 
 Field definitions have the shape of GET /collections/{id} (Webflow dossier §2.1). Ids are derived from the
 site, so that a reset sandbox gives the same ones.
@@ -37,6 +37,13 @@ COLLECTIONS = {
     "posts": ("Posts", "Post"),
 }
 STORE_COLLECTIONS = frozenset({"product", "sku", "category"})
+# fmt: off
+FIELD_TYPES = frozenset({
+    "Color", "DateTime", "Email", "ExtFileRef", "File", "Image", "Link", "MultiImage", "MultiReference", "Number",
+    "Option", "Phone", "PlainText", "Reference", "RichText", "Switch", "VideoLink",
+})
+# fmt: on
+_STORE_TYPES = frozenset({"Price", "SkuProperties", "SkuValues", "DownloadFiles", "SubscriptionPlan"})
 
 # slug: (type, validations); a '>' in the validations names the collection that is referred to.
 _PRODUCT = {
@@ -109,28 +116,51 @@ def collection_id(site_id: str, slug: str) -> str:
 
 
 def new_collection(site_id: str, slug: str, now: str) -> JsonObject:
-    """A collection with all its fields, as GET /collections/{id} answers."""
+    """A collection of a new site with all its fields, as GET /collections/{id} answers."""
     display_name, singular_name = COLLECTIONS[slug]
-    named = {"name": ("PlainText", {"singleLine": True}), "slug": ("PlainText", {"singleLine": True})}
+    fields = {name: {"type": kind, "validations": rules} for name, (kind, rules) in _FIELDS[slug].items()}
+    return made_collection(
+        site_id,
+        {"slug": slug, "displayName": display_name, "singularName": singular_name, "fields": fields},
+        now,
+    )
+
+
+def made_collection(site_id: str, given: JsonObject, now: str) -> JsonObject:
+    """A collection from {slug, displayName, singularName, fields: {slug: {type, validations, isRequired}}}.
+
+    In the validations a list names the options of a field, and ">brands" the collection it refers to.
+    Raises ValueError for a type that Webflow does not have.
+    """
+    slug = given["slug"]
+    title = slug.replace("-", " ").capitalize()
+    named = {name: {"type": "PlainText", "validations": {"singleLine": True}} for name in ("name", "slug")}
+    fields = {**named, **given.get("fields", {})}
+    if unknown := {each["type"] for each in fields.values()} - FIELD_TYPES - _STORE_TYPES:
+        raise ValueError(f"no field type of Webflow: {', '.join(sorted(unknown))}")
     return {
         "id": collection_id(site_id, slug),
-        "displayName": display_name,
-        "singularName": singular_name,
+        "displayName": given.get("displayName", title),
+        "singularName": given.get("singularName", title),
         "slug": slug,
         "createdOn": now,
         "lastUpdated": now,
         "fields": [
-            new_field(site_id, slug, name, kind, validations)
-            for name, (kind, validations) in {**named, **_FIELDS[slug]}.items()
+            new_field(
+                site_id, slug, name, each["type"], each.get("validations"), each.get("isRequired", False)
+            )
+            for name, each in fields.items()
         ],
     }
 
 
-def new_field(site_id: str, collection: str, slug: str, kind: str, validations: Any) -> JsonObject:
-    required = slug in {"name", "slug"} or (collection == "sku" and slug == "price")
+def new_field(
+    site_id: str, collection: str, slug: str, kind: str, validations: Any, is_required: bool = False
+) -> JsonObject:
+    required = is_required or slug in {"name", "slug"} or (collection == "sku" and slug == "price")
     return {
         "id": derived_id(site_id, collection, slug, length=32),
-        "isEditable": slug not in _SERVER_SET,
+        "isEditable": collection not in STORE_COLLECTIONS or slug not in _SERVER_SET,
         "isRequired": required,
         "type": kind,
         "slug": slug,

@@ -1,4 +1,4 @@
-"""The shop as a person sees it: /shop and /shop/products/{slug}, rendered from the stored site."""
+"""The shop as a person sees it: /shop, /shop/products/{slug}, /shop/collections/{slug}, from the stored site."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 from sandbox.state import State
 from sandbox.webflow import store
 from sandbox.webflow.clean_html import clean_html
+from sandbox.webflow.collection_pages import collection_links, collection_page
 from sandbox.webflow.errors import ApiError
 from sandbox.webflow.site import Record, Site
 from sandbox.webflow.sites import Sites
@@ -142,7 +143,19 @@ def shop_routes(state: State) -> list[BaseRoute]:
                 return page("product.html", goods=goods(site, record), site=site.about, account=site.account)
         return page("missing.html", 404, what="product")
 
-    return [Route("/shop", index), Route("/shop/", index), Route("/shop/products/{slug}", product)]
+    async def collection(request: Request) -> Response:
+        site = sites.find(request.query_params.get("account", "default"))
+        values = collection_page(site, request.path_params["slug"]) if site else None
+        if site is None or values is None:
+            return page("missing.html", 404, what="collection")
+        return page("collection.html", **values, site=site.about, account=site.account)
+
+    return [
+        Route("/shop", index),
+        Route("/shop/", index),
+        Route("/shop/products/{slug}", product),
+        Route("/shop/collections/{slug}", collection),
+    ]
 
 
 def shop_page(site: Site, query: dict[str, str]) -> dict[str, Any]:
@@ -172,6 +185,7 @@ def shop_page(site: Site, query: dict[str, str]) -> dict[str, Any]:
         "counts": counts,
         "sku_count": len(site.item_ids("sku")),
         "categories": in_category,
+        "collections": collection_links(site),
         "chosen": chosen,
         "show": show if show in SHOWN else "all",
         "q": query.get("q", ""),

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from sandbox.state import State
+from sandbox.webflow.cms_collections import CMS_COLLECTIONS
 from sandbox.webflow.errors import ApiError, FileRefused, conflict, invalid, not_found
 from sandbox.webflow.images import FileImports
-from sandbox.webflow.schema import COLLECTIONS, STORE_COLLECTIONS, derived_id, new_collection
+from sandbox.webflow.schema import COLLECTIONS, STORE_COLLECTIONS, derived_id, made_collection, new_collection
 from sandbox.webflow.values import ValueRefused, Writing, accept, accept_null, iso
 
 Record = dict[str, Any]
@@ -42,7 +43,7 @@ class Site:
         self.inventory = state.collection(f"webflow/{account}/inventory")
         self.files = state.collection(f"webflow/{account}/files")
         self._indexed_revision = -1
-        self._owners: dict[tuple[str, str], str] = {}
+        self._owners: dict[tuple[str, str, str], str] = {}
         self._members: dict[str, dict[str, None]] = {}
         self._skus: dict[str, dict[str, None]] = {}
 
@@ -60,7 +61,7 @@ class Site:
         self._about.put("site", {**self.about, **changes})
 
     def found(self, currency: str = "USD") -> None:
-        """Make the empty site with its four collections."""
+        """Make the empty site with its collections."""
         now = self.now()
         name = "Karvon" if self.account == "default" else self.account.replace("-", " ").title()
         self.save_about(
@@ -84,6 +85,9 @@ class Site:
             changedCollections=[],
         )
         self._schemas.put_many((slug, new_collection(self.id, slug, now)) for slug in COLLECTIONS)
+        self._schemas.put_many(
+            (each["slug"], made_collection(self.id, each, now)) for each in CMS_COLLECTIONS
+        )
 
     def now(self) -> str:
         return iso(self.state.now())
@@ -108,6 +112,14 @@ class Site:
                 return schema
         raise not_found("collection")
 
+    def add_schema(self, given: Record) -> Record:
+        """A new, empty collection. Raises ApiError 409 when the slug is taken, ValueError for an unknown type."""
+        if given["slug"] in self._schemas:
+            raise conflict(f"Collection with slug '{given['slug']}' already exists", "duplicate_collection")
+        schema = made_collection(self.id, given, self.now())
+        self._schemas.put(schema["slug"], schema)
+        return schema
+
     def save_schema(self, schema: Record) -> None:
         """A changed structure: items of the collection cannot be published until the site is."""
         slug = schema["slug"]
@@ -116,20 +128,42 @@ class Site:
 
     # -- items ------------------------------------------------------------------------------------------
 
-    def record(self, item_id: str, collection: str) -> Record:
-        """A copy that may be changed and saved. Raises ApiError 404."""
-        record = self._records.get(item_id)
+    @property
+    def locales(self) -> list[str]:
+        """cmsLocaleIds, the primary one first."""
+        others = (self.about["locales"] or {}).get("secondary", [])
+        return [self.about["cmsLocaleId"], *(each["cmsLocaleId"] for each in others)]
+
+    def key_of(self, record: Record) -> str:
+        """All locales of an item share its id (Webflow dossier §2.6)."""
+        locale = record["cmsLocaleId"]
+        return str(record["id"] if locale == self._primary else f"{record['id']}@{locale}")
+
+    def record(self, item_id: str, collection: str, locale: str | None = None) -> Record:
+        """A copy that may be changed and saved; of the primary locale unless told. Raises ApiError 404."""
+        is_primary = locale in (None, self._primary)
+        record = self._records.get(item_id if is_primary else f"{item_id}@{locale}")
         if record is None or record["deleted"] or record["collection"] != collection:
             raise not_found("item" if collection not in {"product", "sku"} else collection)
         return {**record, "fieldData": dict(record["fieldData"])}
 
-    def records(self, collection: str, *, deleted: bool = False) -> Iterator[Record]:
-        """In the order of creation; with `deleted` also those that wait for a site publish."""
+    def records(
+        self, collection: str, *, deleted: bool = False, locales: Collection[str] | None = None
+    ) -> Iterator[Record]:
+        """In the order of creation; with `deleted` also those that wait for a site publish.
+
+        Those of the primary locale, unless `locales` names others.
+        """
         self._refresh()
-        for item_id in self._members.get(collection, {}):
-            record = self._records.get(item_id)
-            if record is not None and (deleted or not record["deleted"]):
+        wanted = {self._primary} if locales is None else set(locales)
+        for key in self._members.get(collection, {}):
+            record = self._records.get(key)
+            if record is not None and record["cmsLocaleId"] in wanted and (deleted or not record["deleted"]):
                 yield record
+
+    @property
+    def _primary(self) -> str:
+        return str((self._about.get("site") or {})["cmsLocaleId"])
 
     def item_ids(self, collection: str) -> list[str]:
         return [record["id"] for record in self.records(collection)]
@@ -143,7 +177,8 @@ class Site:
 
     def size(self) -> int:
         """Items that count against the plan: products, SKUs and all others (Webflow dossier §4)."""
-        return sum(1 for slug in COLLECTIONS for _ in self.records(slug))
+        self._refresh()
+        return sum(1 for slug in self._schemas for _ in self.records(slug))
 
     def check_room(self, wanted: int) -> None:
         """Raises ApiError 409 when the plan allows no more items."""
@@ -180,17 +215,17 @@ class Site:
         for record in saved:
             if touch:
                 record["lastUpdated"] = self.now()
-            before = self._records.get(record["id"])
+            before = self._records.get(self.key_of(record))
             if before is not None:
-                self._owners.pop((before["collection"], before["fieldData"]["slug"]), None)
-        self._records.put_many((record["id"], record) for record in saved)
+                self._owners.pop(_place_of(before, before["fieldData"]["slug"]), None)
+        self._records.put_many((self.key_of(record), record) for record in saved)
         for record in saved:
             self._index(record)
         self._indexed_revision = self._records.revision
 
-    def forget(self, item_id: str) -> None:
+    def forget(self, record: Record) -> None:
         """Remove for good: the slug is free again."""
-        self._records.delete(item_id)
+        self._records.delete(self.key_of(record))
 
     def _refresh(self) -> None:
         # A reset of the sandbox empties the table behind our back.
@@ -203,8 +238,8 @@ class Site:
 
     def _index(self, record: Record) -> None:
         collection, item_id = record["collection"], record["id"]
-        self._owners[collection, record["fieldData"]["slug"]] = item_id
-        self._members.setdefault(collection, {})[item_id] = None
+        self._owners[_place_of(record, record["fieldData"]["slug"])] = item_id
+        self._members.setdefault(collection, {})[self.key_of(record)] = None
         if collection == "sku" and not record["deleted"]:
             self._skus.setdefault(record["fieldData"]["product"], {})[item_id] = None
 
@@ -224,6 +259,7 @@ class Site:
             is_store=collection in STORE_COLLECTIONS - {"category"},
             skip_invalid_files=skip_invalid_files,
             max_name_length=self.switch("max_name_length"),
+            max_images=self.switch("max_images_per_field"),
             imports=FileImports(self.state, self.new_id),
             item_exists=exists,
         )
@@ -276,7 +312,7 @@ class Site:
             raise ValueRefused(f"Value is too long: must be at most {longest} characters")
         self._refresh()
         unchanged = record["fieldData"].get("slug") == value
-        owner = self._owners.get((record["collection"], value), record["id"])
+        owner = self._owners.get(_place_of(record, value), record["id"])
         if (
             owner != record["id"]
             or value in taken
@@ -291,7 +327,7 @@ class Site:
     def has_slug(self, collection: str, slug: str) -> bool:
         """Also true for a slug that a deleted item reserves until the next site publish."""
         self._refresh()
-        return (collection, slug) in self._owners
+        return (collection, self._primary, slug) in self._owners
 
     def keep_files(self, writing: Writing) -> None:
         """The files of a request that succeeded are now imported."""
@@ -306,6 +342,11 @@ class Site:
             fields = {slug: _without_file_id(value) for slug, value in fields.items()}
         names = ("id", "cmsLocaleId", "lastPublished", "lastUpdated", "createdOn", "isArchived", "isDraft")
         return {**{name: record[name] for name in names}, "fieldData": fields}
+
+
+def _place_of(record: Record, slug: str) -> tuple[str, str, str]:
+    """Slugs are unique in a collection and a locale."""
+    return record["collection"], record["cmsLocaleId"], slug
 
 
 def _without_file_id(value: Any) -> Any:

@@ -42,6 +42,10 @@ def declare_switches(switches: Switches) -> None:
             help="refused: token/introspect is for OAuth apps only.")  # fmt: skip
     declare("webflow.site_published", "yes", choices=("yes", "never"),
             help="never: publishing items answers 409 (a site publish does not change this).")  # fmt: skip
+    declare("webflow.update_in_new_locale", "accept", choices=("accept", "refuse"),
+            help="A PATCH for a locale that the item is not in yet: makes it there, or 404.")  # fmt: skip
+    declare("webflow.max_items_per_publish", 0, help="Items of one publish call; 0: no limit.")
+    declare("webflow.max_images_per_field", 0, help="Images of a MultiImage field; 0: no limit.")
     declare("webflow.max_name_length", 256, help="Longest name.")
     declare("webflow.max_slug_length", 256, help="Longest slug.")
     declare("webflow.item_cap", 0, help="Items the plan allows, SKUs counted; 0: no limit.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from sandbox.webflow.errors import FileRefused
 from sandbox.webflow.images import FileImports
 
 MOST = 2**53
@@ -36,6 +37,7 @@ class Writing:
     is_store: bool
     skip_invalid_files: bool
     max_name_length: int
+    max_images: int
     imports: FileImports
     item_exists: Callable[[str, str], bool]
 
@@ -78,16 +80,22 @@ class _Check:
         text = _text(value)
         is_name = self.field["slug"] == "name"
         longest = self.writing.max_name_length if is_name else self.rules.get("maxLength")
-        if longest and len(text) > longest:
-            raise ValueRefused(f"Value is too long: must be at most {longest} characters")
+        self.check_length(text, longest)
         if is_name and not text.strip():
             raise ValueRefused("Value is required")
         if self.rules.get("singleLine") and "\n" in text:
             raise ValueRefused("Value must be a single line")
         return text
 
+    def check_length(self, text: str, longest: int | None) -> None:
+        if longest and len(text) > longest:
+            raise ValueRefused(f"Value is too long: must be at most {longest} characters")
+        if len(text) < self.rules.get("minLength", 0):
+            raise ValueRefused(f"Value is too short: must be at least {self.rules['minLength']} characters")
+
     def rich_text(self, value: Any) -> str:
         """HTML comes back in other words than it was sent, and the content of code blocks is lost."""
+        self.check_length(_text(value), self.rules.get("maxLength"))
         html = re.sub(r"<(/?)b>", r"<\1strong>", _text(value))
         html = re.sub(r"<(/?)i>", r"<\1em>", html)
         html = re.sub(r"<(p|h[1-6]|ul|ol|li|blockquote)>", r'<\1 id="">', html)
@@ -101,6 +109,10 @@ class _Check:
             raise ValueRefused("Expected value to be an integer")
         if self.rules.get("allowNegative") is False and value < 0:
             raise ValueRefused("Value must not be negative")
+        if self.rules.get("allowZero") is False and value == 0:
+            raise ValueRefused("Value must not be zero")
+        if not self.rules.get("minValue", -MOST) <= value <= self.rules.get("maxValue", MOST):
+            raise ValueRefused("Value is out of range")
         return float(value) if isinstance(value, float) else int(value)
 
     def switch(self, value: Any) -> bool:
@@ -151,13 +163,20 @@ class _Check:
         return self.file(value, images_only=True)
 
     def images(self, value: Any) -> list[dict[str, Any]]:
+        most = self.writing.max_images
+        if most and len(_array(value)) > most:
+            raise ValueRefused(f"Expected at most {most} images")
         return [self.image(each) for each in _array(value)]
 
     def file(self, value: Any, *, images_only: bool = False) -> dict[str, Any]:
         given = {"url": value} if self.writing.is_store and isinstance(value, str) else value
         if not isinstance(given, dict) or "url" not in given:
             raise ValueRefused("Expected value to have a 'url' field")
-        return self.writing.imports.take(given["url"], given.get("alt"), images_only=images_only)
+        taken = self.writing.imports.take(given["url"], given.get("alt"), images_only=images_only)
+        accepted = self.rules.get("acceptedExtensions")
+        if accepted and not str(taken["url"]).lower().endswith(tuple(accepted)):
+            raise FileRefused("Unsupported file type")
+        return taken
 
     def price(self, value: Any) -> dict[str, Any]:
         """Whole minor units; a read also repeats the currency."""
@@ -208,6 +227,7 @@ _ACCEPTING: dict[str, Callable[[_Check, Any], Any]] = {
     "MultiReference": _Check.references,
     "Image": _Check.image,
     "File": _Check.file,
+    "ExtFileRef": _Check.file,
     "MultiImage": _Check.images,
     "Price": _Check.price,
 }

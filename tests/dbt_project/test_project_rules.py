@@ -11,14 +11,12 @@ from dbt_build import Build
 pytestmark = pytest.mark.parametrize("project", ["duckdb"], indirect=True, scope="module")
 SYNC_KEYS = {
     "destination",
-    "resource",
     "connection",
     "key",
     "match",
     "mode",
     "on_removal",
     "publish",
-    "held",
     "guards",
 }
 
@@ -87,8 +85,9 @@ def test_each_activation_model_is_a_sync_with_an_exposure(manifest: dict[str, An
             continue
         sync = node["config"]["meta"]["sync"]
         assert sync.keys() >= SYNC_KEYS
+        assert ("collection" if sync["destination"] == "webflow_cms" else "resource") in sync
         assert node["unique_id"] in exposed
-        named = {sync["key"], sync["held"]}
+        named = {sync["key"], sync.get("held", sync["key"])}
         for column in node["columns"].values():
             meta = column["config"].get("meta", {})
             named |= {meta[option] for option in ("currency", "alt") if option in meta}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from cms_bench import CmsBench
 from shop_bench import Bench
 
 from karvon.warehouse import Warehouse
@@ -59,6 +60,15 @@ def new_bench(warehouse: Warehouse, sandbox_url: str, tmp_path: Path) -> Iterato
     yield make
     for old in made_before:
         old.close()
+
+
+@pytest.fixture
+def cms(warehouse: Warehouse, sandbox_url: str, tmp_path: Path) -> Iterator[CmsBench]:
+    made = CmsBench(warehouse, sandbox_url, tmp_path, f"cms{next(_names)}")
+    yield made
+    made.control.delete("/faults")
+    made.control.delete("/switches")
+    made.close()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 
 def test_a_new_site_has_a_store_a_hand_made_collection_and_three_hand_made_products(shop: Shop) -> None:
-    assert set(shop.collections) == {"product", "sku", "category", "posts"}
+    assert {"product", "sku", "category", "posts"} < set(shop.collections)
     settings = shop.get(f"{shop.site}/ecommerce/settings").json()
     assert settings["defaultCurrency"] == "USD"
     listed = shop.get(f"{shop.site}/products").json()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -11,7 +11,7 @@ from karvon.connections import WebflowConnection
 from karvon.http import HttpClient, Malformed, NotFound, Refused, RemoteError
 from pipelines.source import Context, Document
 from pipelines.sources.side_by_side import side_by_side
-from pipelines.sources.webflow.settings import COLLECTIONS, LIMIT_HEADER, PAGE_SIZE, PASSES
+from pipelines.sources.webflow.settings import COLLECTIONS, LIMIT_HEADER, PAGE_SIZE, PASSES, SITE
 
 
 class WebflowClient(HttpClient):
@@ -32,6 +32,7 @@ class WebflowClient(HttpClient):
         )
         self._site = connection.site_id
         self._collections: list[Document] | None = None
+        self._about: Document | None = None
 
     @staticmethod
     def of(context: Context) -> WebflowClient:
@@ -40,7 +41,7 @@ class WebflowClient(HttpClient):
             raise TypeError("Webflow resources need the client that the source's `connect` makes")
         return context.http
 
-    async def get(self, path: str, **params: int) -> Any:
+    async def get(self, path: str, **params: int | str) -> Any:
         """The JSON object of a GET; errors say what to do about them."""
         try:
             answer = await self.request("GET", path, params=params or None)
@@ -49,6 +50,17 @@ class WebflowClient(HttpClient):
         if not isinstance(answer.data, dict):
             raise self._malformed(path, answer.data, "without a JSON object")
         return answer.data
+
+    async def site(self) -> Document:
+        """The site of the connection; read once per load."""
+        if self._about is None:
+            self._about = dict(await self.get(SITE.format(site=self._site)))
+        return self._about
+
+    async def secondary_locales(self) -> dict[str, str]:
+        """cmsLocaleId → tag of the locales besides the primary one (dossier §2.6)."""
+        listed = ((await self.site()).get("locales") or {}).get("secondary") or []
+        return {str(one["cmsLocaleId"]): str(one.get("tag") or one["cmsLocaleId"]) for one in listed}
 
     async def collections(self) -> list[Document]:
         """All collections of the site, without their fields; read once per load."""
@@ -68,14 +80,14 @@ class WebflowClient(HttpClient):
             url=COLLECTIONS.format(site=self._site),
         )
 
-    async def whole_list(self, path: str) -> list[Document]:
+    async def whole_list(self, path: str, **params: str) -> list[Document]:
         """Every item of an offset list, each once. Raises `Malformed` if it does not hold still.
 
         Pages shift when something is added or removed meanwhile; fewer distinct items than `total` shows that.
         """
         found: dict[str, Document] = {}
         for _ in range(PASSES):
-            items, total = await self._pass(path)
+            items, total = await self._pass(path, params)
             if len(items) >= total:
                 return list(items.values())
             found |= items
@@ -87,18 +99,18 @@ class WebflowClient(HttpClient):
             url=path,
         )
 
-    async def _pass(self, path: str) -> tuple[dict[str, Document], int]:
+    async def _pass(self, path: str, params: Mapping[str, str]) -> tuple[dict[str, Document], int]:
         """Read the list once: the first page says how many there are, the others come side by side."""
-        items, total = await self._page(path, 0)
+        items, total = await self._page(path, 0, params)
         pages = [items]
         offsets = range(PAGE_SIZE, total, PAGE_SIZE)
-        for more, now in await side_by_side(self._page(path, offset) for offset in offsets):
+        for more, now in await side_by_side(self._page(path, offset, params) for offset in offsets):
             pages.append(more)
             total = now
         return {_identity(item): item for page in pages for item in page}, total
 
-    async def _page(self, path: str, offset: int) -> tuple[list[Document], int]:
-        answer = await self.get(path, offset=offset, limit=PAGE_SIZE)
+    async def _page(self, path: str, offset: int, params: Mapping[str, str]) -> tuple[list[Document], int]:
+        answer = await self.get(path, offset=offset, limit=PAGE_SIZE, **params)
         items = self._list(path, answer, "items")
         pagination = answer.get("pagination")
         total = pagination.get("total") if isinstance(pagination, dict) else None

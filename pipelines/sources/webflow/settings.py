@@ -1,6 +1,6 @@
 """Webflow as data: the paths that are read and the limits of the API (Webflow dossier §1 to §5).
 
-Left out: orders, assets and items of other collections. Single reads before a write belong to the destination.
+Left out: orders and assets. Single reads before a write belong to the destination.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from karvon.http import NotFound, RemoteError
 from reverse_etl.destination import Known, Outcome, Record
 from reverse_etl.destinations.webflow import lookup, stock
 from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
+from reverse_etl.destinations.webflow.cms_values import item_id_of
 from reverse_etl.destinations.webflow.fields import OPTIONS, REFERENCES, option_ids
 from reverse_etl.destinations.webflow.refusals import (
     can_be_split,
@@ -177,7 +178,8 @@ class StoreChannel:
             entries = {key: known.of(symbol["sync"], key) for key in symbol["keys"]}
             if missing := [key for key, entry in entries.items() if entry is None]:
                 raise _Waits(f"{', '.join(missing[:3])} of {symbol['sync']} is not in the shop")
-            return [entry.remote_id for entry in entries.values() if entry is not None]
+            ids = [item_id_of(entry.remote_id) for entry in entries.values() if entry is not None]
+            return next(iter(ids), None) if symbol.get("single") else ids
         if OPTIONS in value:
             if _together(call):
                 properties = call[0].payload["fieldData"].get("sku-properties") or []

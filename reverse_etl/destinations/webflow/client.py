@@ -6,6 +6,7 @@ Every method raises from the `RemoteError` tree. Creates are never sent twice by
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,6 +14,8 @@ from karvon.connections import WebflowConnection
 from karvon.http import HttpClient
 
 JsonObject = dict[str, Any]
+LIMIT_SECONDS = 60
+"""Every answer states the requests that the token has in so many seconds (dossier §4)."""
 
 
 class WebflowClient:
@@ -27,7 +30,7 @@ class WebflowClient:
             f"webflow:{site.name}",
             base_url=site.base_url,
             limits=site.rate_limits,
-            limit_header=("x-ratelimit-limit", 60),
+            limit_header=("x-ratelimit-limit", LIMIT_SECONDS),
             headers={"Authorization": f"Bearer {token}"},
             secrets=(token,),
         )
@@ -105,6 +108,42 @@ class WebflowClient:
     async def delete_item(self, collection: str, item_id: str) -> None:
         await self._http.request("DELETE", f"/collections/{self.collection(collection)}/items/{item_id}")
 
+    async def items(self, collection: str, **params: str | int) -> list[JsonObject]:
+        """One page of a collection's staged items, by the collection's id."""
+        answer = await self._http.request("GET", f"/collections/{collection}/items", params=params)
+        return list(answer.data["items"])
+
+    async def create_items(
+        self, collection: str, items: Sequence[JsonObject], *, live: bool
+    ) -> list[JsonObject]:
+        """Up to 100 items, all or none; answered in no promised order."""
+        path = f"/collections/{collection}/items{'/live' if live else ''}"
+        return _items(await self._data("POST", path, {"items": list(items)}, repeatable=False))
+
+    async def create_in_locales(self, collection: str, body: JsonObject) -> list[JsonObject]:
+        """Items that are linked across locales: one answered item per locale (dossier §2.6)."""
+        return _items(
+            await self._data("POST", f"/collections/{collection}/items/bulk", body, repeatable=False)
+        )
+
+    async def update_items(
+        self, collection: str, items: Sequence[JsonObject], *, live: bool
+    ) -> list[JsonObject]:
+        path = f"/collections/{collection}/items{'/live' if live else ''}"
+        return _items(await self._data("PATCH", path, {"items": list(items)}))
+
+    async def publish_items(self, collection: str, items: Sequence[JsonObject]) -> JsonObject:
+        """`publishedItemIds` and `errors`: the status alone does not mean success (dossier §0.13)."""
+        whole = all(set(item) == {"id"} for item in items)
+        body = {"itemIds": [item["id"] for item in items]} if whole else {"items": list(items)}
+        answer = await self._http.request("POST", f"/collections/{collection}/items/publish", json=body)
+        return dict(answer.data or {})
+
+    async def remove_items(self, collection: str, items: Sequence[JsonObject], *, live: bool) -> None:
+        """Delete items, or with `live` take them off the live site, which makes them drafts."""
+        path = f"/collections/{collection}/items{'/live' if live else ''}"
+        await self._http.request("DELETE", path, json={"items": list(items)})
+
     async def _data(
         self, method: str, path: str, body: JsonObject | None = None, *, repeatable: bool = True
     ) -> JsonObject:
@@ -116,3 +155,8 @@ class WebflowClient:
             params = None
         answer = await self._http.request(method, path, json=body, params=params, repeatable=repeatable)
         return dict(answer.data)
+
+
+def _items(answer: JsonObject) -> list[JsonObject]:
+    """A bulk answer; for a single item some endpoints answer it bare (dossier §2.4)."""
+    return list(answer["items"]) if "items" in answer else [answer]

@@ -76,7 +76,7 @@ def _decode(spec: FieldSpec, raw: Any, properties: Sequence[Mapping[str, Any]]) 
             return _image(raw)
         case "images":
             return [_image(image) for image in raw]
-        case "references":
+        case "reference" | "references":
             return [str(raw)] if isinstance(raw, str) else [str(one) for one in raw]
         case "sku_properties":
             return [
@@ -103,8 +103,8 @@ def _image(raw: Any) -> dict[str, Any]:
 
 def _encode(spec: FieldSpec, value: Any, properties: Sequence[Mapping[str, Any]]) -> Any:
     match spec.as_:
-        case "references":
-            return {REFERENCES: {"sync": spec.sync, "keys": value or []}}
+        case "reference" | "references":
+            return {REFERENCES: {"sync": spec.sync, "keys": value or [], "single": spec.as_ == "reference"}}
         case "sku_properties":
             return _properties(value or [], properties)
         case "sku_values":

@@ -7,7 +7,7 @@ from typing import Any
 
 from karvon.http import NotFound, Refused, RemoteError, Throttled, Unavailable
 from reverse_etl.destination import Outcome
-from reverse_etl.operations import Operation
+from reverse_etl.operations import REMOVALS, Operation
 
 _PLAN_CAP = ("allowed on your current plan", "cms database")
 _IMAGE = ("failed to import", "unsupported file type")
@@ -48,14 +48,14 @@ def outcome(operation: Operation, error: RemoteError) -> Outcome:
     if isinstance(error, Unavailable):
         return failed(stops="outage")
     if isinstance(error, NotFound):
-        if operation.action in ("archive", "delete"):
+        if operation.action in REMOVALS:
             return Outcome(operation, "done", note="it was gone already")
         return failed()
     if isinstance(error, Refused):
         if error.status in (401, 403):
             return failed(stops="run")
         if error.status == 409:
-            return failed(stops=_stops(text, error))
+            return failed(stops=stops(error))
         return failed(permanent=True)
     return failed()
 
@@ -74,11 +74,13 @@ def wants_slug(error: RemoteError) -> bool:
 def can_be_split(error: RemoteError) -> bool:
     """Whether a smaller call may pass: some row is at fault, not the token, the plan or the network."""
     return isinstance(error, Refused) and (
-        error.status == 400 or (error.status == 409 and _stops(words(error)[0], error) == "no")
+        error.status == 400 or (error.status == 409 and stops(error) == "no")
     )
 
 
-def _stops(text: str, error: RemoteError) -> str:
+def stops(error: RemoteError) -> str:
+    """What a conflict means for the rest of the run: nothing, no more creates, or its end."""
+    text, _ = words(error)
     code = error.detail.get("code") if isinstance(error.detail, Mapping) else None
     if code == "ecommerce_not_enabled":
         return "run"

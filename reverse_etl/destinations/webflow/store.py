@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from karvon.warehouse import Dialect, Session
-from reverse_etl.destination import MappingProblem, Record
+from reverse_etl.destination import Bound, MappingProblem, Record
 from reverse_etl.destinations.webflow import field_types, packing
 from reverse_etl.destinations.webflow.fields import ENVELOPE, decode, encode
 from reverse_etl.operations import Finding, Operation
@@ -26,6 +26,21 @@ class WebflowStore:
 
     def mapping_problems(self, session: Session, sync: Sync) -> Sequence[MappingProblem]:
         return field_types.mapping_problems(session, sync)
+
+    def bind(self, session: Session, sync: Sync, syncs: Mapping[str, Sync]) -> Bound:
+        return Bound(sync, self)
+
+    def container(self, sync: Sync, row: Mapping[str, Any]) -> str | None:
+        return None
+
+    def holds(self, container: str | None, remote_id: str) -> bool:
+        return True
+
+    def referred_id(self, remote_id: str) -> str:
+        return remote_id
+
+    def fault(self, sync: Sync, row: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[str, str] | None:
+        return None
 
     def mirror(self, sync: Sync) -> str:
         return "raw_webflow.categories" if sync.resource == "categories" else "raw_webflow.products"

@@ -41,6 +41,17 @@ with ready as (
         {{ cast_type('timestamp') }} as created_at
     from {{ ref('categories') }} as categories
     where categories.name is not null
+    union all
+    select
+        'brand' as entity,
+        products.connection || ':' || products.brand as entity_key,
+        products.brand as first_choice,
+        concat_ws(' ', products.connection, products.brand) as second_choice,
+        min(products.created_at) as created_at
+    from {{ ref('products') }} as products
+    inner join {{ ref('product_readiness') }} as readiness on products.product_key = readiness.product_key
+    where readiness.state in ('ready', 'partly ready') and products.brand is not null
+    group by products.connection, products.brand
 ),
 
 given as (

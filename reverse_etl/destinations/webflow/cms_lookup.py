@@ -1,0 +1,101 @@
+"""What became of items whose creation was never answered, and which answered item belongs to which row.
+
+An answer is in no promised order (Webflow dossier §2.4), so items are told apart by their slug.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from reverse_etl.destination import Outcome
+from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
+from reverse_etl.destinations.webflow.cms_packing import PRIMARY, kind, place
+from reverse_etl.destinations.webflow.cms_values import item_record
+from reverse_etl.destinations.webflow.lookup import slug_note
+from reverse_etl.operations import Operation
+from reverse_etl.syncs import Sync
+
+FEW = 3
+"""So many items are asked for one by one; more are read from the list, newest first."""
+_CLOCKS_DIFFER = timedelta(minutes=10)
+
+
+async def find(client: WebflowClient, syncs: Mapping[str, Sync], call: Sequence[Operation]) -> list[Outcome]:
+    """Outcomes of a call of unknown outcome. Raises from the `RemoteError` tree."""
+    if kind(call[0]) != "create":
+        # Sending it again does no harm.
+        return [Outcome(one, "absent") for one in call]
+    collection = place(call[0]).partition("/")[0]
+    if len(call) <= FEW:
+        items = [
+            item
+            for one in call
+            for item in await client.items(collection, slug=one.payload["fieldData"]["slug"])
+        ]
+    else:
+        items = await _newest(client, collection, call)
+    same = {_identity(item["fieldData"]): item for item in items}
+    return [
+        done(syncs, one, same[key])
+        if (key := _identity(one.payload["fieldData"])) in same
+        else Outcome(one, "absent")
+        for one in call
+    ]
+
+
+def created(
+    syncs: Mapping[str, Sync], call: Sequence[Operation], answered: Sequence[JsonObject]
+) -> list[Outcome]:
+    """Outcomes of created items: by slug, else by name where the slug was changed, each item once."""
+    primary = call[0].payload.get(PRIMARY)
+    left = [item for item in answered if not primary or item.get("cmsLocaleId") == primary]
+    outcomes: dict[int, Outcome] = {}
+    for is_same in (_same_slug, _same_name):
+        for operation in call:
+            match = [item for item in left if is_same(operation, item)]
+            if operation.seq not in outcomes and len(match) == 1:
+                outcomes[operation.seq] = done(syncs, operation, match[0])
+                left.remove(match[0])
+    missing = "the answer does not name this item"
+    return [outcomes.get(one.seq) or Outcome(one, "unknown", error=missing) for one in call]
+
+
+def done(syncs: Mapping[str, Sync], operation: Operation, item: JsonObject) -> Outcome:
+    """The outcome of an operation whose item was answered."""
+    record = item_record(syncs[operation.sync], place(operation), item, None)
+    return Outcome(operation, "done", record=record, note=slug_note(operation, record.values))
+
+
+def _same_slug(operation: Operation, item: JsonObject) -> bool:
+    return bool(operation.payload["fieldData"].get("slug") == item["fieldData"].get("slug"))
+
+
+def _same_name(operation: Operation, item: JsonObject) -> bool:
+    """The slug that was asked for, made unique (dossier §6.1)."""
+    asked, data = operation.payload["fieldData"], item["fieldData"]
+    return asked.get("name") == data.get("name") and str(data.get("slug")).startswith(
+        str(asked.get("slug", ""))
+    )
+
+
+def _identity(data: Mapping[str, Any]) -> tuple[Any, Any]:
+    return data.get("slug"), data.get("name")
+
+
+async def _newest(client: WebflowClient, collection: str, call: Sequence[Operation]) -> list[JsonObject]:
+    """Items made since the call was sent, until all of it are found or none is left."""
+    wanted = {_identity(one.payload["fieldData"]) for one in call}
+    sent_at = min((one.sent_at for one in call if one.sent_at), default=None)
+    since = {} if sent_at is None else {
+        "createdOn[gte]": f"{sent_at - _CLOCKS_DIFFER:%Y-%m-%dT%H:%M:%S}.000Z"
+    }  # fmt: skip
+    found: list[JsonObject] = []
+    while True:
+        page = await client.items(
+            collection, offset=len(found), limit=100, sortBy="createdOn", sortOrder="desc", **since
+        )
+        found += page
+        if len(page) < 100 or wanted <= {_identity(item["fieldData"]) for item in found}:
+            return found

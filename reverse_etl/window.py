@@ -1,0 +1,188 @@
+"""The window that calls go through: journaled before and after, looked up when nobody knows, tried again when safe.
+
+While some calls wait for their answers, the next are prepared and written down as `sent` together with the answers
+that came meanwhile. The warehouse is not held while anybody waits for the network, and the rate limit is never left
+unused while there is something to send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from karvon.progress import Step
+from karvon.warehouse import Session, Warehouse
+from reverse_etl import ledger, operations
+from reverse_etl.destination import Channel, Known, Outcome
+from reverse_etl.leases import Lease
+from reverse_etl.ledger import Entry
+from reverse_etl.operations import Operation, sending
+from reverse_etl.recording import record
+from reverse_etl.syncs import Sync
+
+if TYPE_CHECKING:
+    from reverse_etl.apply import ApplyResult
+
+WINDOW = 32
+"""Calls under way at a time: at most so many outcomes must be looked up after a kill."""
+REFILL = WINDOW // 2
+"""The window is filled up again when so many places are free: one journal entry per refill."""
+TRIES = 3
+"""How often a write is sent in one run when it is certain that it did not happen before."""
+
+Call = tuple[Operation, ...]
+
+
+@dataclass
+class Writing:
+    """What all stages of one apply share. `no_creates` says why nothing more can be created."""
+
+    warehouse: Warehouse
+    lease: Lease
+    syncs: Mapping[str, Sync]
+    result: ApplyResult
+    opened: Mapping[tuple[str, str], Channel]
+    step: Step
+    no_creates: str | None = None
+
+
+@dataclass
+class Stage:
+    """Calls that do not depend on each other, on their way through the window."""
+
+    run: Writing
+    waiting: list[Call]
+    under_way: set[asyncio.Task[list[Outcome]]] = field(default_factory=set)
+    unjudged: list[Outcome] = field(default_factory=list)
+
+    async def carry_out(self) -> None:
+        try:
+            while self.under_way or (self.waiting and not self.run.result.stopped):
+                if not self._is_full():
+                    await self._refill()
+                if self.under_way:
+                    await self._take_answers()
+        finally:
+            for task in self.under_way:
+                task.cancel()
+
+    def _is_full(self) -> bool:
+        return not self.waiting or bool(self.run.result.stopped) or len(self.under_way) > WINDOW - REFILL
+
+    async def _refill(self) -> None:
+        """Prepare calls for the free places, write them down as sent, and send them."""
+        room = WINDOW - len(self.under_way)
+        calls, self.waiting = self.waiting[:room], self.waiting[room:]
+        with self.run.warehouse.session() as session:
+            known = known_of(session, calls, self.run.syncs)
+        prepared = await asyncio.gather(
+            *(self.run.opened[call[0].target].prepare(call, known) for call in calls)
+        )
+        early = [one for call in prepared for one in call if isinstance(one, Outcome)]
+        ready: list[Call] = []
+        for call in prepared:
+            rest: Call = tuple(sending(one) for one in call if isinstance(one, Operation))
+            if rest and rest[0].action == "create" and self.run.no_creates:
+                early += [Outcome(one, "skipped", error=self.run.no_creates) for one in rest]
+            elif rest:
+                ready.append(rest)
+        with self.run.warehouse.session() as session:
+            self.run.lease.renew(session)
+            self._note(record(session, early, self.run.syncs))
+            with session.transaction():
+                operations.rewrite(session, [one for call in ready for one in call])
+        self.unjudged += early
+        for each in ready:
+            self.under_way.add(asyncio.create_task(self._sent(each)))
+        if not self.under_way:
+            self._judge()
+
+    async def _sent(self, call: Call) -> list[Outcome]:
+        """Outcomes of a call; unknown ones are looked up at once, where the destination answers again."""
+        channel = self.run.opened[call[0].target]
+        settled: list[Outcome] = []
+        doubtful: list[Outcome] = []
+        for one in await channel.send(call):
+            (doubtful if one.status == "unknown" else settled).append(one)
+        if not doubtful:
+            return settled
+        with self.run.warehouse.session() as session:
+            known = known_of(session, [call], self.run.syncs)
+        for found in await channel.find([one.operation for one in doubtful], known):
+            if found.status == "absent" and found.operation.attempts >= TRIES:
+                tried = f"it was sent {TRIES} times and never arrived; the next plan has it"
+                found = replace(found, status="failed", error=tried)
+            settled.append(found)
+        return settled
+
+    async def _take_answers(self) -> None:
+        """Wait until there is room for a refill or nothing more to wait for, and write down what came."""
+        target = 0 if not self.waiting or self.run.result.stopped else WINDOW - REFILL
+        outcomes: list[Outcome] = []
+        while len(self.under_way) > target or (self.under_way and not outcomes):
+            done, self.under_way = await asyncio.wait(self.under_way, return_when=asyncio.FIRST_COMPLETED)
+            outcomes += [one for task in done for one in task.result()]
+        with self.run.warehouse.session() as session:
+            self.run.lease.renew(session)
+            changed = record(session, outcomes, self.run.syncs)
+        self._note([one for one in changed if one.status != "planned"])
+        self.unjudged += outcomes
+        self._judge()
+        # What certainly did not happen is tried again.
+        self.waiting = [*calls_of(one for one in changed if one.status == "planned"), *self.waiting]
+
+    def _note(self, changed: Sequence[Operation]) -> None:
+        self.run.result.take(changed)
+        self.run.step.advance(len(changed))
+
+    def _judge(self) -> None:
+        """Whether the run goes on, after what came since the last judgement."""
+        outcomes, self.unjudged = self.unjudged, []
+        failed = [one for one in outcomes if one.status in ("failed", "unknown")]
+        if final := next((one for one in failed if one.stops == "run"), None):
+            self.run.result.stopped = f"stopped: {final.error}"
+        elif (
+            failed
+            and len(failed) == len(outcomes)
+            and all(one.stops == "outage" or one.status == "unknown" for one in failed)
+        ):
+            self.run.result.stopped = f"stopped: the destination does not answer ({failed[0].error})"
+        if full := next((one for one in failed if one.stops == "creates"), None):
+            self.run.no_creates = f"no more creates in this run: {full.error}"
+
+
+def known_of(session: Session, calls: Iterable[Call], syncs: Mapping[str, Sync]) -> Known:
+    """The ledger's rows of everything that the calls are about, whichever destination they belong to."""
+    by_target: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for call in calls:
+        for name, key in needed_by(call):
+            if name in syncs:
+                by_target.setdefault(syncs[name].target, set()).add((name, key))
+    entries: dict[tuple[str, str], Entry] = {}
+    for target, names in by_target.items():
+        entries |= ledger.read_named(session, target, names)
+    return Known(entries)
+
+
+def needed_by(call: Iterable[Operation]) -> set[tuple[str, str]]:
+    """(sync, key) of every ledger row that a call is about: its own, its parent's, those it refers to."""
+    names: set[tuple[str, str]] = set()
+    for one in call:
+        names.add(one.identity)
+        if one.parent_sync and one.parent_key:
+            names.add((one.parent_sync, one.parent_key))
+        for value in one.payload.get("fieldData", {}).values():
+            symbol = value.get("$references") if isinstance(value, Mapping) else None
+            if symbol:
+                names.update((symbol["sync"], key) for key in symbol["keys"])
+    return names
+
+
+def calls_of(todo: Iterable[Operation]) -> Iterator[Call]:
+    """Operations gathered into their calls, in order."""
+    calls: dict[tuple[str, int], list[Operation]] = {}
+    for one in todo:
+        calls.setdefault((one.plan_id, one.call), []).append(one)
+    yield from (tuple(call) for call in calls.values())
