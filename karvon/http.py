@@ -218,6 +218,7 @@ class HttpClient:
         *,
         json: Any = None,
         params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
         repeatable: bool = True,
         as_json: bool = True,
     ) -> Answer:
@@ -238,7 +239,7 @@ class HttpClient:
         try:
             async for attempt in retrying:
                 with attempt:
-                    return await self._send(method, path, json, params, repeatable, as_json)
+                    return await self._send(method, path, json, params, headers or {}, repeatable, as_json)
         except _Transient as failure:
             raise failure.final from None
         raise AssertionError("unreachable: the loop returns or raises")
@@ -254,12 +255,15 @@ class HttpClient:
         path: str,
         body: Any,
         params: Mapping[str, Any] | None,
+        headers: Mapping[str, str],
         repeatable: bool,
         as_json: bool,
     ) -> Answer:
         content = None if body is None else orjson.dumps(body)
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        request = self._client.build_request(method, path, content=content, params=params, headers=headers)
+        typed = {} if body is None else {"Content-Type": "application/json"}
+        request = self._client.build_request(
+            method, path, content=content, params=params, headers={**typed, **headers}
+        )
         url = self._redact(str(request.url.copy_with(query=None)))
         async with self._slots:
             await self.limiter.acquire()

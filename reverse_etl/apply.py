@@ -125,11 +125,12 @@ def recover(warehouse: Warehouse, syncs: Sequence[Sync], channels: Channels) -> 
 
     Runs before a plan is made, so that the plan knows. Raises `Busy` while another run is applying.
     """
-    targets = {one.target for one in _open(warehouse)}
+    by_name = {sync.name: sync for sync in syncs}
+    targets = {one.target for one in _open(warehouse) if one.sync in by_name}
     if not targets:
         return 0
     with hold(warehouse, targets) as lease:
-        return asyncio.run(_recover(warehouse, lease, {sync.name: sync for sync in syncs}, channels))
+        return asyncio.run(_recover(warehouse, lease, by_name, channels))
 
 
 async def _recover(warehouse: Warehouse, lease: Lease, syncs: Mapping[str, Sync], channels: Channels) -> int:
@@ -174,7 +175,10 @@ class _Run:
     syncs: Mapping[str, Sync]
     channels: Channels
     result: ApplyResult
-    no_creates: str | None = None
+    no_creates: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Why a target takes no more creates in this run."""
+    stopped: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Why a target gets nothing more in this run; the others go on."""
 
     async def all(self, todo: Sequence[Operation]) -> None:
         async with AsyncExitStack() as stack:
@@ -201,7 +205,7 @@ class _Run:
                 self.lease.renew(session)
 
     async def _stage(self, calls: list[Call], opened: Mapping[tuple[str, str], Channel], step: Step) -> None:
-        while calls and not self.result.stopped:
+        while calls := [call for call in calls if call[0].target not in self.stopped]:
             batch, calls = calls[:BATCH], calls[BATCH:]
             again = await self._batch(batch, opened, step)
             calls = again + calls
@@ -218,8 +222,9 @@ class _Run:
         ready: list[Call] = []
         for call in prepared:
             rest = tuple(sending(one) for one in call if isinstance(one, Operation))
-            if rest and rest[0].action == "create" and self.no_creates:
-                early += [Outcome(one, "skipped", error=self.no_creates) for one in rest]
+            full = self.no_creates.get(rest[0].target) if rest and rest[0].action == "create" else None
+            if full:
+                early += [Outcome(one, "skipped", error=full) for one in rest]
             elif rest:
                 ready.append(rest)
         with self.warehouse.session() as session:
@@ -233,7 +238,8 @@ class _Run:
             self.lease.renew(session)
             changed = record(session, outcomes, self.syncs)
         self._note([one for one in changed if one.status != "planned"], step)
-        self._judge([*early, *outcomes])
+        for target in {call[0].target for call in batch}:
+            self._judge(target, [one for one in (*early, *outcomes) if one.operation.target == target])
         return list(_calls(one for one in changed if one.status == "planned"))
 
     async def _looked_up(
@@ -263,19 +269,20 @@ class _Run:
         self.result.take(changed)
         step.advance(len(changed))
 
-    def _judge(self, outcomes: Sequence[Outcome]) -> None:
-        """Whether the run goes on after this batch."""
+    def _judge(self, target: tuple[str, str], outcomes: Sequence[Outcome]) -> None:
+        """Whether the run goes on for a target after this batch."""
         failed = [one for one in outcomes if one.status in ("failed", "unknown")]
         if final := next((one for one in failed if one.stops == "run"), None):
-            self.result.stopped = f"stopped: {final.error}"
+            self.stopped[target] = f"stopped: {final.error}"
         elif (
             failed
             and len(failed) == len(outcomes)
             and all(one.stops == "outage" or one.status == "unknown" for one in failed)
         ):
-            self.result.stopped = f"stopped: the destination does not answer ({failed[0].error})"
+            self.stopped[target] = f"stopped: the destination does not answer ({failed[0].error})"
         if full := next((one for one in failed if one.stops == "creates"), None):
-            self.no_creates = f"no more creates in this run: {full.error}"
+            self.no_creates[target] = f"no more creates in this run: {full.error}"
+        self.result.stopped = "; ".join(self.stopped.values()) or None
 
 
 def _channel(

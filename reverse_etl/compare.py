@@ -68,12 +68,15 @@ class _Fields:
 
 def compare(sync: Sync, destination: Destination, subject: Subject, references: References) -> Compared:
     """Operations, findings and bookkeeping for one row that may have changed."""
-    result = Compared()
     try:
-        values = {spec.field: wanted(spec, subject.row) for spec in sync.fields}
+        return _compare(sync, destination, subject, references)
     except WrongValue as error:
-        result.findings.append(Finding("reject", sync.name, subject.key, str(error)))
-        return result
+        return Compared(findings=[Finding("reject", sync.name, subject.key, str(error))])
+
+
+def _compare(sync: Sync, destination: Destination, subject: Subject, references: References) -> Compared:
+    result = Compared()
+    values = {spec.field: wanted(spec, subject.row) for spec in sync.fields}
     entry = subject.entry
     if subject.is_gone and not sync.creates:
         message = f"it was deleted in {sync.destination}; mode update_only does not create it again"

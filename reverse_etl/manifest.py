@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from reverse_etl.syncs import Sync
 
 _AS_OF_TYPE = {
-    "number": ("int", "numeric", "decimal", "double", "float", "real", "hugeint"),
+    "number": ("int", "bigint", "smallint", "numeric", "decimal", "double", "float", "real", "hugeint"),
     "bool": ("bool",),
 }
 
@@ -44,7 +44,8 @@ def read_syncs(manifest: Path, profile: str) -> tuple[Sync, ...]:
         if settings is None:
             continue
         try:
-            syncs.append(_sync(node, settings, profile, tuple(_raw_tables(unique_id, nodes, sources))))
+            sync = _sync(node, settings, profile, tuple(_raw_tables(unique_id, nodes, sources)))
+            syncs += [sync] if sync.enabled else []
         except ValidationError as error:
             problems += [f"{_where(node)}: {_say(one)}" for one in error.errors()]
         except ValueError as error:

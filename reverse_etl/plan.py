@@ -12,15 +12,16 @@ from karvon.progress import track
 from karvon.warehouse import Session, Warehouse
 from reverse_etl import ledger
 from reverse_etl.compare import Compared, Subject, adopted, compare, removal
-from reverse_etl.destinations import DESTINATIONS
+from reverse_etl.destinations import DESTINATIONS, check
 from reverse_etl.guards import violations
 from reverse_etl.ledger import Entry
 from reverse_etl.manifest import SyncError
 from reverse_etl.matching import Matches, match_children, match_roots
-from reverse_etl.narrowing import UnknownKey, cut, scope_of, without_failed
+from reverse_etl.narrowing import UnknownKey, capped, cut, scopes_of, without_failed
 from reverse_etl.operations import Finding, Operation
 from reverse_etl.scan import Candidate, Scan, chunks
 from reverse_etl.schema import migrate
+from reverse_etl.sets import plan_set
 from reverse_etl.sources import unproven
 from reverse_etl.stored_plans import Plan, count, store_plan
 from reverse_etl.syncs import Sync
@@ -46,7 +47,7 @@ def make_plan(
     caps the rows, a product and its SKUs being one; `retry` plans again what the destination refused for good.
     Raises `SyncError`, `ModelMissing`, `UnknownKey`.
     """
-    _check(syncs)
+    check(syncs)
     with warehouse.session() as session, track("plan", len(syncs)) as step:
         migrate(warehouse, session)
         _check_mappings(session, syncs)
@@ -56,7 +57,7 @@ def make_plan(
         for scan in planning.scans.values():
             scan.check()
             scan.refresh_statistics()
-        scope = scope_of(key, planning.scans) if key is not None else None
+        scope = scopes_of(key, planning.scans) if key is not None else None
         for sync in syncs:
             _plan_sync(planning, sync, scope.get(sync.name, []) if scope is not None else None)
             step.advance()
@@ -90,24 +91,6 @@ class _Planning:
                 )
 
 
-def _check(syncs: Sequence[Sync]) -> None:
-    problems = []
-    for sync in syncs:
-        destination = DESTINATIONS.get(sync.destination)
-        if destination is None:
-            problems.append(
-                f"{sync.file}, model {sync.name}: unknown destination {sync.destination}; "
-                f"known are {', '.join(DESTINATIONS)}"
-            )
-        elif sync.resource not in destination.resources:
-            problems.append(
-                f"{sync.file}, model {sync.name}: {sync.destination} has no resource {sync.resource}; "
-                f"it has {', '.join(sorted(destination.resources))}"
-            )
-    if problems:
-        raise SyncError(problems)
-
-
 def _check_mappings(session: Session, syncs: Sequence[Sync]) -> None:
     """Raises `SyncError` with everything that the destinations' landed schemas say against the mappings."""
     problems = [
@@ -134,6 +117,11 @@ def _plan_sync(planning: _Planning, sync: Sync, only: Sequence[str] | None) -> N
         )
         rejected += [row["key"]] if row["key"] else []
     planning.findings += [Finding("held", sync.name, row["key"], row["held"]) for row in scan.held(only)]
+    if scan.destination.takes_sets:
+        operations, findings = plan_set(scan) if only is None else ([], [])
+        planning.operations += operations
+        planning.findings += findings
+        return
     candidates = scan.candidates(only, rejected)
     new = [candidate for candidate in candidates if candidate.is_new]
     parents = _parents(planning, sync, [candidate for candidate in candidates if sync.parent])
@@ -274,14 +262,17 @@ def _remove(planning: _Planning, scan: Scan, only: Sequence[str] | None) -> None
                 planning.operations.append(removal(sync, scan.destination, entry, hashes[key]))
 
 
-def _packed(planning: _Planning, operations: Sequence[Operation]) -> list[Operation]:
+def _packed(planning: _Planning, operations: Sequence[Operation]) -> tuple[list[Operation], list[Finding]]:
     packed: list[Operation] = []
+    findings: list[Finding] = []
     for name in dict.fromkeys(sync.destination for sync in planning.syncs):
         mine = [operation for operation in operations if operation.destination == name]
-        bundled, findings = DESTINATIONS[name].pack(mine, planning.syncs)
-        planning.findings += findings
-        packed += bundled
-    return packed
+        bundled, found = DESTINATIONS[name].pack(mine, planning.syncs)
+        # Each destination numbers its calls from 1; in the plan a number is one call.
+        before = max((one.call for one in packed), default=0)
+        packed += [replace(one, call=before + one.call) for one in bundled]
+        findings += found
+    return packed, findings
 
 
 def _finish(
@@ -289,11 +280,13 @@ def _finish(
 ) -> Plan:
     plan_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
     chosen = planning.operations if limit is None else cut(planning.operations, planning.syncs, limit)
-    packed = _packed(planning, chosen)
+    packed, told = _packed(planning, chosen)
     if not retry:
         kept, findings = without_failed(planning.session, packed)
         planning.findings += findings
-        packed = _packed(planning, kept) if findings else packed
+        packed, told = _packed(planning, kept) if findings else (packed, told)
+    packed, waiting = capped(packed, planning.syncs)
+    planning.findings += [*told, *waiting]
     created_at = datetime.now(UTC)
     operations = [
         replace(one, plan_id=plan_id, seq=seq, planned_at=created_at) for seq, one in enumerate(packed, 1)

@@ -82,7 +82,9 @@ class Scan:
         """Rows to compare field by field, in the order of their keys; `only` restricts them to some keys."""
         params = [*self.sync.target, self.sync.name, self.sync.mapping_hash, self.mirror.seen_at]
         conditions = [
-            f"""(l.key IS NULL OR l.row_hash <> d.row_hash OR l.mapping_hash <> $4 OR l.removed
+            "l.key IS NULL AND $4 <> ''"  # DuckDB wants every parameter to be used.
+            if self.sync.mode == "once"
+            else f"""(l.key IS NULL OR l.row_hash <> d.row_hash OR l.mapping_hash <> $4 OR l.removed
               {"OR (d.stock IS NOT NULL AND l.stock_sent IS DISTINCT FROM d.stock)" if self.sync.stock else ""}
               OR (m.mirror_hash IS NOT NULL AND m.mirror_hash IS DISTINCT FROM l.mirror_hash
                   AND m.seen_at > l.applied_at))"""
@@ -94,7 +96,7 @@ class Scan:
             params.append(keys_of(rejected))
             conditions.append(f"d.key NOT IN {listed(len(params))}")
         rows = self.session.arrow(
-            f"""WITH {self._desired()}, {self.mirror.latest(5)}
+            f"""WITH {self.desired()}, {self.mirror.latest(5)}
             SELECT d.key, d.parent_key, m.document_key, m.mirror_hash,
                    coalesce(m.seen_at > l.applied_at, true) AS is_fresh,
                    l.key IS NULL AS is_new
@@ -113,7 +115,7 @@ class Scan:
         A child counts as gone only while its parent stays: a parent takes its children along. Held parents hold.
         """
         params: list[Any] = [*self.sync.target, self.sync.name, self.mirror.seen_at]
-        joins, where = "", f"NOT l.removed AND d.{_quoted(self.sync.key)} IS NULL"
+        joins, where = "", f"NOT l.removed AND d.{quoted(self.sync.key)} IS NULL"
         if only is not None:
             params.append(keys_of(only))
             where += f" AND l.key IN {listed(len(params))}"
@@ -121,13 +123,13 @@ class Scan:
             params.append(self.parent.name)
             joins = f"""JOIN reverse_etl.ledger AS pl ON pl.destination = $1 AND pl.connection = $2
                 AND pl.sync = ${len(params)} AND pl.remote_id = l.parent_remote_id
-              JOIN {self.parent.relation} AS p ON CAST(p.{_quoted(self.parent.key)} AS text) = pl.key"""
+              JOIN {self.parent.relation} AS p ON CAST(p.{quoted(self.parent.key)} AS text) = pl.key"""
             if self.parent.held:
-                where += f" AND p.{_quoted(self.parent.held)} IS NULL"
+                where += f" AND p.{quoted(self.parent.held)} IS NULL"
         return self.session.rows(
             f"""WITH {self.mirror.latest(4)}
             SELECT l.key, l.remote_id, m.mirror_hash FROM reverse_etl.ledger AS l
-            LEFT JOIN {self.sync.relation} AS d ON CAST(d.{_quoted(self.sync.key)} AS text) = l.key
+            LEFT JOIN {self.sync.relation} AS d ON CAST(d.{quoted(self.sync.key)} AS text) = l.key
             LEFT JOIN latest AS m ON m.document_key = l.{self.destination.document_of(self.sync)} {joins}
             WHERE l.destination = $1 AND l.connection = $2 AND l.sync = $3 AND {where} ORDER BY l.key""",
             params,
@@ -138,13 +140,13 @@ class Scan:
         params: list[Any] = [] if only is None else [keys_of(only)]
         condition = "" if only is None else f"AND key IN {listed(1)}"
         return self.session.rows(
-            f"WITH {self._desired()} SELECT key, held FROM desired WHERE held IS NOT NULL {condition} ORDER BY key",
+            f"WITH {self.desired()} SELECT key, held FROM desired WHERE held IS NOT NULL {condition} ORDER BY key",
             params,
         )
 
     def rejects(self) -> list[dict[str, Any]]:
         """Rows that have no key or share one: key, count."""
-        key = _quoted(self.sync.key)
+        key = quoted(self.sync.key)
         return self.session.rows(
             f"SELECT CAST({key} AS text) AS key, count(*) AS count FROM {self.sync.relation} "
             f"GROUP BY {key} HAVING {key} IS NULL OR count(*) > 1 ORDER BY 1"
@@ -164,10 +166,10 @@ class Scan:
         """Whole rows of the model by key, with `row_hash`."""
         if not keys:
             return {}
-        columns = ", ".join(_quoted(name) for name in self.sync.columns)
+        columns = ", ".join(quoted(name) for name in self.sync.columns)
         found = self.session.arrow(
-            f"SELECT CAST({_quoted(self.sync.key)} AS text) AS _key, {self._hash()} AS _hash, {columns} "
-            f"FROM {self.sync.relation} WHERE CAST({_quoted(self.sync.key)} AS text) IN {listed(1)}",
+            f"SELECT CAST({quoted(self.sync.key)} AS text) AS _key, {self._hash()} AS _hash, {columns} "
+            f"FROM {self.sync.relation} WHERE CAST({quoted(self.sync.key)} AS text) IN {listed(1)}",
             (keys_of(keys),),
         )
         return {row["_key"]: row for row in found.to_pylist()}
@@ -176,9 +178,9 @@ class Scan:
         """Key, parent_key and one column of the rows that these parents own."""
         if self.sync.parent is None or not keys:
             return []
-        parent = f"CAST({_quoted(self.sync.parent.column)} AS text)"
+        parent = f"CAST({quoted(self.sync.parent.column)} AS text)"
         return self.session.rows(
-            f"SELECT CAST({_quoted(self.sync.key)} AS text) AS key, {parent} AS parent_key, {_quoted(column)} AS value "
+            f"SELECT CAST({quoted(self.sync.key)} AS text) AS key, {parent} AS parent_key, {quoted(column)} AS value "
             f"FROM {self.sync.relation} WHERE {parent} IN {listed(1)}",
             (keys_of(keys),),
         )
@@ -188,8 +190,8 @@ class Scan:
         return [
             row["key"]
             for row in self.session.rows(
-                f"""SELECT CAST({_quoted(self.sync.key)} AS text) AS key FROM {self.sync.relation}
-                WHERE CAST({_quoted(self.sync.key)} AS text) = $1
+                f"""SELECT CAST({quoted(self.sync.key)} AS text) AS key FROM {self.sync.relation}
+                WHERE CAST({quoted(self.sync.key)} AS text) = $1
                 UNION SELECT key FROM reverse_etl.ledger
                 WHERE key = $1 AND destination = $2 AND connection = $3 AND sync = $4""",
                 (key, *self.sync.target, self.sync.name),
@@ -199,35 +201,40 @@ class Scan:
     def keys_with(self, column: str, value: str) -> list[str]:
         """Keys of the rows with this text in a column."""
         rows = self.session.rows(
-            f"SELECT CAST({_quoted(self.sync.key)} AS text) AS key FROM {self.sync.relation} "
-            f"WHERE CAST({_quoted(column)} AS text) = $1 ORDER BY 1",
+            f"SELECT CAST({quoted(self.sync.key)} AS text) AS key FROM {self.sync.relation} "
+            f"WHERE CAST({quoted(column)} AS text) = $1 ORDER BY 1",
             (value,),
         )
         return [row["key"] for row in rows if row["key"] is not None]
 
-    def _desired(self) -> str:
+    def unambiguous(self) -> str:
+        """A query over `desired`: rows that are not held and have their key for themselves."""
+        twice = "SELECT key FROM desired GROUP BY key HAVING count(*) > 1"
+        return f"SELECT * FROM desired WHERE held IS NULL AND key NOT IN ({twice})"
+
+    def desired(self) -> str:
+        """The relation `desired`: key, parent_key, stock, held, row_hash of every row that has a key."""
         sync = self.sync
-        held = f"CAST(d.{_quoted(sync.held)} AS text)" if sync.held else "NULL"
-        parent_key = f"CAST(d.{_quoted(sync.parent.column)} AS text)" if sync.parent else "NULL"
+        held = f"CAST(d.{quoted(sync.held)} AS text)" if sync.held else "NULL"
+        parent_key = f"CAST(d.{quoted(sync.parent.column)} AS text)" if sync.parent else "NULL"
         join = ""
         if self.parent and sync.parent:
-            join = f"LEFT JOIN {self.parent.relation} AS p ON CAST(p.{_quoted(self.parent.key)} AS text) = {parent_key}"
-            theirs = f"CAST(p.{_quoted(self.parent.held)} AS text)" if self.parent.held else "NULL"
+            join = f"LEFT JOIN {self.parent.relation} AS p ON CAST(p.{quoted(self.parent.key)} AS text) = {parent_key}"
+            theirs = f"CAST(p.{quoted(self.parent.held)} AS text)" if self.parent.held else "NULL"
             held = (
-                f"coalesce({held}, CASE WHEN p.{_quoted(self.parent.key)} IS NULL "
+                f"coalesce({held}, CASE WHEN p.{quoted(self.parent.key)} IS NULL "
                 f"THEN 'its row in {self.parent.name} is missing' ELSE 'its product is held: ' || {theirs} END)"
             )
-        stock = f"d.{_quoted(sync.stock.column)}" if sync.stock else "NULL"
+        stock = f"d.{quoted(sync.stock.column)}" if sync.stock else "NULL"
         return f"""desired AS (
-            SELECT CAST(d.{_quoted(sync.key)} AS text) AS key, CAST({parent_key} AS text) AS parent_key,
+            SELECT CAST(d.{quoted(sync.key)} AS text) AS key, CAST({parent_key} AS text) AS parent_key,
                    CAST({stock} AS bigint) AS stock, CAST({held} AS text) AS held, {self._hash("d.")} AS row_hash
-            FROM {sync.relation} AS d {join} WHERE d.{_quoted(sync.key)} IS NOT NULL)"""
+            FROM {sync.relation} AS d {join} WHERE d.{quoted(sync.key)} IS NOT NULL)"""
 
     def _hash(self, prefix: str = "") -> str:
         """Null and text never look alike, and values never run into each other."""
         parts = (
-            f"coalesce('=' || CAST({prefix}{_quoted(name)} AS text), '0')"
-            for name in self.sync.hashed_columns
+            f"coalesce('=' || CAST({prefix}{quoted(name)} AS text), '0')" for name in self.sync.hashed_columns
         )
         return f"md5({' || chr(31) || '.join(parts)})"
 
@@ -238,5 +245,6 @@ def chunks(keys: Sequence[Any], size: int = CHUNK) -> Iterator[Sequence[Any]]:
         yield keys[start : start + size]
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A column's name inside SQL."""
     return '"' + name.replace('"', '""') + '"'

@@ -67,6 +67,12 @@ MIGRATIONS: tuple[tuple[int, str, str | None], ...] = (
     (2, "CREATE INDEX ledger_remote ON reverse_etl.ledger (remote_id)", "postgres"),
     (2, "CREATE INDEX operations_plan ON reverse_etl.operations (plan_id, seq)", "postgres"),
     (2, "CREATE INDEX operations_key ON reverse_etl.operations (sync, key)", "postgres"),
+    (
+        6,
+        """CREATE TABLE reverse_etl.sets (
+            plan_id text NOT NULL, seq bigint NOT NULL, key text NOT NULL, row_hash text, action text NOT NULL)""",
+        None,
+    ),
 )
 LATEST = MIGRATIONS[-1][0]
 

@@ -6,7 +6,8 @@ These are the frozen specs; `manifest.read_syncs` makes them from dbt's manifest
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -100,18 +101,25 @@ class Sync(Spec):
     sources: tuple[str, ...] = ()
     """Raw tables (`schema.table`) that the model reads, directly or not."""
     destination: str
-    resource: str
+    resource: str = "rows"
+    """What of the destination the rows are, where it has more than one kind."""
+    enabled: bool = True
     connection: str = "default"
     key: str
     parent: Parent | None = None
     match: tuple[str, ...] = ()
-    mode: Literal["update_only", "upsert", "mirror"] = "update_only"
+    mode: Literal["update_only", "upsert", "mirror", "once"] = "update_only"
+    """`once`: a row goes out when it first appears and never again, whatever becomes of it."""
     on_removal: Literal["archive", "keep", "delete"] | None = None
     publish: Literal["staging", "live"] = "staging"
     held: str | None = None
     on_moved: Literal["recompute", "hold"] = "recompute"
     """What to do when a stock moved in the shop between plan and apply."""
     guards: Guards = Guards()
+    cap: int | None = Field(None, ge=1)
+    """Most calls in one plan; the next plan has the rest."""
+    options: Mapping[str, Any] = {}
+    """What only this destination knows; it says itself what is wrong with them."""
     fields: tuple[FieldSpec, ...]
 
     @model_validator(mode="after")
