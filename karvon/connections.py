@@ -24,6 +24,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import SecretStr
 
+from karvon.addresses import Exceptions
 from karvon.http import RateWindow
 from karvon.settings import Settings, SettingsError
 
@@ -65,7 +66,8 @@ class WebhookConnection:
     chat: str | None
     """Telegram's chat id."""
     rate_limits: tuple[RateWindow, ...]
-    is_sandbox: bool
+    exceptions: Exceptions
+    """Addresses that are not public and may be reached all the same."""
 
 
 _DEFAULTS: Mapping[str, Mapping[str, str]] = {
@@ -132,7 +134,7 @@ def webhook_connection(settings: Settings, name: str) -> WebhookConnection:
         secret=SecretStr(values["secret"]) if "secret" in values else None,
         chat=values.get("chat"),
         rate_limits=rate_windows("6000/60" if sandbox else settings.webhook_rate_limits),
-        is_sandbox=sandbox,
+        exceptions=Exceptions(loopback=sandbox, hosts=settings.reachable_private_hosts),
     )
 
 

@@ -11,6 +11,7 @@ import httpx
 import pyarrow as pa
 from pydantic import SecretStr
 
+from karvon.addresses import Exceptions
 from karvon.connections import WebhookConnection
 from karvon.warehouse import Warehouse
 from reverse_etl.apply import ApplyResult, apply_plan, recover
@@ -47,7 +48,7 @@ class RowBench:
             SecretStr("sandbox-secret"),
             "the-chat",
             (),
-            True,
+            Exceptions(loopback=True),
         )
         self.name = name
         self.control = httpx.Client(base_url=f"{sandbox_url}/_control")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from row_bench import RowBench
 
+from karvon.addresses import Exceptions
 from reverse_etl.destinations.webhook.channel import WebhookChannel
 from reverse_etl.manifest import SyncError
 
@@ -158,6 +160,18 @@ def test_a_wrong_address_stops_the_run_and_its_secret_stays_secret(bench) -> Non
     assert result.stopped is not None
     assert "404" in result.stopped
     assert f"_webhook/{shop.name}" not in "".join([result.stopped, *result.errors])
+
+
+def test_an_address_inside_is_refused_unless_it_is_allowed(bench) -> None:
+    shop = bench()
+    shop.row("a")
+    shop.receiver = replace(shop.receiver, exceptions=Exceptions())
+    result = shop.run()
+    assert shop.messages() == []
+    assert "127.0.0.1, which is not on the public internet" in (result.stopped or "")
+    shop.receiver = replace(shop.receiver, exceptions=Exceptions(hosts=frozenset({"127.0.0.1"})))
+    shop.run()
+    assert len(shop.messages()) == 1
 
 
 def test_a_cap_spreads_messages_over_runs(bench) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from karvon.addresses import ForbiddenAddress, GuardedTransport
 from karvon.connections import WebhookConnection
 from karvon.http import HttpClient, Refused, RemoteError, Throttled, Unavailable
 from reverse_etl.destination import Known, Outcome, Record
@@ -47,6 +48,7 @@ class WebhookChannel:
             timeout_seconds=30,
             budget_seconds=120,
             max_body_bytes=1024 * 1024,
+            transport=GuardedTransport(receiver.exceptions),
         )
 
     async def __aenter__(self) -> Self:
@@ -86,6 +88,8 @@ class WebhookChannel:
                 "POST", self._path, json=body, headers={IDEMPOTENCY: idempotency_key(operation)},
                 repeatable=self._may_repeat(operation), as_json=False,
             )  # fmt: skip
+        except ForbiddenAddress as error:
+            return Outcome(operation, "failed", error=str(error), stops="run")
         except RemoteError as error:
             return self._failed(operation, error)
         return Outcome(operation, "done", record=Record(operation.key, None, {}))
