@@ -34,7 +34,7 @@ def plan_command(key: str | None, limit: int | None, retry: bool, as_json: bool)
     syncs = read_syncs(settings.manifest_path, settings.profile)
     plan = make_plan(
         warehouse, syncs, key=key, limit=limit, retry=retry, profile=settings.profile,
-        rate_per_minute=rate_per_minute(settings),
+        rate_per_minute=rate_per_minute(settings, {sync.destination for sync in syncs}),
     )  # fmt: skip
     if as_json:
         click.echo(plan.to_json())
@@ -72,6 +72,7 @@ def apply_command(plan_id: str | None, override_guards: bool) -> None:
             click.echo(violation.message, err=True)
         raise click.exceptions.Exit(BLOCKED)
     with running_sandbox(settings), shown_progress(Console(stderr=True)):
-        result = apply_plan(warehouse, plan_id, syncs, channels(settings), override_guards=override_guards)
+        taking_part = channels(settings, {one.destination for one in plan.operations})
+        result = apply_plan(warehouse, plan_id, syncs, taking_part, override_guards=override_guards)
     click.echo(f"Plan {plan_id}: {result.summary()}")
     raise click.exceptions.Exit(FAILURE if result.failed else 0)

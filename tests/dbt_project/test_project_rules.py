@@ -9,18 +9,8 @@ from dbt_build import Build
 
 # The manifest is the same on both engines.
 pytestmark = pytest.mark.parametrize("project", ["duckdb"], indirect=True, scope="module")
-SYNC_KEYS = {
-    "destination",
-    "resource",
-    "connection",
-    "key",
-    "match",
-    "mode",
-    "on_removal",
-    "publish",
-    "held",
-    "guards",
-}
+SYNC_KEYS = {"destination", "connection", "key", "mode", "guards"}
+SHOP_KEYS = {"resource", "match", "on_removal", "publish", "held"}
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +61,10 @@ def test_each_activation_model_is_a_sync_with_an_exposure(manifest: dict[str, An
         if node["schema"] != "activation":
             continue
         sync = node["config"]["meta"]["sync"]
-        assert sync.keys() >= SYNC_KEYS
+        is_shop = sync["destination"].startswith("webflow")
+        assert sync.keys() >= SYNC_KEYS | (SHOP_KEYS if is_shop else set())
         assert node["unique_id"] in exposed
-        named = {sync["key"], sync["held"]}
+        named = {sync["key"], *([sync["held"]] if "held" in sync else [])}
         for column in node["columns"].values():
             meta = column["config"].get("meta", {})
             named |= {meta[option] for option in ("currency", "alt") if option in meta}
