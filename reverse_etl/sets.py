@@ -23,7 +23,7 @@ SAMPLE = 5
 def plan_set(scan: Scan) -> tuple[list[Operation], list[Finding]]:
     """The one operation that brings the set up to date, if a row of the model changed."""
     sync = scan.sync
-    kinds = scan.session.rows(_summary(f"SELECT * FROM ({changes(scan)}) AS c"), _params(sync))
+    kinds = _kinds(scan)
     rows = {kind["action"]: int(kind["rows"]) for kind in kinds}
     desired, existing = scan.sizes()
     if not rows or desired == 0:  # The guard for an emptied model speaks.
@@ -31,7 +31,7 @@ def plan_set(scan: Scan) -> tuple[list[Operation], list[Finding]]:
     if "delete" in rows and (reason := unproven(scan.session, sync)):
         message = f"{rows['delete']} rows left the model, but {reason}"
         return [], [Finding("held", sync.name, "", f"nothing is written: {message}")]
-    told = {f"rows to {kind['action']}": f"{kind['rows']}: {_named(kind)}" for kind in kinds}
+    told = {f"rows to {action}": f"{count}: {_named(scan, action, count)}" for action, count in rows.items()}
     after = existing + rows.get("create", 0) - rows.get("delete", 0)
     payload = {"rows": rows, "options": dict(sync.options)}
     operation = Operation(
@@ -79,16 +79,14 @@ def take(scan: Scan, operation: Operation) -> bool:
         f"INSERT INTO reverse_etl.sets SELECT $5, $6, key, row_hash, action FROM ({changes(scan)}) AS c",
         (*_params(scan.sync), *mine),
     )
-    taken = session.rows(
-        _summary("SELECT key, row_hash, action FROM reverse_etl.sets WHERE plan_id = $1 AND seq = $2"), mine
-    )
+    noted = "SELECT key, row_hash, action FROM reverse_etl.sets WHERE plan_id = $1 AND seq = $2"
+    taken = session.rows(_summary(scan, noted), mine)
     return _fingerprint(taken) == operation.row_hash
 
 
 def still_stands(scan: Scan, operation: Operation) -> bool:
     """Whether the model has not moved while the set was being written."""
-    kinds = scan.session.rows(_summary(f"SELECT * FROM ({changes(scan)}) AS c"), _params(scan.sync))
-    return _fingerprint(kinds) == operation.row_hash
+    return _fingerprint(_kinds(scan)) == operation.row_hash
 
 
 def record(session: Session, operation: Operation, status: str) -> None:
@@ -117,16 +115,25 @@ def _params(sync: Sync) -> tuple[str, ...]:
     return (*sync.target, sync.name, form_of(sync))
 
 
-def _summary(rows: str) -> str:
-    return f"""SELECT action, count(*) AS rows, md5(string_agg(key || '=' || coalesce(row_hash, ''), ',' ORDER BY key))
-        AS hash, string_agg(CASE WHEN nth <= {SAMPLE} THEN key END, ', ' ORDER BY key) AS sample
-      FROM (SELECT key, row_hash, action, row_number() OVER (PARTITION BY action ORDER BY key) AS nth
-            FROM ({rows}) AS r) AS numbered GROUP BY action ORDER BY action"""
+def _kinds(scan: Scan) -> list[dict[str, Any]]:
+    """Per action: how many rows, and a sum of their hashes."""
+    return scan.session.rows(_summary(scan, changes(scan)), _params(scan.sync))
+
+
+def _summary(scan: Scan, rows: str) -> str:
+    # A sum needs neither the order nor the memory that a hash over all rows would.
+    one = "key || '=' || coalesce(row_hash, '')"
+    hashed = f"hash({one})" if scan.dialect == "duckdb" else f"hashtextextended({one}, 0)"
+    return f"SELECT action, count(*) AS rows, sum({hashed}) AS hash FROM ({rows}) AS r GROUP BY action ORDER BY action"
 
 
 def _fingerprint(kinds: Sequence[dict[str, Any]]) -> str:
-    return digest([[kind["action"], int(kind["rows"]), kind["hash"]] for kind in kinds])
+    return digest([[kind["action"], int(kind["rows"]), str(kind["hash"])] for kind in kinds])
 
 
-def _named(kind: dict[str, Any]) -> str:
-    return f"{kind['sample']}{' …' if kind['rows'] > SAMPLE else ''}"
+def _named(scan: Scan, action: str, count: int) -> str:
+    rows = scan.session.rows(
+        f"SELECT key FROM ({changes(scan)}) AS c WHERE action = $5 ORDER BY key LIMIT {SAMPLE}",
+        (*_params(scan.sync), action),
+    )
+    return ", ".join(row["key"] for row in rows) + (" …" if count > SAMPLE else "")

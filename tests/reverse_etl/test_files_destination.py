@@ -6,7 +6,10 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -20,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from row_bench import RowBench
 
+from karvon.settings import PROJECT_ROOT
 from reverse_etl.destinations.files.channel import FilesChannel, _Place
 from reverse_etl.destinations.files.content import writing
 from reverse_etl.destinations.files.options import FileOptions
@@ -298,3 +302,16 @@ def test_any_text_survives_a_round_trip_through_csv(tmp_path_factory, rows, line
 def _expected(cell: str | None) -> str:
     text = cell or ""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_million_rows_are_written_in_flat_memory(warehouse, tmp_path, kind) -> None:
+    script = Path(__file__).with_name("big_export.py")
+    done = subprocess.run(
+        [sys.executable, str(script), warehouse.url, str(tmp_path), kind, "1000000"], capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT_ROOT), str(script.parent)])}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    # Half of it is there before the first row: Python, Arrow, DuckDB.
+    assert int(done.stdout) < 900
