@@ -147,7 +147,7 @@ class _Xlsx:
 def _xlsx(path: Path, schema: pa.Schema) -> Iterator[Writer]:
     import xlsxwriter
 
-    book = xlsxwriter.Workbook(path, {"constant_memory": True, "in_memory": False})
+    book = xlsxwriter.Workbook(path, {"constant_memory": True, "nan_inf_to_errors": True})
     try:
         yield _Xlsx(book, schema)
     finally:
