@@ -7,6 +7,10 @@ file there is one connection called `default` per vendor, from the vendor's usua
       eu: {api_key: PLYTIX_EU_API_KEY, api_password: PLYTIX_EU_API_PASSWORD}
     webflow:
       shop_eu: {api_token: WEBFLOW_EU_API_TOKEN, site_id: WEBFLOW_EU_SITE_ID}
+    webhook:
+      sales_team: {url: SALES_WEBHOOK_URL, secret: SALES_WEBHOOK_SECRET}
+    files:
+      partner: {folder: PARTNER_FOLDER}
 """
 
 from __future__ import annotations
@@ -14,11 +18,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import SecretStr
 
+from karvon.addresses import Exceptions
 from karvon.http import RateWindow
 from karvon.settings import Settings, SettingsError
 
@@ -49,10 +55,31 @@ class WebflowConnection:
     rate_limits: tuple[RateWindow, ...]
 
 
+@dataclass(frozen=True)
+class WebhookConnection:
+    """One receiver of messages. The address is as secret as a password: whoever knows it can post."""
+
+    name: str
+    url: SecretStr
+    secret: SecretStr | None
+    """Key of the signature; without one messages are not signed."""
+    chat: str | None
+    """Telegram's chat id."""
+    rate_limits: tuple[RateWindow, ...]
+    exceptions: Exceptions
+    """Addresses that are not public and may be reached all the same."""
+
+
 _DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "plytix": {"api_key": "PLYTIX_API_KEY", "api_password": "PLYTIX_API_PASSWORD"},
     "webflow": {"api_token": "WEBFLOW_API_TOKEN", "site_id": "WEBFLOW_SITE_ID"},
-}
+    "webhook": {
+        "url": "KARVON_WEBHOOK_URL", "secret": "KARVON_WEBHOOK_SECRET", "chat": "KARVON_WEBHOOK_CHAT",
+    },
+    "files": {"folder": "KARVON_EXPORTS_DIR"},
+}  # fmt: skip
+_OPTIONAL = frozenset({"secret", "chat"})
+"""Fields that a connection may leave out, or whose variable may be unset."""
 
 
 def plytix_connections(settings: Settings) -> dict[str, PlytixConnection]:
@@ -89,6 +116,43 @@ def webflow_connections(settings: Settings) -> dict[str, WebflowConnection]:
     }
 
 
+def webhook_names(settings: Settings) -> list[str]:
+    """The receivers that are declared, whether their variables are set or not."""
+    return list(_names(settings, "webhook"))
+
+
+def webhook_connection(settings: Settings, name: str) -> WebhookConnection:
+    """One receiver. Raises `SettingsError` naming file, connection and missing variable.
+
+    Receivers are resolved one by one, because a project may declare some that this machine never writes to.
+    """
+    sandbox = settings.profile == "sandbox"
+    values = _resolve(settings, "webhook", name, _names(settings, "webhook")[name])
+    return WebhookConnection(
+        name=name,
+        url=SecretStr(f"{settings.sandbox_url}/_webhook/{name}" if sandbox else values["url"]),
+        secret=SecretStr(values["secret"]) if "secret" in values else None,
+        chat=values.get("chat"),
+        rate_limits=rate_windows("6000/60" if sandbox else settings.webhook_rate_limits),
+        exceptions=Exceptions(loopback=sandbox, hosts=settings.reachable_private_hosts),
+    )
+
+
+def files_connections(settings: Settings) -> dict[str, Path]:
+    """The folder of each connection. `default` without a variable is `exports` in Karvon's home of the profile."""
+    own = settings.home.absolute() / settings.profile / "exports"
+    folders: dict[str, Path] = {}
+    for name, fields in _names(settings, "files").items():
+        is_own = settings.profile == "sandbox" or (
+            name == "default" and not settings.variable(_DEFAULTS["files"]["folder"])
+        )
+        suffix = () if name == "default" else (name,)
+        folders[name] = (
+            own.joinpath(*suffix) if is_own else Path(_resolve(settings, "files", name, fields)["folder"])
+        )
+    return folders
+
+
 def rate_windows(text: str) -> tuple[RateWindow, ...]:
     """`20/10,2000/3600` → windows of requests per seconds, all in force at once."""
     try:
@@ -102,9 +166,14 @@ def rate_windows(text: str) -> tuple[RateWindow, ...]:
 
 def _declared(settings: Settings, vendor: str) -> dict[str, dict[str, str]]:
     """Connection name → field → value, with each variable resolved."""
-    wanted = _DEFAULTS[vendor]
-    declared = _read_file(settings).get(vendor) or {"default": dict(wanted)}
-    return {str(name): _resolve(settings, vendor, str(name), fields) for name, fields in declared.items()}
+    declared = _names(settings, vendor)
+    return {name: _resolve(settings, vendor, name, fields) for name, fields in declared.items()}
+
+
+def _names(settings: Settings, vendor: str) -> dict[str, Any]:
+    """Connection name → field → variable, as declared."""
+    declared = _read_file(settings).get(vendor) or {"default": dict(_DEFAULTS[vendor])}
+    return {str(name): fields for name, fields in declared.items()}
 
 
 def _resolve(settings: Settings, vendor: str, name: str, fields: Any) -> dict[str, str]:
@@ -113,11 +182,16 @@ def _resolve(settings: Settings, vendor: str, name: str, fields: Any) -> dict[st
         return _sandbox_values(vendor, name)
     where = f"{settings.connections_file.name}: {vendor}.{name}"
     wanted = _DEFAULTS[vendor]
-    if not isinstance(fields, Mapping) or set(fields) != set(wanted):
-        raise SettingsError(f"{where} must name exactly the variables for {', '.join(sorted(wanted))}.")
+    needed = set(wanted) - _OPTIONAL
+    if not isinstance(fields, Mapping) or not needed <= set(fields) <= set(wanted):
+        more = sorted(set(wanted) & _OPTIONAL)
+        may = f", and may name those for {', '.join(more)}" if more else ""
+        raise SettingsError(f"{where} must name exactly the variables for {', '.join(sorted(needed))}{may}.")
     values: dict[str, str] = {}
     for field, variable in fields.items():
         value = settings.variable(str(variable))
+        if not value and field in _OPTIONAL and fields == wanted:
+            continue
         if not value:
             raise SettingsError(
                 f"{variable} is not set, but the connection {vendor}.{name} needs it for {field}. "
@@ -132,6 +206,8 @@ def _sandbox_values(vendor: str, name: str) -> dict[str, str]:
     suffix = "" if name == "default" else f"-{name}"
     if vendor == "plytix":
         return {"api_key": f"sandbox-key{suffix}", "api_password": "sandbox-password"}
+    if vendor == "webhook":
+        return {"secret": "sandbox-secret", "chat": "sandbox-chat"}
     site_id = (
         hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()[:24] if suffix else SANDBOX_SITE_ID
     )

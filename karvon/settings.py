@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     webflow_rate_limits: str = Field("60/60", validation_alias="WEBFLOW_RATE_LIMITS")
     """Start value; the limit is learned from each answer's headers (Webflow dossier §4)."""
 
+    webhook_rate_limits: str = Field("1/1", validation_alias="KARVON_WEBHOOK_RATE_LIMITS")
+    """Slack takes one message a second."""
+
     @property
     def sandbox_url(self) -> str:
         return f"http://127.0.0.1:{self.sandbox_port}"

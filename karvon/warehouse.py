@@ -10,7 +10,7 @@ import io
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -38,6 +38,11 @@ class Session(Protocol):
 
     def arrow(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
         """Bulk read. Inside a transaction on Postgres it sees committed data only."""
+
+    def batches(self, sql: str, rows: int = 50_000) -> AbstractContextManager[pa.RecordBatchReader]:
+        """Bulk read in parts of about so many rows, so that memory stays flat. No parameters; committed data
+        only; nothing else is asked of the session inside the block.
+        """
 
     def distinct(self, table: str, column: str) -> list[Any]:
         """The different values of a column that has few, on Postgres an indexed one, without reading all rows."""
@@ -136,6 +141,10 @@ class _DuckDBSession:
     def arrow(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
         return self._connection.sql(sql, params=list(params) or None).to_arrow_table()
 
+    @contextmanager
+    def batches(self, sql: str, rows: int = 50_000) -> Iterator[pa.RecordBatchReader]:
+        yield self._connection.sql(sql).to_arrow_reader(rows)
+
     def distinct(self, table: str, column: str) -> list[Any]:
         return [row[column] for row in self.rows(f"SELECT DISTINCT {column} FROM {table}")]
 
@@ -200,15 +209,25 @@ class _PostgresSession:
             return row[0] if row else None
 
     def arrow(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
+        with self._connection.cursor() as formatter:
+            statement = formatter.mogrify(*_named(sql, params)).decode()
+        with self._bulk_cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetch_arrow_table()
+
+    @contextmanager
+    def batches(self, sql: str, rows: int = 50_000) -> Iterator[pa.RecordBatchReader]:
+        with self._bulk_cursor() as cursor:
+            cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(rows * 200)})
+            cursor.execute(sql)
+            yield cursor.fetch_record_batch()
+
+    def _bulk_cursor(self) -> Any:
         if self._bulk is None:
             import adbc_driver_postgresql.dbapi
 
             self._bulk = adbc_driver_postgresql.dbapi.connect(self._url, autocommit=True)
-        with self._connection.cursor() as formatter:
-            statement = formatter.mogrify(*_named(sql, params)).decode()
-        with self._bulk.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetch_arrow_table()
+        return self._bulk.cursor()
 
     def distinct(self, table: str, column: str) -> list[Any]:
         # A loose index scan: one index probe per value.

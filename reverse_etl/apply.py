@@ -128,7 +128,8 @@ def recover(warehouse: Warehouse, syncs: Sequence[Sync], channels: Channels) -> 
 
     Runs before a plan is made, so that the plan knows. Raises `Busy` while another run is applying.
     """
-    targets = {one.target for one in _open(warehouse)}
+    by_name = {sync.name: sync for sync in syncs}
+    targets = {one.target for one in _open(warehouse) if one.sync in by_name}
     if not targets:
         return 0
     with hold(warehouse, targets) as lease:

@@ -74,13 +74,16 @@ class _Fields:
 
 def compare(sync: Sync, destination: Destination, subject: Subject, references: References) -> Compared:
     """Operations, findings and bookkeeping for one row that may have changed."""
-    result = Compared(subject.key)
     try:
-        values = {spec.field: wanted(spec, subject.row) for spec in sync.fields}
-        container = destination.container(sync, subject.row)
+        return _compare(sync, destination, subject, references)
     except WrongValue as error:
-        result.findings.append(Finding("reject", sync.name, subject.key, str(error)))
-        return result
+        return Compared(subject.key, findings=[Finding("reject", sync.name, subject.key, str(error))])
+
+
+def _compare(sync: Sync, destination: Destination, subject: Subject, references: References) -> Compared:
+    result = Compared(subject.key)
+    values = {spec.field: wanted(spec, subject.row) for spec in sync.fields}
+    container = destination.container(sync, subject.row)
     if fault := destination.fault(sync, subject.row, values):
         name, message = fault
         result.findings.append(Finding("reject", sync.name, subject.key, message, name))

@@ -6,11 +6,13 @@ open connection while applying: it turns calls into requests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, cast
 
+from karvon.http import RateWindow
+from karvon.settings import Settings
 from karvon.warehouse import Dialect, Session
 from reverse_etl.ledger import Entry
 from reverse_etl.operations import Finding, Operation
@@ -86,11 +88,15 @@ class Bound:
 
 
 class Destination(Protocol):
-    """The planning face."""
+    """The planning face. `WithoutMirror` answers most of it for a destination that cannot be read."""
 
     @property
-    def resources(self) -> frozenset[str]:
+    def resources(self) -> Collection[str]:
         """Kinds of records that syncs can name."""
+
+    @property
+    def takes_sets(self) -> bool:
+        """Whether the model goes out as a whole (`sets`); such a destination sees one operation per sync."""
 
     def bind(self, session: Session, sync: Sync, syncs: Mapping[str, Sync]) -> Bound:
         """The sync typed by the landed schema of its connection, and a destination that knows that schema.
@@ -116,8 +122,17 @@ class Destination(Protocol):
     def mapping_problems(self, session: Session, sync: Sync) -> Sequence[MappingProblem]:
         """What the destination's landed schema says against the sync; nothing where no schema is known."""
 
-    def mirror(self, sync: Sync) -> str:
-        """The landed table (`schema.table`) that shows the sync's records."""
+    def problems(self, sync: Sync) -> Iterator[str]:
+        """What is wrong with a sync's settings in the eyes of this destination, each with the way out."""
+
+    def channels(self, settings: Settings) -> Mapping[str, Opener]:
+        """Connection → opens a channel. Raises `SettingsError` for missing secrets."""
+
+    def rate_limits(self, settings: Settings) -> Sequence[RateWindow]:
+        """The rate windows of all connections; none for what is not sent over a network."""
+
+    def mirror(self, sync: Sync) -> str | None:
+        """The landed table (`schema.table`) that shows the sync's records, if anything does."""
 
     def stock_mirror(self, sync: Sync) -> str | None:
         """The landed table of stock, by remote id."""
@@ -190,5 +205,72 @@ class Channel(Protocol):
         """
 
 
-Channels = Mapping[tuple[str, str], Callable[[Mapping[str, Sync]], AbstractAsyncContextManager[Channel]]]
-"""(destination, connection) → opens a channel for some syncs."""
+Opener = Callable[[Mapping[str, Sync]], AbstractAsyncContextManager[Channel]]
+"""Opens a channel for some syncs."""
+Channels = Mapping[tuple[str, str], Opener]
+"""(destination, connection) → its opener."""
+
+
+class WithoutMirror:
+    """The planning face of a destination that nobody can read: what the ledger says is all that is known of it.
+
+    One operation is one call, in the order of the plan.
+    """
+
+    resources: Collection[str] = frozenset({"rows"})
+    takes_sets = False
+
+    def mapping_problems(self, session: Session, sync: Sync) -> Sequence[MappingProblem]:
+        return ()
+
+    def bind(self, session: Session, sync: Sync, syncs: Mapping[str, Sync]) -> Bound:
+        return Bound(sync, cast("Destination", self))
+
+    def container(self, sync: Sync, row: Mapping[str, Any]) -> str | None:
+        return None
+
+    def holds(self, container: str | None, remote_id: str) -> bool:
+        return True
+
+    def referred_id(self, remote_id: str) -> str:
+        return remote_id
+
+    def fault(self, sync: Sync, row: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[str, str] | None:
+        return None
+
+    def mirror(self, sync: Sync) -> str | None:
+        return None
+
+    def stock_mirror(self, sync: Sync) -> str | None:
+        return None
+
+    def document_of(self, sync: Sync) -> Literal["remote_id", "parent_remote_id"]:
+        return "remote_id"
+
+    def record(self, sync: Sync, document: Mapping[str, Any], remote_id: str) -> Record | None:
+        return None
+
+    def identifiers(self, sync: Sync, dialect: Dialect, latest: str) -> str:
+        return (
+            f"SELECT NULL AS remote_id, NULL AS parent_remote_id, NULL AS name, NULL AS value FROM {latest}"
+        )
+
+    def default_child(self, document: Mapping[str, Any]) -> tuple[str, int]:
+        return "", 0
+
+    def pack(
+        self, operations: Sequence[Operation], syncs: Sequence[Sync]
+    ) -> tuple[list[Operation], list[Finding]]:
+        return [replace(one, seq=place, call=place) for place, one in enumerate(operations, 1)], []
+
+    def extra_requests(self, operations: Sequence[Operation]) -> int:
+        return 0
+
+
+def without_shop_settings(sync: Sync) -> Iterator[str]:
+    """Settings that only a destination with records of its own can honour."""
+    given = {"match": sync.match, "parent": sync.parent}
+    for name in (name for name, value in given.items() if value):
+        yield f"{name}: {sync.destination} has no records to look at; leave it out"
+    if sync.stock or any(field.as_ == "references" for field in sync.fields):
+        yield f"`as: stock` and `as: references` mean records of a shop; {sync.destination} has none"

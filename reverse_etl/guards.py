@@ -46,9 +46,10 @@ def violations(
     """Broken guards of a plan; `sizes` by sync."""
     counts: dict[str, Counter[str]] = {sync.name: Counter() for sync in syncs}
     for operation in operations:
-        kind = _KIND.get(operation.action)
-        if kind and (operation.changes or operation.action != "adopt"):
-            counts[operation.sync][kind] += 1
+        for action, rows in operation.rows.items():
+            kind = _KIND.get(action)
+            if kind and (operation.changes or action != "adopt"):
+                counts[operation.sync][kind] += rows
     return [
         violation
         for sync in syncs

@@ -29,8 +29,14 @@ class Mirror:
     destination: Destination
 
     @cached_property
+    def table(self) -> str | None:
+        """The landed table, if the destination has a mirror and it was read."""
+        name = self.destination.mirror(self.sync)
+        return name if name and self.session.has_table(name) else None
+
+    @property
     def exists(self) -> bool:
-        return self.session.has_table(self.destination.mirror(self.sync))
+        return self.table is not None
 
     @property
     def tables(self) -> list[str]:
@@ -41,7 +47,9 @@ class Mirror:
     @cached_property
     def seen_at(self) -> datetime | None:
         """When the whole mirror was last read: documents without news were seen then (design §2)."""
-        schema, resource = self.destination.mirror(self.sync).split(".")
+        if self.table is None:
+            return None
+        schema, resource = self.table.split(".")
         if not self.session.has_table(f"{schema}.observations"):
             return None
         seen = self.session.value(
@@ -55,12 +63,11 @@ class Mirror:
         """Latest documents of the mirror by document key; None for a deleted one."""
         if not document_keys or not self.exists:
             return {}
-        table = self.destination.mirror(self.sync)
         found = self.session.arrow(
             f"""SELECT document_key, is_deleted, CAST(document AS text) AS document FROM (
               SELECT document_key, is_deleted, document,
                      row_number() OVER (PARTITION BY document_key ORDER BY landed_at DESC) AS nth
-              FROM {table} WHERE connection = $1 AND document_key IN {listed(2)}) AS versions WHERE nth = 1""",
+              FROM {self.table} WHERE connection = $1 AND document_key IN {listed(2)}) AS versions WHERE nth = 1""",
             (self.sync.connection, keys_of(document_keys)),
         )
         return {
@@ -85,11 +92,10 @@ class Mirror:
         """
         if not self.exists:
             return
-        table = self.destination.mirror(self.sync)
         latest = f"""SELECT document_key, document FROM (
               SELECT document_key, document, is_deleted,
                      row_number() OVER (PARTITION BY document_key ORDER BY landed_at DESC) AS nth
-              FROM {table} WHERE connection = $1) AS versions WHERE nth = 1 AND NOT is_deleted"""
+              FROM {self.table} WHERE connection = $1) AS versions WHERE nth = 1 AND NOT is_deleted"""
         query = self.destination.identifiers(self.sync, self.dialect, "latest")
         for name, values in wanted.items():
             if values:
@@ -146,13 +152,14 @@ class Mirror:
         return f"""latest AS (
             SELECT DISTINCT ON (document_key) document_key,
                    document_hash || CASE WHEN is_deleted THEN '-' ELSE '' END AS mirror_hash, {seen_at} AS seen_at
-            FROM {self.destination.mirror(self.sync)}
-            WHERE connection = '{_literal(self.sync.connection)}' ORDER BY document_key, landed_at DESC)"""
+            FROM {self.table}
+            WHERE connection = {literal(self.sync.connection)} ORDER BY document_key, landed_at DESC)"""
 
 
 def _quantity(stock: Mapping[str, Any]) -> int | None:
     return None if stock.get("inventoryType") == "infinite" else stock.get("quantity")
 
 
-def _literal(text: str) -> str:
-    return text.replace("'", "''")
+def literal(text: str) -> str:
+    """A text inside SQL, for queries that are put together before they are run."""
+    return "'" + text.replace("'", "''") + "'"

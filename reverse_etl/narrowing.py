@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 
 from karvon.warehouse import Session
@@ -24,6 +25,23 @@ def _by_code(code: str, scans: Mapping[str, Scan]) -> str | None:
             if spec is not None and (keys := scan.keys_with(spec.column, code)):
                 return keys[0]
     return None
+
+
+def scopes_of(key: str, scans: Mapping[str, Scan]) -> dict[str, list[str]]:
+    """`scope_of` in every place that rows go to one by one. Raises `UnknownKey` when none knows the key."""
+    scope: dict[str, list[str]] = {}
+    unknown: UnknownKey | None = None
+    for target in dict.fromkeys(scan.sync.target for scan in scans.values()):
+        there = {name: scan for name, scan in scans.items() if scan.sync.target == target}
+        try:
+            scope |= scope_of(
+                key, {name: one for name, one in there.items() if not one.destination.takes_sets}
+            )
+        except UnknownKey as error:
+            unknown = error
+    if unknown and not scope:
+        raise unknown
+    return scope
 
 
 def scope_of(key: str, scans: Mapping[str, Scan]) -> dict[str, list[str]]:
@@ -84,6 +102,8 @@ def cut(operations: Sequence[Operation], syncs: Sequence[Sync], limit: int) -> l
         for name in sync.refers_to
         if target.get(name) == sync.target and not (sync.parent and name == sync.parent.sync)
     }
+    # A set is whole or nothing.
+    operations = [one for one in operations if not one.is_set]
     roots = list(dict.fromkeys(root_of(one) for one in operations if one.sync not in referred))
     chosen = set(roots[:limit])
     while more := _needed(operations, chosen) - chosen:
@@ -132,6 +152,26 @@ def without_failed(
         if (one.sync, one.key, one.payload_hash) not in refused
         and not (one.remote_id is None and {one.identity, root_of(one)} & dropped)
     ]
+    return kept, findings
+
+
+def capped(operations: Sequence[Operation], syncs: Sequence[Sync]) -> tuple[list[Operation], list[Finding]]:
+    """At most as many calls per sync as its `cap` allows; one finding tells what waits."""
+    caps = {sync.name: sync.cap for sync in syncs if sync.cap}
+    taken: Counter[str] = Counter(one.sync for one in operations)
+    findings = [
+        Finding(
+            "waiting", name, "", f"{taken[name] - cap} of {taken[name]} calls wait: the cap is {cap} a run"
+        )
+        for name, cap in caps.items()
+        if taken[name] > cap
+    ]
+    kept: list[Operation] = []
+    seen: Counter[str] = Counter()
+    for one in operations:
+        seen[one.sync] += 1
+        if seen[one.sync] <= caps.get(one.sync, seen[one.sync]):
+            kept.append(one)
     return kept, findings
 
 

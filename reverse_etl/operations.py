@@ -13,7 +13,16 @@ import pyarrow as pa
 from karvon.warehouse import Session
 
 Action = Literal[
-    "create", "update", "adopt", "publish", "archive", "unpublish", "unarchive", "delete", "set_stock"
+    "create",
+    "update",
+    "adopt",
+    "publish",
+    "archive",
+    "unpublish",
+    "unarchive",
+    "delete",
+    "set_stock",
+    "export",
 ]
 Status = Literal["planned", "sent", "done", "failed", "held", "skipped", "unknown"]
 REMOVALS = frozenset({"archive", "unpublish", "delete"})
@@ -79,6 +88,17 @@ class Operation:
     def is_stock(self) -> bool:
         """Whether it writes a stock, which has a ledger of its own; a child is removed that way too."""
         return "quantity" in self.payload
+
+    @property
+    def is_set(self) -> bool:
+        """Whether it carries many rows of the model at once (`sets`)."""
+        return self.action == "export"
+
+    @property
+    def rows(self) -> Mapping[str, int]:
+        """Rows by what happens to them: itself, or all those of the set."""
+        counts: Mapping[str, int] = self.payload["rows"] if self.is_set else {self.action: 1}
+        return counts
 
     @property
     def target(self) -> tuple[str, str]:

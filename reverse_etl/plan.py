@@ -15,17 +15,18 @@ from reverse_etl.assembly import new_plan_id, numbered, packed, request_count
 from reverse_etl.binding import bind
 from reverse_etl.compare import Compared, Subject, adopted, compare, removal
 from reverse_etl.destination import Bound
-from reverse_etl.destinations import DESTINATIONS
+from reverse_etl.destinations import DESTINATIONS, check
 from reverse_etl.drift import Drift
 from reverse_etl.guards import Sizes, violations
 from reverse_etl.holding import Hold
 from reverse_etl.ledger import Entry
 from reverse_etl.manifest import SyncError
 from reverse_etl.matching import Matches, match_children, match_roots
-from reverse_etl.narrowing import UnknownKey, cut, scope_of, without_failed
+from reverse_etl.narrowing import UnknownKey, capped, cut, scopes_of, without_failed
 from reverse_etl.operations import Finding, Operation
 from reverse_etl.scan import Candidate, Scan, chunks
 from reverse_etl.schema import migrate
+from reverse_etl.sets import plan_set
 from reverse_etl.sources import unproven
 from reverse_etl.stored_plans import Plan, count, store_plan
 from reverse_etl.syncs import Sync
@@ -51,7 +52,7 @@ def make_plan(
     caps the rows, a product and its SKUs being one; `retry` plans again what the destination refused for good.
     Raises `SyncError`, `ModelMissing`, `UnknownKey`.
     """
-    _check(syncs)
+    check(syncs)
     with warehouse.session() as session, track("plan", len(syncs)) as step:
         migrate(warehouse, session)
         _check_mappings(session, syncs)
@@ -63,7 +64,7 @@ def make_plan(
         for scan in planning.scans.values():
             scan.check()
             scan.refresh_statistics()
-        scope = scope_of(key, planning.scans) if key is not None else None
+        scope = scopes_of(key, planning.scans) if key is not None else None
         for bound in bounds:
             name = bound.sync.name
             if bound.problems:
@@ -115,24 +116,6 @@ class _Planning:
                 self.references[sync.name][operation.key] = known and destination.referred_id(known)
 
 
-def _check(syncs: Sequence[Sync]) -> None:
-    problems = []
-    for sync in syncs:
-        destination = DESTINATIONS.get(sync.destination)
-        if destination is None:
-            problems.append(
-                f"{sync.file}, model {sync.name}: unknown destination {sync.destination}; "
-                f"known are {', '.join(DESTINATIONS)}"
-            )
-        elif sync.resource not in destination.resources:
-            problems.append(
-                f"{sync.file}, model {sync.name}: {sync.destination} has no resource {sync.resource}; "
-                f"it has {', '.join(sorted(destination.resources))}"
-            )
-    if problems:
-        raise SyncError(problems)
-
-
 def _check_mappings(session: Session, syncs: Sequence[Sync]) -> None:
     """Raises `SyncError` with everything that the destinations' landed schemas say against the mappings."""
     problems = [
@@ -154,6 +137,12 @@ def _plan_sync(planning: _Planning, sync: Sync, only: Sequence[str] | None) -> N
     scan = planning.scans[sync.name]
     rejects = _rejects(planning, scan)
     planning.findings += [Finding("held", sync.name, row["key"], row["held"]) for row in scan.held(only)]
+    if scan.destination.takes_sets:
+        operations, findings = plan_set(scan) if only is None else ([], [])
+        planning.operations += operations
+        planning.findings += findings
+        planning.sizes[sync.name] = Sizes(*scan.sizes(), sum(rejects.values()))
+        return
     candidates = scan.candidates(only, [key for key in rejects if key])
     new = [candidate for candidate in candidates if candidate.is_new]
     parents = _parents(planning, sync, [candidate for candidate in candidates if sync.parent])
@@ -340,10 +329,8 @@ def _remove(
                 planning.operations.append(removal(sync, scan.destination, entry, hashes[key]))
 
 
-def _packed(planning: _Planning, operations: Sequence[Operation]) -> list[Operation]:
-    bundled, findings = packed(operations, planning.syncs)
-    planning.findings += findings
-    return bundled
+def _packed(planning: _Planning, operations: Sequence[Operation]) -> tuple[list[Operation], list[Finding]]:
+    return packed(operations, planning.syncs)
 
 
 def _finish(
@@ -351,11 +338,13 @@ def _finish(
 ) -> Plan:
     plan_id = new_plan_id()
     chosen = planning.operations if limit is None else cut(planning.operations, planning.syncs, limit)
-    bundled = _packed(planning, chosen)
+    bundled, told = _packed(planning, chosen)
     if not retry:
         kept, findings = without_failed(planning.session, bundled)
         planning.findings += findings
-        bundled = _packed(planning, kept) if findings else bundled
+        bundled, told = _packed(planning, kept) if findings else (bundled, told)
+    bundled, waiting = capped(bundled, planning.syncs)
+    planning.findings += [*told, *waiting]
     created_at = datetime.now(UTC)
     operations = numbered(bundled, plan_id, created_at)
     broken = violations(planning.syncs, operations, planning.sizes, plan_id)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from karvon.warehouse import Session
-from reverse_etl import ledger, operations
+from reverse_etl import ledger, operations, sets
 from reverse_etl.destination import Outcome, Record
 from reverse_etl.ledger import Entry
 from reverse_etl.operations import REMOVALS, Operation, now
@@ -29,9 +29,12 @@ def record(session: Session, outcomes: Iterable[Outcome], syncs: Mapping[str, Sy
             before |= ledger.read_named(session, target, wanted)
         after: dict[tuple[str, str], Entry] = {}
         for one in results:
+            operation = one.operation
+            if operation.is_set:
+                sets.record(session, operation, one.status)
+                continue
             if one.status != "done":
                 continue
-            operation = one.operation
             known = after.get(operation.identity) or before.get(operation.identity)
             if operation.action == "delete":
                 _forget(session, known)

@@ -81,7 +81,8 @@ class Scan:
     def candidates(self, only: Sequence[str] | None, rejected: Sequence[str]) -> list[Candidate]:
         """Rows to compare field by field, in the order of their keys; `only` restricts them to some keys."""
         params = [*self.sync.target, self.sync.name, self.sync.mapping_hash, self.mirror.seen_at]
-        conditions = [self._differs()]
+        # DuckDB wants every parameter to be used.
+        conditions = ["l.key IS NULL AND $4 <> ''" if self.sync.mode == "once" else self._differs()]
         if only is not None:
             params.append(keys_of(only))
             conditions.append(f"d.key IN {listed(len(params))}")
@@ -89,7 +90,7 @@ class Scan:
             params.append(keys_of(rejected))
             conditions.append(f"d.key NOT IN {listed(len(params))}")
         rows = self.session.arrow(
-            f"""WITH {self._desired()}, {self.mirror.latest(5)}
+            f"""WITH {self.desired()}, {self.mirror.latest(5)}
             SELECT d.key, d.parent_key, m.document_key, m.mirror_hash,
                    coalesce(m.seen_at > l.applied_at, true) AS is_fresh,
                    l.key IS NULL AS is_new
@@ -102,7 +103,7 @@ class Scan:
     def settled(self) -> tuple[int, int]:
         """Rows of which no field differs, and how many of them have a stock that we keep."""
         found = self.session.rows(
-            f"""WITH {self._desired()}, {self.mirror.latest(5)}
+            f"""WITH {self.desired()}, {self.mirror.latest(5)}
             SELECT count(*) AS rows, count(d.stock) AS stocks FROM {self._joined()} WHERE NOT {self._differs()}""",
             (*self.sync.target, self.sync.name, self.sync.mapping_hash, self.mirror.seen_at),
         )
@@ -111,7 +112,7 @@ class Scan:
     def unsettled(self) -> list[str]:
         """Keys of all other rows, held ones among them."""
         rows = self.session.rows(
-            f"""WITH {self._desired()}, {self.mirror.latest(5)}
+            f"""WITH {self.desired()}, {self.mirror.latest(5)}
             SELECT DISTINCT d.key FROM {self._joined()} WHERE {self._differs()} ORDER BY d.key""",
             (*self.sync.target, self.sync.name, self.sync.mapping_hash, self.mirror.seen_at),
         )
@@ -123,7 +124,7 @@ class Scan:
         A child counts as gone only while its parent stays: a parent takes its children along. Held parents hold.
         """
         params: list[Any] = [*self.sync.target, self.sync.name, self.mirror.seen_at]
-        joins, where = "", f"NOT l.removed AND d.{_quoted(self.sync.key)} IS NULL"
+        joins, where = "", f"NOT l.removed AND d.{quoted(self.sync.key)} IS NULL"
         if only is not None:
             params.append(keys_of(only))
             where += f" AND l.key IN {listed(len(params))}"
@@ -131,9 +132,9 @@ class Scan:
             params.append(self.parent.name)
             joins = f"""JOIN reverse_etl.ledger AS pl ON pl.destination = $1 AND pl.connection = $2
                 AND pl.sync = ${len(params)} AND pl.remote_id = l.parent_remote_id
-              JOIN {self.parent.relation} AS p ON CAST(p.{_quoted(self.parent.key)} AS text) = pl.key"""
+              JOIN {self.parent.relation} AS p ON CAST(p.{quoted(self.parent.key)} AS text) = pl.key"""
             if self.parent.held:
-                where += f" AND p.{_quoted(self.parent.held)} IS NULL"
+                where += f" AND p.{quoted(self.parent.held)} IS NULL"
         return self.session.rows(
             f"""WITH {self.mirror.latest(4)}
             SELECT l.key, l.remote_id, m.mirror_hash FROM reverse_etl.ledger AS l
@@ -148,7 +149,7 @@ class Scan:
         params: list[Any] = [] if only is None else [keys_of(only)]
         condition = "" if only is None else f"AND key IN {listed(1)}"
         return self.session.rows(
-            f"WITH {self._desired()} SELECT key, held FROM desired WHERE held IS NOT NULL {condition} ORDER BY key",
+            f"WITH {self.desired()} SELECT key, held FROM desired WHERE held IS NOT NULL {condition} ORDER BY key",
             params,
         )
 
@@ -173,7 +174,7 @@ class Scan:
         """Whole rows of the model by key, with `row_hash`."""
         if not keys:
             return {}
-        columns = ", ".join(_quoted(name) for name in self.sync.columns)
+        columns = ", ".join(quoted(name) for name in self.sync.columns)
         found = self.session.arrow(
             f"SELECT {self._key()} AS _key, {self._hash()} AS _hash, {columns} "
             f"FROM {self.sync.relation} WHERE {self._key()} IN {listed(1)}",
@@ -185,9 +186,9 @@ class Scan:
         """Key, parent_key and one column of the rows that these parents own."""
         if self.sync.parent is None or not keys:
             return []
-        parent = f"CAST({_quoted(self.sync.parent.column)} AS text)"
+        parent = f"CAST({quoted(self.sync.parent.column)} AS text)"
         return self.session.rows(
-            f"SELECT {self._key()} AS key, {parent} AS parent_key, {_quoted(column)} AS value "
+            f"SELECT {self._key()} AS key, {parent} AS parent_key, {quoted(column)} AS value "
             f"FROM {self.sync.relation} WHERE {parent} IN {listed(1)}",
             (keys_of(keys),),
         )
@@ -198,7 +199,7 @@ class Scan:
             row["key"]
             for row in self.session.rows(
                 f"""SELECT {self._key()} AS key FROM {self.sync.relation}
-                WHERE CAST({_quoted(self.sync.key)} AS text) = $1
+                WHERE CAST({quoted(self.sync.key)} AS text) = $1
                 UNION SELECT key FROM reverse_etl.ledger
                 WHERE key = $1 AND destination = $2 AND connection = $3 AND sync = $4""",
                 (key, *self.sync.target, self.sync.name),
@@ -209,7 +210,7 @@ class Scan:
         """Keys of the rows with this text in a column."""
         rows = self.session.rows(
             f"SELECT {self._key()} AS key FROM {self.sync.relation} "
-            f"WHERE CAST({_quoted(column)} AS text) = $1 ORDER BY 1",
+            f"WHERE CAST({quoted(column)} AS text) = $1 ORDER BY 1",
             (value,),
         )
         return [row["key"] for row in rows if row["key"] is not None]
@@ -230,37 +231,42 @@ class Scan:
               OR coalesce(m.mirror_hash IS DISTINCT FROM l.mirror_hash AND m.seen_at > l.applied_at
                           AND m.mirror_hash IS NOT NULL, false))"""
 
-    def _desired(self) -> str:
+    def unambiguous(self) -> str:
+        """A query over `desired`: rows that are not held and have their key for themselves."""
+        twice = "SELECT key FROM desired GROUP BY key HAVING count(*) > 1"
+        return f"SELECT * FROM desired WHERE held IS NULL AND key NOT IN ({twice})"
+
+    def desired(self) -> str:
+        """The relation `desired`: key, parent_key, stock, held, row_hash of every row that has a key."""
         sync = self.sync
-        held = f"CAST(d.{_quoted(sync.held)} AS text)" if sync.held else "NULL"
-        parent_key = f"CAST(d.{_quoted(sync.parent.column)} AS text)" if sync.parent else "NULL"
+        held = f"CAST(d.{quoted(sync.held)} AS text)" if sync.held else "NULL"
+        parent_key = f"CAST(d.{quoted(sync.parent.column)} AS text)" if sync.parent else "NULL"
         join = ""
         if self.parent and sync.parent:
-            join = f"LEFT JOIN {self.parent.relation} AS p ON CAST(p.{_quoted(self.parent.key)} AS text) = {parent_key}"
-            theirs = f"CAST(p.{_quoted(self.parent.held)} AS text)" if self.parent.held else "NULL"
+            join = f"LEFT JOIN {self.parent.relation} AS p ON CAST(p.{quoted(self.parent.key)} AS text) = {parent_key}"
+            theirs = f"CAST(p.{quoted(self.parent.held)} AS text)" if self.parent.held else "NULL"
             held = (
-                f"coalesce({held}, CASE WHEN p.{_quoted(self.parent.key)} IS NULL "
+                f"coalesce({held}, CASE WHEN p.{quoted(self.parent.key)} IS NULL "
                 f"THEN 'its row in {self.parent.name} is missing' ELSE 'its product is held: ' || {theirs} END)"
             )
-        stock = f"d.{_quoted(sync.stock.column)}" if sync.stock else "NULL"
+        stock = f"d.{quoted(sync.stock.column)}" if sync.stock else "NULL"
         return f"""desired AS (
             SELECT {self._key("d.")} AS key, CAST({parent_key} AS text) AS parent_key,
                    CAST({stock} AS bigint) AS stock, CAST({held} AS text) AS held, {self._hash("d.")} AS row_hash
-            FROM {sync.relation} AS d {join} WHERE d.{_quoted(sync.key)} IS NOT NULL)"""
+            FROM {sync.relation} AS d {join} WHERE d.{quoted(sync.key)} IS NOT NULL)"""
 
     def _key(self, prefix: str = "") -> str:
         """The row's key as SQL; rows in another than the primary locale are `<key>@<locale>`."""
-        key = f"CAST({prefix}{_quoted(self.sync.key)} AS text)"
+        key = f"CAST({prefix}{quoted(self.sync.key)} AS text)"
         if self.sync.locale is None:
             return key
-        locale = f"nullif(CAST({prefix}{_quoted(self.sync.locale)} AS text), '')"
+        locale = f"nullif(CAST({prefix}{quoted(self.sync.locale)} AS text), '')"
         return f"({key} || coalesce('@' || {locale}, ''))"
 
     def _hash(self, prefix: str = "") -> str:
         """Null and text never look alike, and values never run into each other."""
         parts = (
-            f"coalesce('=' || CAST({prefix}{_quoted(name)} AS text), '0')"
-            for name in self.sync.hashed_columns
+            f"coalesce('=' || CAST({prefix}{quoted(name)} AS text), '0')" for name in self.sync.hashed_columns
         )
         return f"md5({' || chr(31) || '.join(parts)})"
 
@@ -271,5 +277,6 @@ def chunks(keys: Sequence[Any], size: int = CHUNK) -> Iterator[Sequence[Any]]:
         yield keys[start : start + size]
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A column's name inside SQL."""
     return '"' + name.replace('"', '""') + '"'

@@ -124,6 +124,13 @@ MIGRATIONS: tuple[tuple[int, str, str | None], ...] = (
             equal_count bigint NOT NULL)""",
         None,
     ),
+    # The rows of a set that is being written: what a kill leaves here tells what really went out.
+    (
+        6,
+        """CREATE TABLE reverse_etl.sets (
+            plan_id text NOT NULL, seq bigint NOT NULL, key text NOT NULL, row_hash text, action text NOT NULL)""",
+        None,
+    ),
 )
 LATEST = MIGRATIONS[-1][0]
 

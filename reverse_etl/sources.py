@@ -22,7 +22,8 @@ def unproven(scan: Scan) -> str | None:
     for source in sync.sources:
         if reason := _unproven_read(scan, source, ()):
             return reason
-    return _unproven_read(scan, scan.destination.mirror(sync), (sync.connection,)) or _hidden(scan)
+    mirror = scan.destination.mirror(sync)
+    return (_unproven_read(scan, mirror, (sync.connection,)) or _hidden(scan)) if mirror else None
 
 
 def _unproven_read(scan: Scan, table: str, connections: tuple[str, ...]) -> str | None:

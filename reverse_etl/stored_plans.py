@@ -105,7 +105,9 @@ class Plan:
         """One line: what would change, and what it costs."""
         if self.is_empty:
             return "0 changes"
-        total = Counter(operation.action for operation in self.operations)
+        total: Counter[str] = Counter()
+        for operation in self.operations:
+            total.update(operation.rows)
         what = ", ".join(f"{count} {action}" for action, count in sorted(total.items()))
         return f"{what}; {self.request_count} requests, about {self.minutes:.1f} minutes"
 
@@ -169,7 +171,7 @@ def count(operations: Sequence[Operation], findings: Sequence[Finding]) -> dict[
     """Sync → action or kind of finding → rows."""
     counts: dict[str, Counter[str]] = {}
     for operation in operations:
-        counts.setdefault(operation.sync, Counter())[operation.action] += 1
+        counts.setdefault(operation.sync, Counter()).update(operation.rows)
     for finding in findings:
         counts.setdefault(finding.sync, Counter())[finding.kind] += 1
     return {sync: dict(sorted(counter.items())) for sync, counter in counts.items()}

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import string
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -174,7 +175,8 @@ class Sync(Spec):
     sources: tuple[str, ...] = ()
     """Raw tables (`schema.table`) that the model reads, directly or not."""
     destination: str
-    resource: str = "items"
+    resource: str = "rows"
+    """What of the destination the rows are, where it has more than one kind."""
     collection: str | Routed | None = None
     """Where the rows go, for destinations that have more than one place: a slug, or a column of slugs."""
     locale: str | None = None
@@ -183,7 +185,8 @@ class Sync(Spec):
     key: str
     parent: Parent | None = None
     match: tuple[str, ...] = ()
-    mode: Literal["update_only", "upsert", "mirror"] = "update_only"
+    mode: Literal["update_only", "upsert", "mirror", "once"] = "update_only"
+    """`once`: a row goes out when it first appears and never again, whatever becomes of it."""
     on_removal: Removal | None = None
     publish: Literal["staging", "live"] = "staging"
     held: str | None = None
@@ -195,6 +198,10 @@ class Sync(Spec):
     """What to do when a stock moved in the shop between plan and apply."""
     guards: Guards = Guards()
     canary: Annotated[Canary | None, BeforeValidator(_canary)] = None
+    cap: int | None = Field(None, ge=1)
+    """Most calls in one plan; the next plan has the rest."""
+    options: Mapping[str, Any] = {}
+    """What only this destination knows; it says itself what is wrong with them."""
     fields: tuple[FieldSpec, ...]
 
     @model_validator(mode="after")

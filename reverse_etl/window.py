@@ -37,7 +37,7 @@ Call = tuple[Operation, ...]
 
 @dataclass
 class Writing:
-    """What all stages of one apply share. `no_creates` says why nothing more can be created."""
+    """What all stages of one apply share. By target: why nothing more can be created, why it gets nothing more."""
 
     warehouse: Warehouse
     lease: Lease
@@ -45,7 +45,8 @@ class Writing:
     result: ApplyResult
     opened: Mapping[tuple[str, str], Channel]
     step: Step
-    no_creates: str | None = None
+    no_creates: dict[tuple[str, str], str] = field(default_factory=dict)
+    stopped: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 @dataclass
@@ -59,7 +60,9 @@ class Stage:
 
     async def carry_out(self) -> None:
         try:
-            while self.under_way or (self.waiting and not self.run.result.stopped):
+            while self.under_way or self.waiting:
+                # One destination that does not answer does not keep the others from getting theirs.
+                self.waiting = [call for call in self.waiting if call[0].target not in self.run.stopped]
                 if not self._is_full():
                     await self._refill()
                 if self.under_way:
@@ -69,7 +72,7 @@ class Stage:
                 task.cancel()
 
     def _is_full(self) -> bool:
-        return not self.waiting or bool(self.run.result.stopped) or len(self.under_way) > WINDOW - REFILL
+        return not self.waiting or len(self.under_way) > WINDOW - REFILL
 
     async def _refill(self) -> None:
         """Prepare calls for the free places, write them down as sent, and send them."""
@@ -84,8 +87,9 @@ class Stage:
         ready: list[Call] = []
         for call in prepared:
             rest: Call = tuple(sending(one) for one in call if isinstance(one, Operation))
-            if rest and rest[0].action == "create" and self.run.no_creates:
-                early += [Outcome(one, "skipped", error=self.run.no_creates) for one in rest]
+            full = self.run.no_creates.get(rest[0].target) if rest and rest[0].action == "create" else None
+            if full:
+                early += [Outcome(one, "skipped", error=full) for one in rest]
             elif rest:
                 ready.append(rest)
         with self.run.warehouse.session() as session:
@@ -119,7 +123,7 @@ class Stage:
 
     async def _take_answers(self) -> None:
         """Wait until there is room for a refill or nothing more to wait for, and write down what came."""
-        target = 0 if not self.waiting or self.run.result.stopped else WINDOW - REFILL
+        target = WINDOW - REFILL if self.waiting else 0
         outcomes: list[Outcome] = []
         while len(self.under_way) > target or (self.under_way and not outcomes):
             done, self.under_way = await asyncio.wait(self.under_way, return_when=asyncio.FIRST_COMPLETED)
@@ -138,19 +142,24 @@ class Stage:
         self.run.step.advance(len(changed))
 
     def _judge(self) -> None:
-        """Whether the run goes on, after what came since the last judgement."""
+        """Whether the run goes on for each target, after what came since the last judgement."""
         outcomes, self.unjudged = self.unjudged, []
+        for target in {one.operation.target for one in outcomes}:
+            self._judge_target(target, [one for one in outcomes if one.operation.target == target])
+        self.run.result.stopped = "; ".join(self.run.stopped.values()) or self.run.result.stopped
+
+    def _judge_target(self, target: tuple[str, str], outcomes: Sequence[Outcome]) -> None:
         failed = [one for one in outcomes if one.status in ("failed", "unknown")]
         if final := next((one for one in failed if one.stops == "run"), None):
-            self.run.result.stopped = f"stopped: {final.error}"
+            self.run.stopped[target] = f"stopped: {final.error}"
         elif (
             failed
             and len(failed) == len(outcomes)
             and all(one.stops == "outage" or one.status == "unknown" for one in failed)
         ):
-            self.run.result.stopped = f"stopped: the destination does not answer ({failed[0].error})"
+            self.run.stopped[target] = f"stopped: the destination does not answer ({failed[0].error})"
         if full := next((one for one in failed if one.stops == "creates"), None):
-            self.run.no_creates = f"no more creates in this run: {full.error}"
+            self.run.no_creates[target] = f"no more creates in this run: {full.error}"
 
 
 def known_of(session: Session, calls: Iterable[Call], syncs: Mapping[str, Sync]) -> Known:

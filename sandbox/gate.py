@@ -28,6 +28,7 @@ VENDOR_BY_PREFIX = {
     "/webflow/files/": "webflow_files",
     "/webflow/": "webflow",
     "/shop": "shop",
+    "/_webhook/": "webhook",
 }
 
 

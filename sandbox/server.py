@@ -19,6 +19,7 @@ from sandbox.plytix.worlds import Worlds
 from sandbox.rate_limits import RateLimits
 from sandbox.request_log import RequestLog
 from sandbox.state import State
+from sandbox.webhook import webhook_routes
 
 DEFAULT_PORT = 8791
 DEFAULT_PRODUCTS = 300
@@ -32,7 +33,7 @@ def create_app(
     seed: int = DEFAULT_SEED,
     public_url: str = f"http://127.0.0.1:{DEFAULT_PORT}",
 ) -> ASGIApp:
-    """Plytix, Webflow, the shop page and the control interface over the state kept in `state_dir`.
+    """Plytix, Webflow, the shop page, a receiver of webhooks and the control interface over the state in `state_dir`.
 
     `products` and `seed` shape worlds that are made now; one that `state_dir` already holds stays as it is.
     """
@@ -58,6 +59,7 @@ def create_app(
         *webflow.webflow_routes(state),
         *webflow.shop_routes(state),
         *webflow.control_routes(state),
+        *webhook_routes(state),
         *control_routes(control),
     ]
     # Outside Starlette, whose own middleware would hide the connection that a fault closes.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from tempfile import TemporaryFile
 from typing import Any
 
 import click
 
+from karvon.addresses import ForbiddenAddress
 from karvon.http import RemoteError
 from karvon.settings import Settings, SettingsError
 from karvon.warehouse import Warehouse, WarehouseError
@@ -39,6 +41,7 @@ def _checks(settings: Settings, warehouse: Warehouse) -> Iterator[tuple[str, Cal
     yield "warehouse", lambda: _warehouse(warehouse)
     yield "dbt project", lambda: _dbt(settings, warehouse)
     yield "syncs", lambda: _syncs(settings)
+    yield "destinations", lambda: _destinations(settings)
     from orchestration.defs.ingestion import SOURCES
 
     for source, connections in SOURCES.items():
@@ -57,7 +60,9 @@ def _checked(name: str, check: Callable[[], str]) -> dict[str, Any]:
 
     try:
         return {"check": name, "ok": True, "detail": check()}
-    except (SettingsError, WarehouseError, RemoteError, DbtError, SyncError) as error:
+    except (
+        SettingsError, WarehouseError, RemoteError, DbtError, SyncError, ForbiddenAddress, OSError,
+    ) as error:  # fmt: skip
         return {"check": name, "ok": False, "detail": str(error)}
 
 
@@ -81,8 +86,31 @@ def _dbt(settings: Settings, warehouse: Warehouse) -> str:
     return f"{sum(node['resource_type'] == 'model' for node in manifest['nodes'].values())} models parse"
 
 
+def _destinations(settings: Settings) -> str:
+    """Folders can be written to, receivers have an address that may be reached; nothing is sent."""
+    from karvon.addresses import check_url
+    from karvon.connections import files_connections, webhook_connection
+    from reverse_etl.manifest import read_syncs
+
+    told = []
+    syncs = read_syncs(settings.manifest_path, settings.profile)
+    for destination, name in sorted({sync.target for sync in syncs}):
+        if destination == "files":
+            folder = files_connections(settings)[name]
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=folder):
+                told.append(f"{destination} {name}: {folder}")
+        elif destination == "webhook":
+            receiver = webhook_connection(settings, name)
+            check_url(receiver.url.get_secret_value(), receiver.exceptions)
+            told.append(f"{destination} {name}: {'signed' if receiver.secret else 'not signed'}")
+    return ", ".join(told) or "the shop only"
+
+
 def _syncs(settings: Settings) -> str:
+    from reverse_etl.destinations import check
     from reverse_etl.manifest import read_syncs
 
     syncs = read_syncs(settings.manifest_path, settings.profile)
+    check(syncs)
     return ", ".join(f"{sync.name} ({sync.mode})" for sync in syncs)

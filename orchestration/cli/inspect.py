@@ -73,10 +73,11 @@ def history_command(limit: int, as_json: bool) -> None:
 def errors_command(context: click.Context, retry: bool, as_json: bool) -> None:
     """Rows whose last operation was refused or held, with the destination's own words."""
     from orchestration.cli.run import run_command
+    from reverse_etl.destinations import DESTINATIONS
     from reverse_etl.history import errors
 
     if retry:
-        context.invoke(run_command, retry=True, select="group:webflow_store")
+        context.invoke(run_command, retry=True, select=" or ".join(f"group:{name}" for name in DESTINATIONS))
         return
     _, warehouse = opened()
     rows = errors(warehouse)

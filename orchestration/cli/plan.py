@@ -62,7 +62,7 @@ def plan_command(
     syncs = read_syncs(settings.manifest_path, settings.profile)
     plan = make_plan(
         warehouse, syncs, key=key, limit=limit, retry=retry, profile=settings.profile,
-        rate_per_minute=rate_per_minute(settings),
+        rate_per_minute=rate_per_minute(settings, {sync.destination for sync in syncs}),
     )  # fmt: skip
     _show(warehouse, plan, syncs, as_json=as_json, as_markdown=as_markdown, html=html)
     if plan.operations and not (as_json or as_markdown):
@@ -131,12 +131,14 @@ def apply_command(plan_id: str | None, override_guards: bool) -> None:
         raise click.ClickException("There is no plan yet; `karvon plan` makes one.")
     read_manifest(settings, warehouse)
     syncs = read_syncs(settings.manifest_path, settings.profile)
+    plan = load_plan(warehouse, plan_id)
     if override_guards:
-        for guard in {broken.guard for broken in load_plan(warehouse, plan_id).violations}:
+        for guard in {broken.guard for broken in plan.violations}:
             approve(warehouse, syncs, this_user(), plan_id=plan_id, rule=guard)
+    taking_part = channels(settings, {one.destination for one in plan.operations})
     try:
         with running_sandbox(settings), shown_progress(Console(stderr=True)):
-            result = apply_plan(warehouse, plan_id, syncs, channels(settings))
+            result = apply_plan(warehouse, plan_id, syncs, taking_part)
     except Blocked as blocked:
         click.echo(str(blocked), err=True)
         raise click.exceptions.Exit(BLOCKED) from None

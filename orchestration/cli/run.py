@@ -28,6 +28,8 @@ _STEPS = {
     "load_user_apis": "read user APIs",
     "dbt_models": "build models",
     "webflow_store": "plan and apply",
+    "files": "write files",
+    "webhook": "send messages",
 }
 
 
@@ -55,13 +57,19 @@ def run_command(
 ) -> None:
     """Load what changed, build the models, plan the changes to the shop and apply them."""
     from orchestration.sandbox_process import running_sandbox
+    from reverse_etl.destination import WithoutMirror
+    from reverse_etl.destinations import DESTINATIONS
 
     _check(refresh, since)
+    if (key or limit) and not select:
+        # One product, or a first few: files and messages are about all of them.
+        unread = [name for name, one in DESTINATIONS.items() if isinstance(one, WithoutMirror)]
+        select = " and ".join(f"not group:{name}" for name in unread)
     settings, _ = opened()
     console = Console(stderr=True, soft_wrap=True)
     load = {"config": {"refresh": list(refresh), "since": since, "key": key}}
     activate = {"config": {"apply": apply, "key": key, "limit": limit, "retry": retry}}
-    ops: dict[str, Any] = {"load_plytix": load, "load_webflow": load, "webflow_store": activate}
+    ops: dict[str, Any] = {"load_plytix": load, "load_webflow": load, **dict.fromkeys(DESTINATIONS, activate)}
     began = time.monotonic()
     with running_sandbox(settings), shown_progress(console):
         result = _execute(settings, ops, select)
@@ -135,7 +143,7 @@ def _execute(settings: Settings, ops: dict[str, Any], select: str | None) -> dg.
 def _summary(console: Console, settings: Settings, result: dg.ExecuteInProcessResult, seconds: float) -> int:
     """Say what happened, and give the exit status."""
     took = {
-        event.step_key: (event.step_success_data.duration_ms / 1000)
+        str(event.step_key): (event.step_success_data.duration_ms / 1000)
         for event in result.all_events
         if event.event_type_value == "STEP_SUCCESS"
     }
@@ -146,8 +154,10 @@ def _summary(console: Console, settings: Settings, result: dg.ExecuteInProcessRe
         for event in result.get_asset_materialization_events()
     }
     console.print()
-    for op, label in _STEPS.items():
-        if op in took or any(failure.step_key == op for failure in result.filter_events(_is_failure)):
+    failed = {str(failure.step_key) for failure in result.filter_events(_is_failure)}
+    for op in (*_STEPS, *sorted((failed | set(took)) - set(_STEPS))):
+        label = _STEPS.get(op, op)
+        if op in failed | set(took):
             time_taken = f"{took[op]:6.1f} s" if op in took else "  failed"
             console.print(f"  {label:<16}{time_taken}   {_line(op, metadata)}", highlight=False)
     plan = _plan_status(metadata)
@@ -191,12 +201,15 @@ def _line(op: str, metadata: Metadata) -> str:
         return (
             f"{sum(counts['rebuilt'] for counts in models)} of {len(models)} built, the others are up to date"
         )
-    shop = next((counts for counts in metadata.values() if "plan_id" in counts), None)
-    return str(shop["summary"]) if shop else ""
+    vendor = op.split("_", 1)[0]
+    sent = (counts for path, counts in metadata.items() if path[0] == vendor and "plan_id" in counts)
+    return str(next(sent, {}).get("summary", ""))
 
 
 def _plan_status(metadata: Metadata) -> str:
-    return next((str(counts["plan_status"]) for counts in metadata.values() if "plan_status" in counts), "")
+    """The worst of all plans."""
+    found = {str(counts["plan_status"]) for counts in metadata.values() if "plan_status" in counts}
+    return next((status for status in ("blocked", "ready") if status in found), "")
 
 
 def _is_failure(event: dg.DagsterEvent) -> bool:

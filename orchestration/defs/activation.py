@@ -1,4 +1,4 @@
-"""The shop as assets: one op plans all syncs of a destination and, if allowed, applies the plan."""
+"""Destinations as assets: one op plans all syncs that belong together and, if allowed, applies the plan."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from orchestration.defs.run_report import run_metadata, write_page
 from pipelines.landing import LoadOptions, load
 from pipelines.sources import webflow
 from reverse_etl.apply import ApplyResult, apply_plan, recover
-from reverse_etl.destinations import channels, rate_per_minute
+from reverse_etl.destinations import DESTINATIONS, channels, rate_per_minute
 from reverse_etl.history import status
 from reverse_etl.holding import UNDONE
 from reverse_etl.parity import measure
@@ -27,6 +27,9 @@ WRITTEN = frozenset({"products", "categories", "collection_items"})
 """Tables of the mirror that an apply changes and that are cheap to read again."""
 WITHIN_GUARDS = "plan_is_within_guards"
 SHOP_EQUALS_VIEW = "shop_equals_view"
+NOTHING_WAITS = "nothing_waits"
+SHOP = "webflow_store"
+"""The op of all syncs to the shop, which refer to each other."""
 
 
 class ActivationConfig(dg.Config):
@@ -39,8 +42,19 @@ class ActivationConfig(dg.Config):
 
 
 def activation(settings: Settings, warehouse: Warehouse, syncs: tuple[Sync, ...]) -> dg.Definitions:
-    """One multi-asset per destination, downstream of its activation models."""
-    return dg.Definitions(assets=[_activation_assets(settings, warehouse, syncs)])
+    """One multi-asset per group of syncs, downstream of their models."""
+    return dg.Definitions(
+        assets=[_activation_assets(settings, warehouse, name, mine) for name, mine in groups(syncs).items()]
+    )
+
+
+def groups(syncs: tuple[Sync, ...]) -> dict[str, tuple[Sync, ...]]:
+    """Syncs by op: those of the shop together; of destinations that nobody can read, each destination for itself."""
+    found: dict[str, tuple[Sync, ...]] = {}
+    for sync in syncs:
+        name = SHOP if DESTINATIONS[sync.destination].mirror(sync) else sync.destination
+        found[name] = (*found.get(name, ()), sync)
+    return found
 
 
 def asset_key(sync: Sync) -> dg.AssetKey:
@@ -49,15 +63,16 @@ def asset_key(sync: Sync) -> dg.AssetKey:
 
 
 def _activation_assets(
-    settings: Settings, warehouse: Warehouse, syncs: tuple[Sync, ...]
+    settings: Settings, warehouse: Warehouse, name: str, syncs: tuple[Sync, ...]
 ) -> dg.AssetsDefinition:
+    is_shop = name == SHOP
     specs = [
         dg.AssetSpec(
             key=asset_key(sync),
             deps=[dg.AssetKey([sync.schema_name, sync.table])],
-            group_name="webflow_store",
-            description=f"The shop's {sync.resource}, kept equal to {sync.schema_name}.{sync.table} ({sync.file}).",
-            kinds={"webflow"},
+            group_name=name,
+            description=f"{_what(sync)}, kept equal to {sync.schema_name}.{sync.table} ({sync.file}).",
+            kinds={sync.destination.split("_", 1)[0]},
             owners=OWNERS,
             freshness_policy=freshness(settings),
             metadata={"dagster/column_schema": _columns(sync)},
@@ -65,21 +80,33 @@ def _activation_assets(
         for sync in syncs
     ]
     checks = [
-        dg.AssetCheckSpec(name, asset=asset_key(sync), description=text)
+        dg.AssetCheckSpec(check, asset=asset_key(sync), description=text)
         for sync in syncs
-        for name, text in (
+        for check, text in (
             (WITHIN_GUARDS, "The plan stays within the guards of the sync's YAML."),
-            (SHOP_EQUALS_VIEW, "After the run a plan is empty: the shop shows what the view says."),
+            (
+                (SHOP_EQUALS_VIEW, "After the run a plan is empty: the shop shows what the view says.")
+                if is_shop
+                else (NOTHING_WAITS, "After the run a plan is empty: everything is out.")
+            ),
         )
     ]
 
-    @dg.multi_asset(name="webflow_store", specs=specs, check_specs=checks, pool="webflow_api")
+    @dg.multi_asset(
+        name=name, specs=specs, check_specs=checks, pool="webflow_api" if is_shop else f"{name}_channel"
+    )
     def activate(
         context: dg.AssetExecutionContext, config: ActivationConfig
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         yield from _activate(context, config, settings, warehouse, syncs)
 
     return activate
+
+
+def _what(sync: Sync) -> str:
+    if DESTINATIONS[sync.destination].mirror(sync):
+        return f"The shop's {sync.resource}"
+    return f"What goes to {sync.destination} ({sync.connection})"
 
 
 def _columns(sync: Sync) -> dg.TableSchema:
@@ -101,16 +128,18 @@ def _activate(
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     allowed = settings.apply if config.apply is None else config.apply
     if allowed:
-        recover(warehouse, syncs, channels(settings))
+        recover(warehouse, syncs, channels(settings, {sync.destination for sync in syncs}))
     plan = make_plan(
         warehouse, syncs, key=config.key, limit=config.limit, profile=settings.profile, retry=config.retry,
-        rate_per_minute=rate_per_minute(settings),
+        rate_per_minute=rate_per_minute(settings, {sync.destination for sync in syncs}),
     )  # fmt: skip
     context.log.info("plan %s: %s", plan.plan_id, plan.summary())
     tell_about_held_rows(settings, warehouse, plan, context.run_id)
     result = None
     if allowed and not plan.is_empty and not plan.is_blocked:
-        result = apply_plan(warehouse, plan.plan_id, syncs, channels(settings))
+        result = apply_plan(
+            warehouse, plan.plan_id, syncs, channels(settings, {sync.destination for sync in syncs})
+        )
         look_again(settings, warehouse, plan, syncs)
     # Of a run that wrote nothing the plan itself says how far the shop is from the view.
     remaining = plan if result is None else make_plan(warehouse, syncs, profile=settings.profile, store=False)
@@ -125,7 +154,8 @@ def _activate(
 
 def look_again(settings: Settings, warehouse: Warehouse, plan: Plan, syncs: tuple[Sync, ...]) -> None:
     """Read the shop after writing to it: the check below compares with what is there, not with what was answered."""
-    for name in {operation.connection for operation in plan.operations}:
+    mirrored = {one.connection for one in plan.operations if one.destination.startswith("webflow")}
+    for name in mirrored:
         options = LoadOptions(
             resources=WRITTEN,
             max_shrink_percent=settings.max_shrink_percent,
@@ -161,7 +191,7 @@ def _results(
     left = [operation for operation in remaining.operations if operation.sync == sync.name]
     yield dg.AssetCheckResult(
         asset_key=asset_key(sync),
-        check_name=SHOP_EQUALS_VIEW,
+        check_name=SHOP_EQUALS_VIEW if DESTINATIONS[sync.destination].mirror(sync) else NOTHING_WAITS,
         passed=not left,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={

@@ -32,7 +32,10 @@ def test_every_variable_is_documented_and_every_documented_one_is_read() -> None
         re.findall(r"^#?\s?([A-Z][A-Z0-9_]+)=", (PROJECT_ROOT / ".env.example").read_text(), re.M)
     )
     read = {str(field.validation_alias) for field in Settings.model_fields.values()}
-    of_connections = {"PLYTIX_API_KEY", "PLYTIX_API_PASSWORD", "WEBFLOW_API_TOKEN", "WEBFLOW_SITE_ID"}
+    of_connections = {
+        "PLYTIX_API_KEY", "PLYTIX_API_PASSWORD", "WEBFLOW_API_TOKEN", "WEBFLOW_SITE_ID", "KARVON_WEBHOOK_URL",
+        "KARVON_WEBHOOK_SECRET", "KARVON_WEBHOOK_CHAT", "KARVON_EXPORTS_DIR",
+    }  # fmt: skip
     assert documented == read | of_connections
 
 

@@ -66,7 +66,7 @@ def test_on_removal_unsaid_keeps_unless_the_sync_is_a_mirror(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ({"mode": "everything"}, "mode: Input should be 'update_only', 'upsert' or 'mirror'"),
+        ({"mode": "everything"}, "mode: Input should be 'update_only', 'upsert', 'mirror' or 'once'"),
         ({"moed": "upsert"}, "moed: unknown key; remove it or check its spelling"),
         ({"guards": {"max_creates": "lots"}}, "guards.max_creates"),
         ({"guards": {"max_creates": "200%"}}, "less than or equal to 100"),

@@ -108,6 +108,12 @@ class WebflowClient:
     async def delete_item(self, collection: str, item_id: str) -> None:
         await self._http.request("DELETE", f"/collections/{self.collection(collection)}/items/{item_id}")
 
+    async def item_in(self, collection: str, item_id: str, locale: str) -> JsonObject:
+        """A staged item by its collection's id; `locale` is a cmsLocaleId or empty for the primary one."""
+        params = {"cmsLocaleId": locale} if locale else None
+        answer = await self._http.request("GET", f"/collections/{collection}/items/{item_id}", params=params)
+        return dict(answer.data)
+
     async def items(self, collection: str, **params: str | int) -> list[JsonObject]:
         """One page of a collection's staged items, by the collection's id."""
         answer = await self._http.request("GET", f"/collections/{collection}/items", params=params)

@@ -6,12 +6,16 @@ Items come from `raw_webflow.collection_items`, collections from `raw_webflow.co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
+from karvon.connections import webflow_connections
+from karvon.http import RateWindow
+from karvon.settings import Settings
 from karvon.warehouse import Dialect, Session
-from reverse_etl.destination import Bound, MappingProblem, Record
+from reverse_etl.destination import Bound, MappingProblem, Opener, Record
 from reverse_etl.destinations.webflow import cms_packing
 from reverse_etl.destinations.webflow.cms_faults import first_fault
 from reverse_etl.destinations.webflow.cms_schema import (
@@ -37,7 +41,23 @@ class WebflowCms:
     primary_locale: str | None = None
     locales: Mapping[str, str] = field(default_factory=dict)
     """Tag or cmsLocaleId → cmsLocaleId of the secondary locales."""
-    resources: frozenset[str] = frozenset({"items"})
+    resources: frozenset[str] = frozenset({"rows"})
+    takes_sets: bool = False
+
+    def problems(self, sync: Sync) -> Iterator[str]:
+        if sync.options:
+            yield "options: webflow_cms has none; remove them"
+        if sync.cap:
+            yield "cap: items go in bulk; use guards, or `karvon run --limit`"
+
+    def channels(self, settings: Settings) -> Mapping[str, Opener]:
+        # The channel reads records with the functions of this package.
+        from reverse_etl.destinations.webflow.cms_channel import CmsChannel
+
+        return {name: partial(CmsChannel, site) for name, site in webflow_connections(settings).items()}
+
+    def rate_limits(self, settings: Settings) -> Sequence[RateWindow]:
+        return [window for site in webflow_connections(settings).values() for window in site.rate_limits]
 
     def mapping_problems(self, session: Session, sync: Sync) -> Sequence[MappingProblem]:
         return ()

@@ -48,6 +48,10 @@ class CmsChannel:
     def requests(self) -> int:
         return self._client.requests
 
+    @property
+    def throttled(self) -> int:
+        return self._client.throttled
+
     async def prepare(self, call: Sequence[Operation], known: Known) -> list[Operation | Outcome]:
         prepared: list[Operation | Outcome] = []
         for operation in call:
@@ -77,6 +81,12 @@ class CmsChannel:
                 )
                 return [Outcome(one, "failed", error=there, permanent=True) for one in call]
             return outcomes(call, error)
+
+    async def read(self, operation: Operation, known: Known) -> Record | None:
+        entry = known.of(operation.sync, operation.key)
+        if entry is None:
+            return None
+        return await cms_lookup.read(self._client, self._syncs[operation.sync], entry.remote_id)
 
     async def find(self, call: Sequence[Operation], known: Known) -> list[Outcome]:
         try:

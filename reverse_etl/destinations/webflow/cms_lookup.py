@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from reverse_etl.destination import Outcome
+from karvon.http import NotFound
+from reverse_etl.destination import Outcome, Record
 from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
 from reverse_etl.destinations.webflow.cms_packing import PRIMARY, kind, place
-from reverse_etl.destinations.webflow.cms_values import item_record
+from reverse_etl.destinations.webflow.cms_values import item_id_of, item_record, place_of
 from reverse_etl.destinations.webflow.lookup import slug_note
 from reverse_etl.operations import Operation
 from reverse_etl.syncs import Sync
@@ -43,6 +44,17 @@ async def find(client: WebflowClient, syncs: Mapping[str, Sync], call: Sequence[
         else Outcome(one, "absent")
         for one in call
     ]
+
+
+async def read(client: WebflowClient, sync: Sync, remote_id: str) -> Record | None:
+    """An item as it stands now, None when it is not there. Raises from the `RemoteError` tree."""
+    where = place_of(remote_id)
+    collection, _, locale = where.partition("/")
+    try:
+        item = await client.item_in(collection, item_id_of(remote_id), locale)
+    except NotFound:
+        return None
+    return item_record(sync, where, item, None)
 
 
 def created(

@@ -6,11 +6,15 @@ document holds its SKUs, stock is a document of its own (Webflow dossier §1).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
+from karvon.connections import webflow_connections
+from karvon.http import RateWindow
+from karvon.settings import Settings
 from karvon.warehouse import Dialect, Session
-from reverse_etl.destination import Bound, MappingProblem, Record
+from reverse_etl.destination import Bound, MappingProblem, Opener, Record
 from reverse_etl.destinations.webflow import field_types, packing
 from reverse_etl.destinations.webflow.fields import ENVELOPE, decode, encode
 from reverse_etl.operations import Finding, Operation
@@ -22,7 +26,23 @@ DEFAULT_SKU = "$default_sku"
 class WebflowStore:
     """Products, SKUs with stock, and categories of one site per connection."""
 
-    resources = frozenset({"categories", "products", "skus"})
+    resources: Collection[str] = frozenset({"categories", "products", "skus"})
+    takes_sets = False
+
+    def problems(self, sync: Sync) -> Iterator[str]:
+        if sync.options:
+            yield "options: webflow_store has none; remove them"
+        if sync.cap:
+            yield "cap: a product and its SKUs go together; use guards, or `karvon run --limit`"
+
+    def channels(self, settings: Settings) -> Mapping[str, Opener]:
+        # The channel reads records with the functions below.
+        from reverse_etl.destinations.webflow.channel import StoreChannel
+
+        return {name: partial(StoreChannel, site) for name, site in webflow_connections(settings).items()}
+
+    def rate_limits(self, settings: Settings) -> Sequence[RateWindow]:
+        return [window for site in webflow_connections(settings).values() for window in site.rate_limits]
 
     def mapping_problems(self, session: Session, sync: Sync) -> Sequence[MappingProblem]:
         return field_types.mapping_problems(session, sync)
