@@ -72,7 +72,7 @@ def apply_command(plan_id: str | None, override_guards: bool) -> None:
     syncs = read_syncs(settings.manifest_path, settings.profile)
     if override_guards:
         for guard in {broken.guard for broken in load_plan(warehouse, plan_id).violations}:
-            approve(warehouse, syncs, this_user(), plan_id=plan_id, rule=guard)
+            approve(warehouse, this_user(), plan_id=plan_id, rule=guard)
     try:
         with running_sandbox(settings), shown_progress(Console(stderr=True)):
             result = apply_plan(warehouse, plan_id, syncs, channels(settings))
