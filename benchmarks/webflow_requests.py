@@ -189,7 +189,7 @@ class _Shop:
         made = make_plan(self._warehouse, self._activation.syncs)
         before = self._log(0)["last_seq"]
         if made.violations:
-            approve(self._warehouse, self._activation.syncs, "benchmark", plan_id=made.plan_id)
+            approve(self._warehouse, "benchmark", plan_id=made.plan_id)
         result = apply_plan(self._warehouse, made.plan_id, self._activation.syncs, channels(self._settings))
         if result.failed or result.held or result.stopped or made.findings:
             raise RuntimeError(f"{made.findings}; {result.summary()}; {result.errors}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,6 @@ from reverse_etl.guards import Violation
 from reverse_etl.holding import Hold
 from reverse_etl.operations import now
 from reverse_etl.schema import migrate
-from reverse_etl.syncs import Sync
 
 
 class NothingToApprove(Exception):
@@ -49,7 +48,6 @@ _SCHEMA = pa.schema(
 
 def approve(
     warehouse: Warehouse,
-    syncs: Sequence[Sync],
     approver: str,
     *,
     keys: Collection[str] = (),
@@ -72,7 +70,7 @@ def approve(
         given = [_of_hold(one, approver, at) for one in held]
         if plan_id is not None and not keys:
             broken = [one for one in _violations(session, plan_id) if rule in (None, one.guard)]
-            given += [_of_guard(one, plan_id, syncs, approver, at) for one in broken]
+            given += [_of_guard(session, one, plan_id, approver, at) for one in broken]
         if not given:
             raise NothingToApprove("Nothing that waits fits this; `karvon held` lists what waits.")
         session.append(
@@ -120,8 +118,13 @@ def _of_hold(hold: Hold, approver: str, at: datetime) -> Approval:
     )  # fmt: skip
 
 
-def _of_guard(
-    broken: Violation, plan_id: str, syncs: Sequence[Sync], approver: str, at: datetime
-) -> Approval:
-    target = next((sync.target for sync in syncs if sync.name == broken.sync), ("", ""))
-    return Approval(at, approver, plan_id, *target, broken.sync, "", broken.guard, "", plan_id)
+def _of_guard(session: Session, broken: Violation, plan_id: str, approver: str, at: datetime) -> Approval:
+    """The place is empty where the plan has no change of that sync."""
+    found = session.rows(
+        "SELECT destination, connection FROM reverse_etl.operations WHERE plan_id = $1 AND sync = $2 LIMIT 1",
+        (plan_id, broken.sync),
+    )
+    destination, connection = found[0].values() if found else ("", "")
+    return Approval(
+        at, approver, plan_id, destination, connection, broken.sync, "", broken.guard, "", plan_id
+    )

@@ -66,12 +66,16 @@ def judge(
 ) -> list[Hold]:
     """What of some compared rows must wait. `undone` is `last_undone` of the sync."""
     operations = [one for result in compared for one in result.operations]
+    taken_back = [hold for one in operations for hold in _taken_back(sync, one, undone)]
+    decided = without_approved(session, sync, taken_back)
+    places = {(hold.key, hold.field) for hold in decided}
     holds = [
         *(hold for one in operations for hold in _prices(sync, one)),
         *_emptied(sync, operations, existing),
-        *(hold for one in operations for hold in _taken_back(sync, one, undone)),
     ]
-    return without_approved(session, sync, holds)
+    # Somebody has decided about what was taken back: no other rule need ask again.
+    holds = [hold for hold in holds if not {(hold.key, hold.field), (hold.key, "")} & places]
+    return [*decided, *without_approved(session, sync, holds)]
 
 
 def held_back(
@@ -112,7 +116,12 @@ def without_approved(session: Session, sync: Sync, holds: Sequence[Hold]) -> lis
         (*sync.target, sync.name, keys_of(sorted({hold.key for hold in holds}))),
     )
     approved = {tuple(row.values()) for row in rows}
-    return [hold for hold in holds if (hold.key, hold.rule, hold.field, hold.value_hash) not in approved]
+    # Who lets an undone value go has seen the value, whatever other rule it breaks.
+    return [
+        hold
+        for hold in holds
+        if not {(hold.key, rule, hold.field, hold.value_hash) for rule in (hold.rule, UNDONE)} & approved
+    ]
 
 
 def last_undone(session: Session, sync: Sync) -> dict[tuple[str, str], Operation]:

@@ -134,7 +134,7 @@ def apply_command(plan_id: str | None, override_guards: bool) -> None:
     plan = load_plan(warehouse, plan_id)
     if override_guards:
         for guard in {broken.guard for broken in plan.violations}:
-            approve(warehouse, syncs, this_user(), plan_id=plan_id, rule=guard)
+            approve(warehouse, this_user(), plan_id=plan_id, rule=guard)
     taking_part = channels(settings, {one.destination for one in plan.operations})
     try:
         with running_sandbox(settings), shown_progress(Console(stderr=True)):

@@ -53,18 +53,14 @@ def approve_command(
     everything: bool, keys: tuple[str, ...], rule: str | None, plan_id: str | None, approver: str | None
 ) -> None:
     """Let what waits go, with exactly the values it was held with. Nothing is sent: the next run or plan has it."""
-    from orchestration.dbt import read_manifest
     from reverse_etl.approvals import approve
-    from reverse_etl.manifest import read_syncs
 
     if not (everything or keys or rule or plan_id):
         raise click.UsageError(
             "Say what: --all, --key KEY, --rule RULE or --plan PLAN_ID; `karvon held` lists it."
         )
-    settings, warehouse = opened()
-    read_manifest(settings, warehouse)
-    syncs = read_syncs(settings.manifest_path, settings.profile)
-    given = approve(warehouse, syncs, approver or this_user(), keys=keys, rule=rule, plan_id=plan_id)
+    _, warehouse = opened()
+    given = approve(warehouse, approver or this_user(), keys=keys, rule=rule, plan_id=plan_id)
     for one in given:
         click.echo(f"{one.approver} approved {one.rule} of {one.sync} {one.key or f'for plan {one.plan_id}'}")
 

@@ -38,7 +38,7 @@ def review(settings: Settings, warehouse: Warehouse, syncs: tuple[Sync, ...]) ->
     def approve_held_rows(context: dg.OpExecutionContext, config: ApproveConfig) -> None:
         try:
             given = approve(
-                warehouse, syncs, config.approver, keys=config.keys, rule=config.rule, plan_id=config.plan_id
+                warehouse, config.approver, keys=config.keys, rule=config.rule, plan_id=config.plan_id
             )
         except NothingToApprove as nothing:
             raise dg.Failure(str(nothing)) from None

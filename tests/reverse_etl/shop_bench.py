@@ -209,7 +209,7 @@ class Bench:
         return apply_plan(self.warehouse, plan.plan_id, self.syncs, self.channels)
 
     def approve(self, **what: Any) -> list[Approval]:
-        return approve(self.warehouse, self.syncs, "tester", **what)
+        return approve(self.warehouse, "tester", **what)
 
     def recover(self) -> int:
         return recover(self.warehouse, self.syncs, self.channels)

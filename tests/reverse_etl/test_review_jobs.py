@@ -11,10 +11,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
 from shop_bench import Bench
 
 from karvon.settings import Settings, load_settings
 from karvon.warehouse import Warehouse
+from orchestration.cli import cli
 from orchestration.defs.messages import tell_about_held_rows
 from orchestration.defs.review import review
 from reverse_etl.stored_plans import latest_plan_id, load_plan
@@ -62,6 +64,31 @@ def test_a_held_price_is_approved_applied_and_undone_by_jobs(shop: Bench) -> Non
     assert load_plan(shop.warehouse, back).undoes == plan.plan_id
     assert run(shop, "apply_plan", "apply_stored_plan", plan_id=back).success
     assert price(shop) == 1999
+
+
+def test_the_commands_list_what_waits_and_let_it_go(shop: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KARVON_PROFILE", "sandbox")
+    monkeypatch.setenv("KARVON_WAREHOUSE_URL", shop.warehouse.url)
+
+    def command(*arguments: str) -> tuple[int, str]:
+        done = CliRunner().invoke(cli, arguments)
+        return done.exit_code, done.output
+
+    assert command("held") == (0, "Nothing waits.\n")
+    shop.change("skus", "p1", price_minor=9999)
+    shop.plan()
+    status, said = command("held")
+    assert status == 3
+    assert "webflow__skus p1 [max_price_change]" in said
+    assert [row["key"] for row in json.loads(command("held", "--json")[1])["rows"]] == ["p1"]
+    assert command("approve")[0] == 2
+    assert command("approve", "--key", "p2")[0] == 1
+    assert command("approve", "--key", "p1", "--by", "Malika") == (
+        0,
+        "Malika approved max_price_change of webflow__skus p1\n",
+    )
+    assert [one.key for one in shop.plan().operations] == ["p1"]
+    assert command("held") == (0, "Nothing waits.\n")
 
 
 def test_a_job_that_has_nothing_to_do_or_may_not_says_why(shop: Bench) -> None:

@@ -81,6 +81,24 @@ def test_what_was_undone_goes_out_when_the_model_changes_or_somebody_approves(be
     assert held(bench) == set()
 
 
+def test_one_yes_lets_an_undone_price_go_that_another_rule_would_hold(bench) -> None:
+    bench.overrides = {"webflow__skus": {"guards": {"max_price_change": "30%"}}}
+    bench.product("p1")
+    ran(bench)
+    bench.change("skus", "p1", price_minor=9999)
+    bench.plan()
+    bench.approve()
+    plan = ran(bench)
+    bench.mirror()
+    bench.apply(undo(bench, plan))
+    assert bench.settle().is_empty
+    assert held(bench) == {("p1", "undone", "price")}
+    assert not bench.plan().needs_approval
+    bench.approve()
+    ran(bench)
+    assert product(bench)["skus"][0]["fields"]["price"]["value"] == 9999
+
+
 def test_created_rows_are_archived_and_removed_ones_come_back(bench) -> None:
     offered = [{"name": "Größe", "values": ["S", "M", "L"]}]
     bench.product("p1", sizes=("S", "M"), sku_properties=json.dumps(offered))
