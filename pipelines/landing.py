@@ -13,7 +13,7 @@ import os
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ from pipelines.source import Batch, Context, Document, Resource, Source
 
 __all__ = ["LoadError", "LoadOptions", "LoadReport", "ResourceReport", "load"]
 
-_COLUMNS: Mapping[str, Mapping[str, Any]] = {
+COLUMNS: Mapping[str, Mapping[str, Any]] = {
     "connection": {"data_type": "text", "nullable": False},
     "document_key": {"data_type": "text", "nullable": False},
     "document": {"data_type": "json"},
@@ -39,7 +39,7 @@ _COLUMNS: Mapping[str, Mapping[str, Any]] = {
     "is_deleted": {"data_type": "bool"},
 }
 _COUNTS = ("seen", "new", "changed", "unchanged", "deleted", "missing", "refused", "failed", "requests")
-_OBSERVATION_COLUMNS: Mapping[str, Mapping[str, Any]] = {
+OBSERVATION_COLUMNS: Mapping[str, Mapping[str, Any]] = {
     "resource": {"data_type": "text", "nullable": False},
     "connection": {"data_type": "text", "nullable": False},
     "scope": {"data_type": "text"},
@@ -80,8 +80,7 @@ def load(
     options = options or LoadOptions()
     began = time.monotonic()
     extraction = _Extraction(source, connection, warehouse, options)
-    with tempfile.TemporaryDirectory(prefix=f"karvon_{source.name}_") as folder:
-        _load_with_dlt(extraction, warehouse, folder)
+    extraction.report.load_id = write_package(source.name, extraction.items(), warehouse)
     _complete_tables(source, warehouse)
     extraction.report.seconds = time.monotonic() - began
     if extraction.problems:
@@ -89,31 +88,33 @@ def load(
     return extraction.report
 
 
-def _load_with_dlt(extraction: _Extraction, warehouse: Warehouse, folder: str) -> None:
+def write_package(source: str, items: Iterable[Any], warehouse: Warehouse) -> str:
+    """Load items (Arrow tables marked by `marked`) as one dlt package and return its load id.
+
+    Each package has a pipeline and a folder of its own. Raises dlt's errors; nothing is left behind then.
+    """
     dlt = _configured_dlt()
-    target = (
-        dlt.destinations.duckdb(str(warehouse.path))
-        if warehouse.dialect == "duckdb"
-        else dlt.destinations.postgres(warehouse.url)
-    )
-    pipeline = dlt.pipeline(
-        pipeline_name=f"{extraction.source.name}_{uuid.uuid4().hex}",
-        destination=target,
-        dataset_name=f"raw_{extraction.source.name}",
-        pipelines_dir=folder,
-    )
-    resource = dlt.resource(extraction.items(), name=extraction.source.name, write_disposition="append")
-    pipeline.extract(resource, loader_file_format="parquet")
-    pipeline.normalize()
-    with _making_tables(extraction.source, warehouse):
-        pipeline.sync_schema()
-    info = pipeline.load()
-    extraction.report.load_id = info.loads_ids[0] if info.loads_ids else ""
+    with tempfile.TemporaryDirectory(prefix=f"karvon_{source}_") as folder:
+        pipeline = dlt.pipeline(
+            pipeline_name=f"{source}_{uuid.uuid4().hex}",
+            destination=dlt.destinations.duckdb(str(warehouse.path))
+            if warehouse.dialect == "duckdb"
+            else dlt.destinations.postgres(warehouse.url),
+            dataset_name=f"raw_{source}",
+            pipelines_dir=folder,
+        )
+        resource = dlt.resource(items, name=source, write_disposition="append")
+        pipeline.extract(resource, loader_file_format="parquet")
+        pipeline.normalize()
+        with making_tables(source, warehouse):
+            pipeline.sync_schema()
+        info = pipeline.load()
+    return str(info.loads_ids[0]) if info.loads_ids else ""
 
 
-def _making_tables(source: Source, warehouse: Warehouse) -> AbstractContextManager[None]:
+def making_tables(source: str, warehouse: Warehouse) -> AbstractContextManager[None]:
     """Loads that make the same tables at once fail on Postgres, `IF NOT EXISTS` or not."""
-    return warehouse.exclusive(f"tables of raw_{source.name}")
+    return warehouse.exclusive(f"tables of raw_{source}")
 
 
 def _configured_dlt() -> Any:
@@ -141,7 +142,7 @@ class _Extraction:
         self.report = LoadReport(source.name, self.name)
         self.problems: list[str] = []
         self.shared: dict[str, list[Document]] = {}
-        self._declared: set[str] = set()
+        self._marked = Marks()
 
     def items(self) -> Iterator[Any]:
         with ExitStack() as stack:
@@ -188,7 +189,7 @@ class _Extraction:
                 yield from self._rows(resource, table.tombstones(live, report))
         report.requests = http.statistics.requests - requests
         report.seconds = time.monotonic() - began
-        yield self._marked("observations", _observation(report, self.name, self.now), _OBSERVATION_COLUMNS)
+        yield self._marked("observations", observation(report, self.name, self.now), OBSERVATION_COLUMNS)
 
     def _context(self, resource: Resource, table: RawTable, http: HttpClient) -> Context:
         fresh = resource.name in self.options.refresh
@@ -215,9 +216,16 @@ class _Extraction:
             self.shared.setdefault(resource.name, []).extend(
                 orjson.loads(text) for text in landed["document"].to_pylist()
             )
-        yield self._marked(resource.name, landed, _COLUMNS)
+        yield self._marked(resource.name, landed, COLUMNS)
 
-    def _marked(self, table: str, rows: pa.Table, columns: Mapping[str, Any]) -> Any:
+
+class Marks:
+    """Says once per package which columns a table has, and then only its name."""
+
+    def __init__(self) -> None:
+        self._declared: set[str] = set()
+
+    def __call__(self, table: str, rows: pa.Table, columns: Mapping[str, Any]) -> Any:
         import dlt
 
         if table in self._declared:
@@ -242,7 +250,7 @@ def _drain(batches: AsyncIterator[Batch], loop: asyncio.AbstractEventLoop) -> It
             return
 
 
-def _observation(report: ResourceReport, connection: str, now: datetime) -> pa.Table:
+def observation(report: ResourceReport, connection: str, now: datetime) -> pa.Table:
     return pa.table(
         {
             "resource": pa.array([report.resource], pa.string()),
@@ -258,7 +266,7 @@ def _observation(report: ResourceReport, connection: str, now: datetime) -> pa.T
 
 def _complete_tables(source: Source, warehouse: Warehouse) -> None:
     """Every resource has its table, whether it has rows or not: readers may rely on it."""
-    with _making_tables(source, warehouse), warehouse.session() as session:
+    with making_tables(source.name, warehouse), warehouse.session() as session:
         for resource in source.resources:
             table = f"raw_{source.name}.{resource.name}"
             session.execute(

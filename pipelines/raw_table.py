@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,18 +29,31 @@ class RawTable:
     """One raw table seen from one load: what is new against the warehouse and against this load itself."""
 
     def __init__(
-        self, source: str, resource: Resource, connection: str, warehouse: Warehouse, now: datetime
+        self,
+        source: str,
+        resource: Resource,
+        connection: str,
+        warehouse: Warehouse,
+        now: datetime,
+        *,
+        table: str | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
+        """`table` is shared by several resources when it is given; `labels` are further columns that tell them
+        apart, part of the identity of every row."""
         self._schema, self._resource, self._connection = f"raw_{source}", resource, connection
         self._warehouse, self._now = warehouse, now
-        self._table = f"{self._schema}.{resource.name}"
+        self._table = f"{self._schema}.{table or resource.name}"
+        self._labels = {"connection": connection, **(labels or {})}
+        self._ours = " AND ".join(f"{name} = ${place}" for place, name in enumerate(self._labels, 1))
+        self._keys = f"${len(self._labels) + 1}"
         self._pending: dict[str, tuple[str, str]] = {}
         self._gone: set[str] = set()
         self._buried: set[str] = set()
         self._seen: dict[str, str | None] = {}
         with warehouse.session() as session:
             self._is_empty = not session.has_table(self._table) or not session.value(
-                f"SELECT 1 FROM {self._table} WHERE connection = $1 LIMIT 1", (connection,)
+                f"SELECT 1 FROM {self._table} WHERE {self._ours} LIMIT 1", tuple(self._labels.values())
             )
             self.past = self._read_past(session)
 
@@ -113,9 +126,9 @@ class RawTable:
         with self._warehouse.session() as session:
             latest = session.arrow(
                 f"SELECT document_key FROM (SELECT DISTINCT ON (document_key) document_key, is_deleted "
-                f"FROM {self._table} WHERE connection = $1 "
+                f"FROM {self._table} WHERE {self._ours} "
                 "ORDER BY document_key, landed_at DESC, _dlt_load_id DESC) latest WHERE NOT is_deleted",
-                (self._connection,),
+                tuple(self._labels.values()),
             )
         return set(latest["document_key"].to_pylist())
 
@@ -141,9 +154,9 @@ class RawTable:
         with self._warehouse.session() as session:
             last = session.arrow(
                 f"SELECT DISTINCT ON (document_key) document_key, document_hash, is_deleted FROM {self._table} "
-                "WHERE connection = $1 AND document_key IN (SELECT unnest($2::text[])) "
+                f"WHERE {self._ours} AND document_key IN (SELECT unnest({self._keys}::text[])) "
                 "ORDER BY document_key, landed_at DESC, _dlt_load_id DESC",
-                (self._connection, list(keys)),
+                (*self._labels.values(), list(keys)),
             )
         columns = (last[name].to_pylist() for name in ("document_key", "document_hash", "is_deleted"))
         return {key: (digest, deleted) for key, digest, deleted in zip(*columns, strict=True)}
@@ -154,9 +167,9 @@ class RawTable:
         with self._warehouse.session() as session:
             last = session.rows(
                 f"SELECT DISTINCT ON (document_key) document_key, document::text AS document, document_hash "
-                f"FROM {self._table} WHERE connection = $1 AND document_key IN (SELECT unnest($2::text[])) "
+                f"FROM {self._table} WHERE {self._ours} AND document_key IN (SELECT unnest({self._keys}::text[])) "
                 "ORDER BY document_key, landed_at DESC, _dlt_load_id DESC",
-                (self._connection, sorted(keys)),
+                (*self._labels.values(), sorted(keys)),
             )
         return [(row["document_key"], row["document"], row["document_hash"], True) for row in last]
 
@@ -166,7 +179,7 @@ class RawTable:
         keys, texts, digests, deleted = zip(*rows, strict=True)
         return pa.table(
             {
-                "connection": pa.array([self._connection] * len(rows), pa.string()),
+                **{name: pa.array([value] * len(rows), pa.string()) for name, value in self._labels.items()},
                 "document_key": pa.array(keys, pa.string()),
                 "document": pa.array(texts, pa.string()),
                 "document_hash": pa.array(digests, pa.string()),

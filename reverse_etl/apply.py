@@ -183,24 +183,23 @@ class _Run:
                 target: await stack.enter_async_context(_channel(self.channels, target, self.syncs))
                 for target in {one.target for one in todo}
             }
-            heartbeat = asyncio.create_task(self._renew())
-            try:
-                with track("apply", len(todo)) as step:
-                    writing = Writing(self.warehouse, self.lease, self.syncs, self.result, opened, step)
+            with track("apply", len(todo)) as step:
+                writing = Writing(self.warehouse, self.lease, self.syncs, self.result, opened, step)
+                heartbeat = asyncio.create_task(self._renew(writing))
+                try:
                     for stage in sorted({one.stage for one in todo}):
                         calls = calls_of(one for one in todo if one.stage == stage)
                         await Stage(writing, list(calls)).carry_out()
-            finally:
-                heartbeat.cancel()
-                with suppress(asyncio.CancelledError):
-                    await heartbeat
-                self.result.requests = sum(channel.requests for channel in opened.values())
+                finally:
+                    heartbeat.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await heartbeat
+                    self.result.requests = sum(channel.requests for channel in opened.values())
 
-    async def _renew(self) -> None:
+    async def _renew(self, writing: Writing) -> None:
         while True:
             await asyncio.sleep(RENEWED_EVERY.total_seconds())
-            with self.warehouse.session() as session:
-                self.lease.renew(session)
+            await writing.in_session(self.lease.renew)
 
 
 def _channel(

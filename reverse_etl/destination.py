@@ -59,13 +59,32 @@ class Known:
 
 
 @dataclass(frozen=True)
+class MappingProblem:
+    """One thing in a sync's YAML that the destination would refuse. `line` is of `file`, where it was looked up."""
+
+    model: str
+    file: str
+    field: str
+    what: str
+    way_out: str
+    column: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}, model {self.model}, field {self.field}: {self.what}; {self.way_out}"
+
+
+@dataclass(frozen=True)
 class Bound:
     """A sync and its destination as they fit together with what the destination really has."""
 
     sync: Sync
     destination: Destination
-    problems: tuple[str, ...] = ()
-    """Why the sync cannot be planned, each naming file, model and field."""
+    problems: tuple[MappingProblem, ...] = ()
+    """Why the sync cannot be planned."""
+    stands_alone: bool = False
+    """Whether the other syncs can go on without it."""
 
 
 class Destination(Protocol):
@@ -95,6 +114,9 @@ class Destination(Protocol):
 
     def fault(self, sync: Sync, row: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[str, str] | None:
         """The first field whose value the destination would refuse, and why."""
+
+    def mapping_problems(self, session: Session, sync: Sync) -> Sequence[MappingProblem]:
+        """What the destination's landed schema says against the sync; nothing where no schema is known."""
 
     def mirror(self, sync: Sync) -> str:
         """The landed table (`schema.table`) that shows the sync's records."""

@@ -53,6 +53,7 @@ def make_plan(
     with warehouse.session() as session, track("plan", len(syncs)) as step:
         migrate(warehouse, session)
         bounds = bind(session, syncs)
+        _check_mappings(bounds)
         syncs = [bound.sync for bound in bounds]
         planning = _Planning(
             session, syncs, {bound.sync.name: _scan(session, warehouse, bound, syncs) for bound in bounds}
@@ -64,7 +65,9 @@ def make_plan(
         for bound in bounds:
             name = bound.sync.name
             if bound.problems:
-                planning.findings += [Finding("schema", name, "", problem) for problem in bound.problems]
+                planning.findings += [
+                    Finding("schema", name, "", str(one), one.field) for one in bound.problems
+                ]
             else:
                 _plan_sync(planning, bound.sync, scope.get(name, []) if scope is not None else None)
             step.advance()
@@ -112,6 +115,13 @@ def _check(syncs: Sequence[Sync]) -> None:
                 f"{sync.file}, model {sync.name}: {sync.destination} has no resource {sync.resource}; "
                 f"it has {', '.join(sorted(destination.resources))}"
             )
+    if problems:
+        raise SyncError(problems)
+
+
+def _check_mappings(bounds: Sequence[Bound]) -> None:
+    """Raises `SyncError` with what the landed schemas say against syncs that the others cannot do without."""
+    problems = [str(one) for bound in bounds if not bound.stands_alone for one in bound.problems]
     if problems:
         raise SyncError(problems)
 

@@ -52,7 +52,8 @@ def _activation_assets(
             key=asset_key(sync),
             deps=[dg.AssetKey([sync.schema_name, sync.table])],
             group_name="webflow_store",
-            description=f"The shop's {sync.resource}, kept equal to {sync.schema_name}.{sync.table} ({sync.file}).",
+            description=f"The shop's {', '.join(sync.collections) or sync.resource}, kept equal to "
+            f"{sync.schema_name}.{sync.table} ({sync.file}).",
             kinds={"webflow"},
             owners=OWNERS,
             freshness_policy=freshness(settings),

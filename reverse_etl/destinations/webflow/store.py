@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from karvon.warehouse import Dialect, Session
-from reverse_etl.destination import Bound, Record
-from reverse_etl.destinations.webflow import packing
+from reverse_etl.destination import Bound, MappingProblem, Record
+from reverse_etl.destinations.webflow import field_types, packing
 from reverse_etl.destinations.webflow.fields import ENVELOPE, decode, encode
 from reverse_etl.operations import Finding, Operation
 from reverse_etl.syncs import Sync
@@ -24,8 +24,11 @@ class WebflowStore:
 
     resources = frozenset({"categories", "products", "skus"})
 
+    def mapping_problems(self, session: Session, sync: Sync) -> Sequence[MappingProblem]:
+        return field_types.mapping_problems(session, sync)
+
     def bind(self, session: Session, sync: Sync, syncs: Mapping[str, Sync]) -> Bound:
-        return Bound(sync, self)
+        return Bound(sync, self, tuple(self.mapping_problems(session, sync)))
 
     def container(self, sync: Sync, row: Mapping[str, Any]) -> str | None:
         return None

@@ -1,0 +1,170 @@
+"""The guard for addresses that people write down: a URL may lead to the public internet and nowhere else.
+
+Every address that a host resolves to is checked, and the connection goes to exactly the address that was
+checked, so that a name that changes its answer gains nothing. Each redirect is a request of its own and is
+checked again. What is inside (loopback, private and link-local networks, metadata services) is refused, in
+every spelling: decimal, octal and hexadecimal hosts, IPv6 forms that carry an IPv4 address.
+
+`check_url` tells beforehand; `GuardedTransport` keeps httpx to it. Exceptions are made by name only: loopback for
+the sandbox, and the hosts that the operator lists.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+import socket
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import httpx
+
+Resolver = Callable[[str, int], Sequence[str]]
+"""(host, port) → every address of the host as text; raises OSError."""
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_PORTS = {"http": 80, "https": 443}
+_NUMBER = re.compile(r"^(0x[0-9a-f]*|[0-9]+)$", re.IGNORECASE)
+# Networks whose addresses carry an IPv4 address in their last 32 bits: mapped, compatible, translated (NAT64).
+_WITH_IPV4 = tuple(map(ipaddress.IPv6Network, ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "64:ff9b:1::/48")))
+
+
+class ForbiddenAddress(Exception):
+    """A URL that must not be fetched; the message says which and why, without its path and query."""
+
+
+@dataclass(frozen=True)
+class Exceptions:
+    """What may be reached although it is not public: this machine (sandbox), and hosts by name."""
+
+    loopback: bool = False
+    hosts: frozenset[str] = frozenset()
+
+
+def resolve(host: str, port: int) -> Sequence[str]:
+    """Every address that the system knows for a host."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def check_url(
+    url: str,
+    exceptions: Exceptions = Exceptions(),
+    resolver: Resolver = resolve,
+) -> tuple[str, ...]:
+    """The addresses that a URL leads to, all of them allowed. Raises `ForbiddenAddress`."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ForbiddenAddress(f"{url[:100]!r} is no URL: {error}") from None
+    return _checked(parsed, exceptions, resolver)
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is on the public internet, whatever form it is written in."""
+    return all(
+        one.is_global and not (one.is_multicast or one.is_reserved or one.is_unspecified)
+        for one in _carried(ipaddress.ip_address(address.partition("%")[0]))
+    )
+
+
+class GuardedTransport(httpx.AsyncBaseTransport):
+    """An httpx transport that connects only to addresses that were checked, hop by hop.
+
+    Raises `ForbiddenAddress` for a request, or a redirect, that leads elsewhere. Proxies of the environment are
+    not used: nobody could say where they lead.
+    """
+
+    def __init__(
+        self,
+        exceptions: Exceptions = Exceptions(),
+        resolver: Resolver = resolve,
+        connect: Callable[[], httpx.AsyncBaseTransport] = lambda: httpx.AsyncHTTPTransport(trust_env=False),
+    ) -> None:
+        self._exceptions, self._resolver, self._connect = exceptions, resolver, connect
+        # One per host: connections are kept by address, and one that was secured for a host serves no other.
+        self._inner: dict[str, httpx.AsyncBaseTransport] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        addresses = await asyncio.to_thread(_checked, request.url, self._exceptions, self._resolver)
+        host = request.url.host
+        inner = self._inner.setdefault(host, self._connect())
+        for address in addresses[:-1]:
+            try:
+                return await inner.handle_async_request(_to(address, request))
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                continue
+        return await inner.handle_async_request(_to(addresses[-1], request))
+
+    async def aclose(self) -> None:
+        for inner in self._inner.values():
+            await inner.aclose()
+
+
+def _to(address: str, request: httpx.Request) -> httpx.Request:
+    """The same request to one address; the name stays in the Host header and in the certificate's check."""
+    return httpx.Request(
+        request.method,
+        request.url.copy_with(host=address),
+        headers=request.headers,
+        stream=request.stream,
+        extensions={**request.extensions, "sni_hostname": request.url.host},
+    )
+
+
+def _checked(url: httpx.URL, exceptions: Exceptions, resolver: Resolver) -> tuple[str, ...]:
+    host = url.host.rstrip(".").lower()
+    if url.scheme not in _PORTS or not host:
+        raise ForbiddenAddress(f"{url.scheme or 'nothing'}://{host} is no web address; use https://…")
+    if url.userinfo:
+        raise ForbiddenAddress(f"{host}: a user name or password does not belong into a URL")
+    _refuse_disguised(host)
+    try:
+        addresses = tuple(resolver(host, url.port or _PORTS[url.scheme]))
+    except (OSError, UnicodeError) as error:
+        raise ForbiddenAddress(f"{host} cannot be resolved ({error}); check its spelling") from None
+    if not addresses:
+        raise ForbiddenAddress(f"{host} has no address; check its spelling")
+    if host not in exceptions.hosts:
+        for address in addresses:
+            _check_address(host, address, exceptions)
+    return addresses
+
+
+def _check_address(host: str, address: str, exceptions: Exceptions) -> None:
+    carried = _carried(ipaddress.ip_address(address.partition("%")[0]))
+    if exceptions.loopback and all(one.is_loopback for one in carried):
+        return
+    if not is_public(address):
+        raise ForbiddenAddress(
+            f"{host} leads to {address}, which is not on the public internet. If it is meant, an operator can "
+            "list the host in KARVON_PRIVATE_HOSTS."
+        )
+
+
+def _refuse_disguised(host: str) -> None:
+    """`2130706433`, `0x7f.1` and `127.1` are addresses to some resolvers and names to others."""
+    bare = host.strip("[]").partition("%")[0]
+    try:
+        ipaddress.ip_address(bare)
+    except ValueError:
+        if _NUMBER.match(bare.rpartition(".")[2]):
+            raise ForbiddenAddress(
+                f"{host} is an IP address in disguise; write it as four numbers, or use a name"
+            ) from None
+
+
+def _carried(address: IpAddress) -> Collection[IpAddress]:
+    """The addresses that one stands for: of IPv6 forms around an IPv4 address, the inner one."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return (address,)
+    if address == ipaddress.IPv6Address("::1"):
+        return (address,)
+    if address.teredo:
+        return address.teredo
+    if address.sixtofour:
+        return (address.sixtofour,)
+    if any(address in network for network in _WITH_IPV4):
+        return (ipaddress.IPv4Address(int(address) & 0xFFFFFFFF),)
+    return (address,)
