@@ -20,11 +20,10 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import httpx
 import orjson
@@ -99,11 +98,6 @@ class Answer:
     headers: Mapping[str, str]
 
 
-Meaning = Literal["refused", "missing", "busy", "failed"]
-"""What an answer means where its status does not say it: final no, not there, over the limit, to be tried again."""
-_STATUS_OF_MEANING: Mapping[Meaning, int] = {"refused": 403, "missing": 404, "busy": 429, "failed": 503}
-
-
 @dataclass
 class Statistics:
     """What a client did: every request on the wire, repeats among them, and 429 answers."""
@@ -111,6 +105,13 @@ class Statistics:
     requests: int = 0
     retries: int = 0
     throttled: int = 0
+
+
+@dataclass
+class _Place:
+    """One request in the windows, by the last moment at which the remote can have counted it."""
+
+    at: float
 
 
 class RateLimiter:
@@ -123,17 +124,19 @@ class RateLimiter:
     def __init__(self, windows: Sequence[RateWindow]) -> None:
         self._lock = threading.Lock()
         self._windows = {window.seconds: window.requests for window in windows}
-        self._sent: dict[float, deque[float]] = {seconds: deque() for seconds in self._windows}
+        self._sent: dict[float, deque[_Place]] = {seconds: deque() for seconds in self._windows}
         self._paused_until = 0.0
 
-    async def acquire(self) -> None:
-        """Wait for a place. Places are given out in order, so that nobody who waits looks twice."""
-        while True:
-            place = self._reserve()
-            if (wait := place - time.monotonic()) > 0:
-                await asyncio.sleep(wait)
-            if self._paused_until <= place:
-                return
+    async def acquire(self) -> _Place:
+        """Wait for a place. `answered` is to be told when the request was answered."""
+        while not isinstance(place := self._reserve(), _Place):
+            await asyncio.sleep(place)
+        return place
+
+    def answered(self, place: _Place) -> None:
+        """The remote counted the request some time before this moment, however long it was under way."""
+        with self._lock:
+            place.at = time.monotonic()
 
     def learn(self, window: RateWindow) -> None:
         """The remote said what its limit is."""
@@ -147,19 +150,22 @@ class RateLimiter:
         with self._lock:
             self._paused_until = max(self._paused_until, time.monotonic() + seconds)
 
-    def _reserve(self) -> float:
-        """The next moment (monotonic) at which a request may be sent; it is taken."""
+    def _reserve(self) -> _Place | float:
+        """A place, or the seconds to wait for one."""
         now = time.monotonic()
         with self._lock:
-            place = max(now, self._paused_until)
+            wait = self._paused_until - now
             for seconds, requests in self._windows.items():
                 sent = self._sent[seconds]
                 # Arrival times at the remote jitter; a little slack keeps its window from seeing one too many.
-                span = seconds * 1.005 + 0.02
-                while sent and sent[0] <= now - span:
+                horizon = now - seconds * 1.005 - 0.02
+                while sent and sent[0].at <= horizon:
                     sent.popleft()
                 if len(sent) >= requests:
-                    place = max(place, sent[len(sent) - requests] + span)
+                    wait = max(wait, sent[len(sent) - requests].at - horizon)
+            if wait > 0:
+                return wait
+            place = _Place(now)
             for sent in self._sent.values():
                 sent.append(place)
             return place
@@ -173,8 +179,7 @@ class HttpClient:
 
     `name` is the account (`plytix:default`): clients of the same name in one process share the rate windows.
     `limit_header` names a header that states the limit and the seconds it counts for. `budget_seconds` bounds
-    one request with all its waits; `max_body_bytes` bounds an answer. `meaning` is asked about every answer whose
-    status may not say what it means, with status and body.
+    one request with all its waits; `max_body_bytes` bounds an answer.
     """
 
     def __init__(
@@ -192,7 +197,6 @@ class HttpClient:
         budget_seconds: float = 900,
         attempts: int = 6,
         max_body_bytes: int = 64 * 1024 * 1024,
-        meaning: Callable[[int, bytes], Meaning | None] = lambda _status, _body: None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.name = name
@@ -202,7 +206,7 @@ class HttpClient:
         # Shorter ones would take letters out of ordinary words.
         self._secrets = tuple(secret for secret in secrets if len(secret) >= 6)
         self._budget_seconds, self._attempts = budget_seconds, attempts
-        self._max_body_bytes, self._meaning = max_body_bytes, meaning
+        self._max_body_bytes = max_body_bytes
         self._slots = asyncio.Semaphore(concurrency)
         self._client = httpx.AsyncClient(
             base_url=base_url,
@@ -270,10 +274,11 @@ class HttpClient:
     async def _send(self, request: httpx.Request, repeatable: bool, as_json: bool) -> Answer:
         method, url = request.method, self._redact(str(request.url.copy_with(query=None)))
         async with self._slots:
-            await self.limiter.acquire()
+            place = await self.limiter.acquire()
             self.statistics.requests += 1
             try:
                 response = await self._client.send(request, stream=True)
+                self.limiter.answered(place)
                 payload = await self._read(response, method, url)
             except httpx.TransportError as error:
                 never_sent = isinstance(error, _NEVER_SENT)
@@ -320,8 +325,6 @@ class HttpClient:
     ) -> Answer:
         """An answer, a final error, or a `_Transient` one."""
         status = response.status_code
-        if meaning := self._meaning(status, payload):
-            status = _STATUS_OF_MEANING[meaning]
         if 200 <= status < 300:
             try:
                 data = parse_json(payload) if payload.strip() else None
@@ -368,8 +371,7 @@ class HttpClient:
         )
         target = f" to {response.headers.get('location', '?')}" if 300 <= status < 400 else ""
         return kind(
-            f"{self.name}: {method} {url} answered {response.status_code}{target}: {text[:500] or '(empty)'}"
-            f"{_advice(status)}",
+            f"{self.name}: {method} {url} answered {status}{target}: {text[:500] or '(empty)'}{_advice(status)}",
             method=method,
             url=url,
             status=status,
@@ -387,14 +389,8 @@ def parse_json(content: bytes) -> Any:
     Raises `ValueError` for anything that is not JSON.
     """
     if not _LONG_DECIMAL.search(content):
-        with suppress(orjson.JSONDecodeError):
-            return orjson.loads(content)
-    # Some APIs send raw line ends and tabs inside strings (Uzum dossier §1.3).
-    return json.loads(content, parse_float=_exact_float, parse_constant=_no_number, strict=False)
-
-
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number")
+        return orjson.loads(content)
+    return json.loads(content, parse_float=_exact_float)
 
 
 def _exact_float(text: str) -> float | str:

@@ -193,25 +193,25 @@ class _Run:
                 target: await stack.enter_async_context(_channel(self.channels, target, self.syncs))
                 for target in {one.target for one in todo}
             }
-            heartbeat = asyncio.create_task(self._renew())
-            try:
-                first, rest = canary.split(todo, self.syncs)
-                with track("apply", len(todo)) as step:
-                    writing = Writing(self.warehouse, self.lease, self.syncs, self.result, opened, step)
+            with track("apply", len(todo)) as step:
+                writing = Writing(self.warehouse, self.lease, self.syncs, self.result, opened, step)
+                heartbeat = asyncio.create_task(self._renew(writing))
+                try:
+                    first, rest = canary.split(todo, self.syncs)
                     for part in (first, rest):
                         for stage in sorted({one.stage for one in part}):
                             calls = calls_of(one for one in part if one.stage == stage)
                             await Stage(writing, list(calls)).carry_out()
                         if part is first and first and not self.result.stopped:
                             await self._look_back(first, opened)
-            finally:
-                heartbeat.cancel()
-                with suppress(asyncio.CancelledError):
-                    await heartbeat
-                self.result.traffic = {
-                    target: (channel.requests, channel.throttled) for target, channel in opened.items()
-                }
-                self.result.requests = sum(requests for requests, _ in self.result.traffic.values())
+                finally:
+                    heartbeat.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await heartbeat
+                    self.result.traffic = {
+                        target: (channel.requests, channel.throttled) for target, channel in opened.items()
+                    }
+                    self.result.requests = sum(requests for requests, _ in self.result.traffic.values())
 
     async def _look_back(self, first: Sequence[Operation], opened: Mapping[tuple[str, str], Channel]) -> None:
         """Whether the canary's rows stand in the destination as they should; if not, nothing else is sent."""
@@ -233,11 +233,10 @@ class _Run:
                 f"`karvon undo {self.result.plan_id}` plans the way back, `karvon apply {self.result.plan_id}` goes on"
             )
 
-    async def _renew(self) -> None:
+    async def _renew(self, writing: Writing) -> None:
         while True:
             await asyncio.sleep(RENEWED_EVERY.total_seconds())
-            with self.warehouse.session() as session:
-                self.lease.renew(session)
+            await writing.in_session(self.lease.renew)
 
 
 def _channel(

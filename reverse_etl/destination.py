@@ -83,8 +83,10 @@ class Bound:
 
     sync: Sync
     destination: Destination
-    problems: tuple[str, ...] = ()
-    """Why the sync cannot be planned, each naming file, model and field."""
+    problems: tuple[MappingProblem, ...] = ()
+    """Why the sync cannot be planned."""
+    stands_alone: bool = False
+    """Whether the other syncs can go on without it."""
 
 
 class Destination(Protocol):

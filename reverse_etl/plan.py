@@ -15,7 +15,7 @@ from reverse_etl.assembly import new_plan_id, numbered, packed, request_count
 from reverse_etl.binding import bind
 from reverse_etl.compare import Compared, Subject, adopted, compare, removal
 from reverse_etl.destination import Bound
-from reverse_etl.destinations import DESTINATIONS, check
+from reverse_etl.destinations import check
 from reverse_etl.drift import Drift
 from reverse_etl.guards import Sizes, violations
 from reverse_etl.holding import Hold
@@ -55,8 +55,8 @@ def make_plan(
     check(syncs)
     with warehouse.session() as session, track("plan", len(syncs)) as step:
         migrate(warehouse, session)
-        _check_mappings(session, syncs)
         bounds = bind(session, syncs)
+        _check_mappings(bounds)
         syncs = [bound.sync for bound in bounds]
         planning = _Planning(
             session, syncs, {bound.sync.name: _scan(session, warehouse, bound, syncs) for bound in bounds}
@@ -68,7 +68,9 @@ def make_plan(
         for bound in bounds:
             name = bound.sync.name
             if bound.problems:
-                planning.findings += [Finding("schema", name, "", problem) for problem in bound.problems]
+                planning.findings += [
+                    Finding("schema", name, "", str(one), one.field) for one in bound.problems
+                ]
             else:
                 _plan_sync(planning, bound.sync, scope.get(name, []) if scope is not None else None)
             step.advance()
@@ -116,13 +118,9 @@ class _Planning:
                 self.references[sync.name][operation.key] = known and destination.referred_id(known)
 
 
-def _check_mappings(session: Session, syncs: Sequence[Sync]) -> None:
-    """Raises `SyncError` with everything that the destinations' landed schemas say against the mappings."""
-    problems = [
-        str(problem)
-        for sync in syncs
-        for problem in DESTINATIONS[sync.destination].mapping_problems(session, sync)
-    ]
+def _check_mappings(bounds: Sequence[Bound]) -> None:
+    """Raises `SyncError` with what the landed schemas say against syncs that the others cannot do without."""
+    problems = [str(one) for bound in bounds if not bound.stands_alone for one in bound.problems]
     if problems:
         raise SyncError(problems)
 

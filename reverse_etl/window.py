@@ -8,9 +8,9 @@ unused while there is something to send.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from karvon.progress import Step
 from karvon.warehouse import Session, Warehouse
@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 WINDOW = 32
 """Calls under way at a time: at most so many outcomes must be looked up after a kill."""
 REFILL = WINDOW // 2
-"""The window is filled up again when so many places are free: one journal entry per refill."""
+"""Calls that are prepared and written down together, as soon as so many places are free."""
 TRIES = 3
 """How often a write is sent in one run when it is certain that it did not happen before."""
 
 Call = tuple[Operation, ...]
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -47,6 +48,16 @@ class Writing:
     step: Step
     no_creates: dict[tuple[str, str], str] = field(default_factory=dict)
     stopped: dict[tuple[str, str], str] = field(default_factory=dict)
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def in_session(self, work: Callable[[Session], Result]) -> Result:
+        """Do something with the warehouse, beside the calls that wait for the network; one thing at a time."""
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(self._work, work)
+
+    def _work(self, work: Callable[[Session], Result]) -> Result:
+        with self.warehouse.session() as session:
+            return work(session)
 
 
 @dataclass
@@ -63,7 +74,7 @@ class Stage:
             while self.under_way or self.waiting:
                 # One destination that does not answer does not keep the others from getting theirs.
                 self.waiting = [call for call in self.waiting if call[0].target not in self.run.stopped]
-                if not self._is_full():
+                while not self._is_full():
                     await self._refill()
                 if self.under_way:
                     await self._take_answers()
@@ -75,11 +86,9 @@ class Stage:
         return not self.waiting or len(self.under_way) > WINDOW - REFILL
 
     async def _refill(self) -> None:
-        """Prepare calls for the free places, write them down as sent, and send them."""
-        room = WINDOW - len(self.under_way)
-        calls, self.waiting = self.waiting[:room], self.waiting[room:]
-        with self.run.warehouse.session() as session:
-            known = known_of(session, calls, self.run.syncs)
+        """Prepare the next calls, write them down as sent, and send them."""
+        calls, self.waiting = self.waiting[:REFILL], self.waiting[REFILL:]
+        known = await self._known(calls)
         prepared = await asyncio.gather(
             *(self.run.opened[call[0].target].prepare(call, known) for call in calls)
         )
@@ -92,16 +101,19 @@ class Stage:
                 early += [Outcome(one, "skipped", error=full) for one in rest]
             elif rest:
                 ready.append(rest)
-        with self.run.warehouse.session() as session:
+
+        def write_down(session: Session) -> list[Operation]:
             self.run.lease.renew(session)
-            self._note(record(session, early, self.run.syncs))
+            told = record(session, early, self.run.syncs)
             with session.transaction():
                 operations.rewrite(session, [one for call in ready for one in call])
+            return told
+
+        self._note(await self.run.in_session(write_down))
         self.unjudged += early
         for each in ready:
             self.under_way.add(asyncio.create_task(self._sent(each)))
-        if not self.under_way:
-            self._judge()
+        self._judge()
 
     async def _sent(self, call: Call) -> list[Outcome]:
         """Outcomes of a call; unknown ones are looked up at once, where the destination answers again."""
@@ -112,8 +124,7 @@ class Stage:
             (doubtful if one.status == "unknown" else settled).append(one)
         if not doubtful:
             return settled
-        with self.run.warehouse.session() as session:
-            known = known_of(session, [call], self.run.syncs)
+        known = await self._known([call])
         for found in await channel.find([one.operation for one in doubtful], known):
             if found.status == "absent" and found.operation.attempts >= TRIES:
                 tried = f"it was sent {TRIES} times and never arrived; the next plan has it"
@@ -128,14 +139,20 @@ class Stage:
         while len(self.under_way) > target or (self.under_way and not outcomes):
             done, self.under_way = await asyncio.wait(self.under_way, return_when=asyncio.FIRST_COMPLETED)
             outcomes += [one for task in done for one in task.result()]
-        with self.run.warehouse.session() as session:
+
+        def write_down(session: Session) -> list[Operation]:
             self.run.lease.renew(session)
-            changed = record(session, outcomes, self.run.syncs)
+            return record(session, outcomes, self.run.syncs)
+
+        changed = await self.run.in_session(write_down)
         self._note([one for one in changed if one.status != "planned"])
         self.unjudged += outcomes
         self._judge()
         # What certainly did not happen is tried again.
         self.waiting = [*calls_of(one for one in changed if one.status == "planned"), *self.waiting]
+
+    async def _known(self, calls: Sequence[Call]) -> Known:
+        return await self.run.in_session(lambda session: known_of(session, calls, self.run.syncs))
 
     def _note(self, changed: Sequence[Operation]) -> None:
         self.run.result.take(changed)
@@ -149,15 +166,21 @@ class Stage:
         self.run.result.stopped = "; ".join(self.run.stopped.values()) or self.run.result.stopped
 
     def _judge_target(self, target: tuple[str, str], outcomes: Sequence[Outcome]) -> None:
+        """A target ends when it does not answer any more, and on what concerns all its rows."""
         failed = [one for one in outcomes if one.status in ("failed", "unknown")]
-        if final := next((one for one in failed if one.stops == "run"), None):
-            self.run.stopped[target] = f"stopped: {final.error}"
-        elif (
-            failed
+        is_silent = (
+            bool(failed)
             and len(failed) == len(outcomes)
             and all(one.stops == "outage" or one.status == "unknown" for one in failed)
-        ):
+        )
+        # One call without an answer proves nothing while others are under way.
+        is_proof = len({one.operation.call for one in outcomes}) >= REFILL or not self.under_way
+        if final := next((one for one in failed if one.stops == "run"), None):
+            self.run.stopped[target] = f"stopped: {final.error}"
+        elif is_silent and is_proof:
             self.run.stopped[target] = f"stopped: the destination does not answer ({failed[0].error})"
+        if is_silent and not is_proof:
+            self.unjudged += outcomes
         if full := next((one for one in failed if one.stops == "creates"), None):
             self.run.no_creates[target] = f"no more creates in this run: {full.error}"
 

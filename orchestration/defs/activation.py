@@ -105,7 +105,7 @@ def _activation_assets(
 
 def _what(sync: Sync) -> str:
     if DESTINATIONS[sync.destination].mirror(sync):
-        return f"The shop's {sync.resource}"
+        return f"The shop's {', '.join(sync.collections) or sync.resource}"
     return f"What goes to {sync.destination} ({sync.connection})"
 
 

@@ -99,11 +99,14 @@ def _slug_of(entry: JsonObject) -> str:
 
 
 def _item(site: Site, record: Record, with_ids: bool) -> JsonObject:
+    is_store = record["collection"] in STORE_COLLECTIONS
     kept = {
         key: value
         for key, value in record["fieldData"].items()
-        if key not in _OF_THE_RUN and value is not None
+        if value is not None and not (is_store and key in _OF_THE_RUN)
     }
+    if not with_ids:
+        kept |= _slugs_of_references(site, record["collection"], kept)
     shown: JsonObject = {
         "hand_made": record["hand_made"],
         "is_archived": record["isArchived"],
@@ -114,6 +117,19 @@ def _item(site: Site, record: Record, with_ids: bool) -> JsonObject:
     if record["cmsLocaleId"] != site.locales[0]:
         shown["locale"] = record["cmsLocaleId"]
     return {"id": record["id"], "last_updated": record["lastUpdated"], **shown} if with_ids else shown
+
+
+def _slugs_of_references(site: Site, collection: str, fields: JsonObject) -> JsonObject:
+    """References shown by the slugs of what they lead to."""
+    shown = {}
+    for field in site.schema(collection)["fields"]:
+        given = fields.get(field["slug"])
+        if field["type"] in ("Reference", "MultiReference") and given:
+            target = site.schema_by_id(field["validations"]["collectionId"])["slug"]
+            slugs = {each["id"]: each["fieldData"]["slug"] for each in site.records(target)}
+            many = [slugs.get(each, "(deleted)") for each in (given if isinstance(given, list) else [given])]
+            shown[field["slug"]] = many if isinstance(given, list) else many[0]
+    return shown
 
 
 def _source_of(site: Site, value: Any) -> Any:

@@ -4,45 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from sandbox.webflow.errors import ApiError, bad_request, conflict, invalid, not_found
+from sandbox.webflow.item_lists import locales_of
 from sandbox.webflow.site import Record, Site
 
 JsonObject = dict[str, Any]
 MOST_AT_ONCE = 100
-_SORTS = {"createdOn", "lastPublished", "lastUpdated", "name", "slug"}
 _NEVER_PUBLISHED = "Item has never been published: publish it before updating it live"
-
-
-def list_items(
-    site: Site, collection: str, query: dict[str, str], offset: int, limit: int, live: bool
-) -> JsonObject:
-    """One page; `lastUpdated[gte]` is inclusive, deleted items are not to be found by any filter."""
-    locales = _locales(site, query.get("cmsLocaleId", "").split(",") if query.get("cmsLocaleId") else None)
-    every = site.records(collection, deleted=live, locales=locales)
-    found = [record for record in every if not live or record["live"]]
-    found = [record for record in found if _matches(record, query, live)]
-    sort_by = query.get("sortBy")
-    if sort_by is not None:
-        if sort_by not in _SORTS:
-            raise invalid("sortBy", f"Expected value to be one of: {', '.join(sorted(_SORTS))}")
-        found.sort(
-            key=lambda record: _sort_key(record, sort_by, live), reverse=query.get("sortOrder") == "desc"
-        )
-    page = [site.envelope(record, live=live) for record in found[offset : offset + limit]]
-    return {"items": page, "pagination": {"limit": limit, "offset": offset, "total": len(found)}}
-
-
-def get_item(site: Site, collection: str, item_id: str, live: bool, locale: str | None = None) -> JsonObject:
-    if not live:
-        return site.envelope(site.record(item_id, collection, locale))
-    for record in site.records(collection, deleted=True, locales=_locales(site, locale and [locale])):
-        if record["id"] == item_id and record["live"]:
-            return site.envelope(record, live=True)
-    raise not_found("item")
 
 
 def create_items(
@@ -66,7 +36,7 @@ def create_items(
         record = site.new_record(collection, **flags)
         if each.get("cmsLocaleId"):
             # Made one by one, items of two locales are two items.
-            [record["cmsLocaleId"]] = _locales(site, [each["cmsLocaleId"]])
+            [record["cmsLocaleId"]] = locales_of(site, [each["cmsLocaleId"]])
         if not isinstance(each.get("fieldData"), dict):
             raise bad_request()
         fields = dict(each["fieldData"])
@@ -89,7 +59,7 @@ def create_bulk(site: Site, collection: str, body: JsonObject, *, skip_invalid_f
     fields = body.get("fieldData")
     flags = {name: body[name] for name in ("isDraft", "isArchived") if name in body}
     given = [{**flags, "fieldData": each} for each in (fields if isinstance(fields, list) else [fields])]
-    first, *others = _locales(site, body.get("cmsLocaleIds"))
+    first, *others = locales_of(site, body.get("cmsLocaleIds"))
     if len(given) * (1 + len(others)) > MOST_AT_ONCE:
         raise invalid("fieldData", f"Expected at most {MOST_AT_ONCE} items")
     given = [{**each, "cmsLocaleId": first} for each in given]
@@ -255,17 +225,8 @@ def chosen_items(site: Site, body: JsonObject) -> list[tuple[str, str | None]]:
     return [
         (_item_id(each), locale)
         for each in _batch(body.get("items"))
-        for locale in _locales(site, each.get("cmsLocaleIds"))
+        for locale in locales_of(site, each.get("cmsLocaleIds"))
     ]
-
-
-def _locales(site: Site, given: Any) -> list[str]:
-    """The cmsLocaleIds of a request, or the primary one."""
-    if not given:
-        return site.locales[:1]
-    if not isinstance(given, list) or any(each not in site.locales for each in given):
-        raise invalid("cmsLocaleId", "Expected value to be a locale of the site")
-    return given
 
 
 def _free_slug(site: Site, collection: str, name: str, taken: set[str]) -> str:
@@ -275,42 +236,3 @@ def _free_slug(site: Site, collection: str, name: str, taken: set[str]) -> str:
     while slug in taken or site.has_slug(collection, slug):
         slug, number = f"{wanted}-{number}", number + 1
     return slug
-
-
-def _content(record: Record, live: bool) -> JsonObject:
-    return dict(record["live"] if live else record["fieldData"])
-
-
-def _matches(record: Record, query: dict[str, str], live: bool) -> bool:
-    content = _content(record, live)
-    return all(query[name] == content[name] for name in ("name", "slug") if name in query) and all(
-        compare(record[field], query[f"{field}[{bound}]"])
-        for field in ("createdOn", "lastPublished", "lastUpdated")
-        for bound, compare in _BOUNDS.items()
-        if f"{field}[{bound}]" in query
-    )
-
-
-def _sort_key(record: Record, sort_by: str, live: bool) -> str:
-    return str((_content(record, live) if sort_by in {"name", "slug"} else record)[sort_by] or "")
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise bad_request() from None
-    if moment.tzinfo is None:
-        raise bad_request()
-    return moment
-
-
-def _at_least(value: str | None, bound: str) -> bool:
-    return value is not None and _moment(value) >= _moment(bound)
-
-
-def _at_most(value: str | None, bound: str) -> bool:
-    return value is not None and _moment(value) <= _moment(bound)
-
-
-_BOUNDS: dict[str, Callable[[str | None, str], bool]] = {"gte": _at_least, "lte": _at_most}

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox.state import State
-from sandbox.webflow import items, store
+from sandbox.webflow import item_lists, items, store
 from sandbox.webflow.calls import Call, JsonObject, Outcome, endpoint, error_response
 from sandbox.webflow.errors import ApiError, bad_request, not_found, route_not_found, too_many_requests
 from sandbox.webflow.site import Site
@@ -125,12 +125,12 @@ def _writable(call: Call, *, new: bool = False) -> str:
 
 
 def _list_items(call: Call, *, live: bool = False) -> Outcome:
-    return 200, items.list_items(call.site, call.collection, call.query, *call.page, live)
+    return 200, item_lists.list_items(call.site, call.collection, call.query, *call.page, live)
 
 
 def _get_item(call: Call, *, live: bool = False) -> Outcome:
     locale = call.query.get("cmsLocaleId")
-    return 200, items.get_item(call.site, call.collection, call.path["item_id"], live, locale)
+    return 200, item_lists.get_item(call.site, call.collection, call.path["item_id"], live, locale)
 
 
 def _create_items(call: Call, *, live: bool = False) -> Outcome:

@@ -79,6 +79,7 @@ def differences(karvon: Karvon) -> Wrong:
             wrong += [
                 f"product of {code}: {one}" for one in _different_product(product, at_home[code], slugs)
             ]
+    wrong += _different_items(karvon, shop)
     known = {row["sku_code"] for row in view["skus"]}
     wrong += [
         f"{code} is sold although the view does not have it"
@@ -95,6 +96,48 @@ def _different_categories(shop: Mapping[str, Any], view: list[dict[str, Any]]) -
         for row in view
         if row["hold_reasons"] is None and (row["name"], row["slug"]) not in there
     ]
+
+
+_ITEMS = {
+    "brands": "SELECT 'brands' AS collection, slug, name, product_count AS number, NULL AS reference "
+    "FROM activation.webflow__brands WHERE hold_reasons IS NULL",
+    "spec_sheets": "SELECT sheets.collection, sheets.slug, sheets.name, NULL AS number, brands.slug AS reference "
+    "FROM activation.webflow__spec_sheets AS sheets LEFT JOIN activation.webflow__brands AS brands "
+    "ON sheets.brand_key = brands.brand_key WHERE sheets.hold_reasons IS NULL",
+    "looks": "SELECT 'looks' AS collection, slug, name, piece_count AS number, slug AS reference "
+    "FROM activation.webflow__looks",
+}
+
+
+def _different_items(karvon: Karvon, shop: Mapping[str, Any]) -> Wrong:
+    """Brands, spec sheets and looks: each row is an item in its collection, and nothing else is shown there."""
+    wanted = {
+        (row["collection"], row["slug"], row["name"], row["number"], row["reference"])
+        for query in _ITEMS.values()
+        for row in karvon.rows(query)
+    }
+    there = set()
+    for collection, number, reference in (
+        ("brands", "product-count", ""), ("looks", "piece-count", "product"),
+        *((f"spec-sheets-{family}", "", "brand") for family in ("apparel", "footwear", "tools")),
+    ):  # fmt: skip
+        for item in shop[collection]:
+            fields = item["fields"]
+            if not item["is_archived"]:
+                there.add(
+                    (collection, fields["slug"], fields["name"], fields.get(number), fields.get(reference))
+                )
+    held = {
+        (row["collection"], row["slug"])
+        for row in karvon.rows("SELECT * FROM activation.webflow__spec_sheets WHERE hold_reasons IS NOT NULL")
+    }
+    missing = [
+        f"{one[0]}: {one[1]} is missing or different: {one}" for one in sorted(wanted - there, key=str)
+    ]
+    # A brand keeps its item when its last product leaves.
+    known = {(one[0], one[1]) for one in wanted} | held
+    left = [one for one in sorted(there, key=str) if one[0] != "brands" and (one[0], one[1]) not in known]
+    return missing + [f"{one[0]}: {one[1]} is there although the view does not have it" for one in left]
 
 
 def _different_product(row: Mapping[str, Any], product: Mapping[str, Any], slugs: Mapping[str, str]) -> Wrong:

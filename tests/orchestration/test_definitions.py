@@ -43,7 +43,9 @@ def test_there_is_an_asset_for_every_resource_model_and_sync(repository: dg.Repo
         f"{path.relative_to(PROJECT_ROOT / 'dbt_project' / 'models').parts[0]}/{path.stem}"
         for path in (PROJECT_ROOT / "dbt_project" / "models").rglob("*.sql")
     }
-    shop = {"webflow/categories", "webflow/products", "webflow/skus"}
+    shop = {
+        f"webflow/{name}" for name in ("categories", "products", "skus", "brands", "spec_sheets", "looks")
+    }
     assert raw | models | shop <= keys(repository)
     others = {"files/products", "webhook/held_products"}
     assert {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from cms_bench import CmsBench
 
@@ -21,7 +23,7 @@ def things(bench: CmsBench, columns, **fields) -> None:
         (("text", {"field": "colour"}), {"color": "Color"}, "no such field.*things has color, name, slug"),
         (("text", {"field": "rank"}), {"rank": "Number"}, "holds text, but the field is Number.*cast it"),
         (("bigint", {"field": "open"}), {"open": "Switch"}, "holds a number, but the field is Switch"),
-        (("text", {"field": "rank", "as": "html"}), {"rank": "PlainText"}, "`as: html`, but the field is PlainText"),
+        (("text", {"field": "rank", "as": "html"}), {"rank": "PlainText"}, "is PlainText; write `as: text`"),
         (("text", {"field": "ref"}), {"ref": ("Reference", ">posts")}, "say whose keys the column holds"),
         (("text", {"field": "ref", "sync": "things"}), {"ref": ("Reference", ">posts")}, "refers to posts, but"),
     ],
@@ -37,9 +39,9 @@ def test_a_field_that_does_not_fit_stops_its_sync_with_a_reason(cms: CmsBench, c
     assert (cms.items("things"), set(cms.items("others"))) == ({}, {"s-b"})
     [message] = told(cms, "schema")
     assert message.startswith(
-        f"models/activation/webflow/_things.yml, model things, column value, field {column[1]['field']}"
+        f"models/activation/webflow/_things.yml, model things, field {column[1]['field']}: column value: "
     )
-    assert __import__("re").search(words, message), message
+    assert re.search(words, message), message
 
 
 def test_a_collection_that_is_not_there_is_named_with_those_that_are(cms: CmsBench) -> None:
@@ -59,7 +61,7 @@ def test_required_fields_must_be_fed_by_a_sync_that_creates(cms: CmsBench) -> No
     }
     cms.control.post("/webflow/collection", json=body).raise_for_status()
     cms.model("things", {}, collection="things")
-    assert "requires code, which no column feeds" in told(cms, "schema")[0]
+    assert "field code: things requires this field, and no column feeds it" in told(cms, "schema")[0]
     cms.model("things", {}, collection="things", mode="update_only")
     assert told(cms, "schema") == []
 

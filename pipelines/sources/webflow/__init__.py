@@ -28,8 +28,9 @@ SHRINK_ADVICE = "check that WEBFLOW_SITE_ID and the token belong to the shop tha
 async def fetch_sites(context: Context) -> AsyncIterator[Batch]:
     """The site of this connection with the currency of its store."""
     client = WebflowClient.of(context)
+    site = await client.site()
     store = await client.get(STORE_SETTINGS.format(site=context.connection.site_id))
-    yield Batch([{**await client.site(), "defaultCurrency": store.get("defaultCurrency")}])
+    yield Batch([{**site, "defaultCurrency": store.get("defaultCurrency")}])
 
 
 async def fetch_collections(context: Context) -> AsyncIterator[Batch]:

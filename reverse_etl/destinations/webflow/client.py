@@ -14,8 +14,6 @@ from karvon.connections import WebflowConnection
 from karvon.http import HttpClient
 
 JsonObject = dict[str, Any]
-LIMIT_SECONDS = 60
-"""Every answer states the requests that the token has in so many seconds (dossier §4)."""
 
 
 class WebflowClient:
@@ -30,7 +28,7 @@ class WebflowClient:
             f"webflow:{site.name}",
             base_url=site.base_url,
             limits=site.rate_limits,
-            limit_header=("x-ratelimit-limit", LIMIT_SECONDS),
+            limit_header=("x-ratelimit-limit", 60),
             headers={"Authorization": f"Bearer {token}"},
             secrets=(token,),
         )

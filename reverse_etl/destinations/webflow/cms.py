@@ -20,13 +20,12 @@ from reverse_etl.destinations.webflow import cms_packing
 from reverse_etl.destinations.webflow.cms_faults import first_fault
 from reverse_etl.destinations.webflow.cms_schema import (
     ENVELOPE,
-    Collection,
-    landed_collections,
     landed_locales,
     slug_of_row,
     typed,
 )
 from reverse_etl.destinations.webflow.cms_values import encode, item_id_of, item_record, place_of
+from reverse_etl.destinations.webflow.field_types import Collection, read_collections
 from reverse_etl.operations import Finding, Operation
 from reverse_etl.syncs import PUBLISHED, Sync
 from reverse_etl.values import WrongValue
@@ -59,15 +58,15 @@ class WebflowCms:
     def rate_limits(self, settings: Settings) -> Sequence[RateWindow]:
         return [window for site in webflow_connections(settings).values() for window in site.rate_limits]
 
-    def mapping_problems(self, session: Session, sync: Sync) -> Sequence[MappingProblem]:
-        return ()
-
     def bind(self, session: Session, sync: Sync, syncs: Mapping[str, Sync]) -> Bound:
-        known = landed_collections(session, sync.connection)
+        known = {one.slug: one for one in read_collections(session, sync.connection)}
         fitting, problems = typed(sync, known, syncs)
         primary, locales = landed_locales(session, sync.connection) if sync.locale else (None, {})
         own = {slug: known[slug] for slug in sync.collections if slug in known}
-        return Bound(fitting, WebflowCms(own, primary, locales), tuple(problems))
+        return Bound(fitting, WebflowCms(own, primary, locales), tuple(problems), stands_alone=True)
+
+    def mapping_problems(self, session: Session, sync: Sync) -> Sequence[MappingProblem]:
+        return self.bind(session, sync, {}).problems
 
     def container(self, sync: Sync, row: Mapping[str, Any]) -> str | None:
         slug = slug_of_row(sync, row)

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from reverse_etl.destinations.webflow.cms_schema import Collection, Field
+from reverse_etl.destinations.webflow.field_types import Collection, RemoteField
 from reverse_etl.syncs import FieldSpec, Sync
 
-LONGEST_NAME = 256
 _SLUG = re.compile(r"^[_a-zA-Z0-9][-_a-zA-Z0-9]*$")
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 _LINK = re.compile(r"^(https?://[^\s/]\S*|mailto:\S+|tel:\S+|[/#]\S*)$", re.IGNORECASE)
@@ -22,7 +21,7 @@ _COLOR = re.compile(
 def first_fault(sync: Sync, collection: Collection, values: Mapping[str, Any]) -> tuple[str, str] | None:
     """Field and reason of the first value that would be refused."""
     for spec in sync.fields:
-        field = collection.fields.get(spec.field)
+        field = collection.field(spec.field)
         if field is None:
             continue
         reason = next(_reasons(spec, field, values[spec.field]), None)
@@ -34,7 +33,7 @@ def first_fault(sync: Sync, collection: Collection, values: Mapping[str, Any]) -
     return None
 
 
-def _reasons(spec: FieldSpec, field: Field, value: Any) -> Iterator[str]:
+def _reasons(spec: FieldSpec, field: RemoteField, value: Any) -> Iterator[str]:
     if value is None:
         if field.is_required and spec.policy != "create_only":
             yield "it is empty, and the collection requires it"
@@ -43,9 +42,9 @@ def _reasons(spec: FieldSpec, field: Field, value: Any) -> Iterator[str]:
         case "text" | "html":
             yield from _text(field, str(value))
         case "number":
-            yield from _number(field.rules, value)
-        case "option" if value not in field.options and value not in field.options.values():
-            yield f"{value!r} is not offered; the options are {', '.join(field.options)}"
+            yield from _number(field.validations, value)
+        case "option" if not any(value in (one.name, one.id) for one in field.options):
+            yield f"{value!r} is not offered; the options are {', '.join(one.name for one in field.options)}"
         case "color" if not _COLOR.match(value):
             yield f"{value!r} is no colour (#RRGGBB, rgb(…), hsl(…) or a CSS name)"
         case "video" if not _LINK.match(value):
@@ -57,13 +56,12 @@ def _reasons(spec: FieldSpec, field: Field, value: Any) -> Iterator[str]:
                 yield from _file(image["url"])
 
 
-def _text(field: Field, text: str) -> Iterator[str]:
-    longest = field.rules.get("maxLength") or (LONGEST_NAME if field.slug in ("name", "slug") else None)
-    if longest and len(text) > longest:
-        yield f"it is {len(text)} characters long, Webflow takes {longest}"
-    if len(text) < (field.rules.get("minLength") or 0):
-        yield f"it is {len(text)} characters long, Webflow wants {field.rules['minLength']} at least"
-    if field.rules.get("singleLine") and "\n" in text:
+def _text(field: RemoteField, text: str) -> Iterator[str]:
+    if field.max_length and len(text) > field.max_length:
+        yield f"it is {len(text)} characters long, Webflow takes {field.max_length}"
+    if len(text) < (field.validations.get("minLength") or 0):
+        yield f"it is {len(text)} characters long, Webflow wants {field.validations['minLength']} at least"
+    if field.validations.get("singleLine") and "\n" in text:
         yield "it has several lines, and the field takes one"
     if field.slug == "slug" and not _SLUG.match(text):
         yield f"{text!r} is no slug: letters a-z, digits, - and _"

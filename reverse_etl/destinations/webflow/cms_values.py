@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import urldefrag
 
 from reverse_etl.destination import Record
-from reverse_etl.destinations.webflow.cms_schema import ENVELOPE, Collection
+from reverse_etl.destinations.webflow.cms_schema import ENVELOPE
+from reverse_etl.destinations.webflow.field_types import Collection
 from reverse_etl.destinations.webflow.fields import REFERENCES
 from reverse_etl.syncs import PUBLISHED, FieldSpec, Sync
 
@@ -75,8 +76,8 @@ def _decoded(spec: FieldSpec, raw: Any, collection: Collection | None) -> Any:
         case "video":
             return raw.get("url") if isinstance(raw, Mapping) else raw
         case "option" if collection is not None:
-            options = collection.fields[spec.field].options if spec.field in collection.fields else {}
-            return next((name for name, id_ in options.items() if id_ == raw), raw)
+            field = collection.field(spec.field)
+            return next((one.name for one in field.options if one.id == raw), raw) if field else raw
         case _:
             return raw
 
@@ -92,7 +93,8 @@ def _encoded(spec: FieldSpec, value: Any, collection: Collection) -> Any:
         case "reference" | "references":
             return {REFERENCES: {"sync": spec.sync, "keys": value or [], "single": spec.as_ == "reference"}}
         case "option" if value is not None:
-            return collection.fields[spec.field].options.get(value, value)
+            field = collection.field(spec.field)
+            return next((one.id for one in field.options if one.name == value), value) if field else value
         case "image" | "file" if value is not None:
             return _sent_file(value)
         case "images":

@@ -48,7 +48,7 @@ class WebflowStore:
         return field_types.mapping_problems(session, sync)
 
     def bind(self, session: Session, sync: Sync, syncs: Mapping[str, Sync]) -> Bound:
-        return Bound(sync, self)
+        return Bound(sync, self, tuple(self.mapping_problems(session, sync)))
 
     def container(self, sync: Sync, row: Mapping[str, Any]) -> str | None:
         return None

@@ -201,3 +201,40 @@ def test_two_sites_in_one_warehouse_keep_apart(loader: Loader, sandbox: Sandbox,
             "SELECT connection, count(*) AS n FROM raw_webflow.products GROUP BY 1 ORDER BY 1"
         )
     assert [row["connection"] for row in found] == [sandbox.account, other.account]
+
+
+def test_items_are_read_of_the_collections_that_somebody_asks_for(
+    loader: Loader, sandbox: Sandbox, shop: httpx.Client
+) -> None:
+    listed = shop.get(f"/sites/{sandbox.webflow().site_id}/collections").json()["collections"]
+    ids = {one["slug"]: one["id"] for one in listed}
+    body = {"account": sandbox.account, "secondary": ["fr"]}
+    french = httpx.post(f"{sandbox.url}/_control/webflow/locales", json=body).json()["secondary"][0][
+        "cmsLocaleId"
+    ]
+    for slug in ("brands", "looks"):
+        fields = {"name": slug, "slug": slug}
+        shop.post(f"/collections/{ids[slug]}/items", json={"fieldData": fields}).raise_for_status()
+    item = shop.get(f"/collections/{ids['brands']}/items").json()["items"][0]["id"]
+    change = {"items": [{"id": item, "cmsLocaleId": french, "fieldData": {"name": "marques"}}]}
+    shop.patch(f"/collections/{ids['brands']}/items", json=change).raise_for_status()
+
+    loader.webflow(parameters={"item_collections": ["brands", "nowhere"]})
+    rows = loader.live("raw_webflow.collection_items")
+    key = f"{ids['brands']}/{item}"
+    assert set(rows) == {key, f"{key}/{french}"}
+    assert (rows[key]["collectionId"], rows[key]["secondaryLocale"]) == (ids["brands"], None)
+    assert (rows[f"{key}/{french}"]["fieldData"]["name"], rows[f"{key}/{french}"]["secondaryLocale"]) == (
+        "marques",
+        "fr",
+    )
+    # Nobody asks for brands any more: they were not looked at, so nothing is concluded of them.
+    loader.webflow(parameters={"item_collections": ["looks"]})
+    assert set(rows) < set(loader.live("raw_webflow.collection_items"))
+    # A load that is not told says nothing of items at all.
+    report = loader.webflow()
+    assert [one.scope for one in report.resources if one.resource == "collection_items"] != ["all"]
+    assert set(rows) < set(loader.live("raw_webflow.collection_items"))
+    shop.delete(f"/collections/{ids['brands']}/items/{item}").raise_for_status()
+    loader.webflow(parameters={"item_collections": ["brands", "looks"]})
+    assert key not in loader.live("raw_webflow.collection_items")
