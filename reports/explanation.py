@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -29,11 +30,10 @@ def traces(
     for sync, key in list(dict.fromkeys([*held, *changed]))[:EXPLAINED]:
         keys[sync].append(key)
     built = [sync for sync in syncs if session.has_table(f"{sync.schema_name}.{sync.table}")]
-    return {
-        (sync.name, one.key): plain(one, reader)
-        for sync in built
-        for one in explain_rows(session, warehouse, sync, keys[sync.name], (), ())
-    }
+    found = [one for sync in built for one in explain_rows(session, warehouse, sync, keys[sync.name], (), ())]
+    names = _referred_names(session, syncs, found)
+    reader = replace(reader, names={**names, **reader.names})
+    return {(one.sync, one.key): plain(one, reader) for one in found}
 
 
 def explained(
@@ -42,16 +42,23 @@ def explained(
     """The rows behind a key or a code, those with a reason first. Raises `UnknownKey`, `ModelMissing`."""
     found = explain(warehouse, syncs, models, wanted)
     with warehouse.session() as session:
-        held: dict[str, set[str]] = defaultdict(set)
-        for one in found:
-            for spec in next(sync for sync in syncs if sync.name == one.sync).plain_fields:
-                value = next(field for field in one.now.fields if field.field == spec.field)
-                if spec.sync:
-                    held[spec.sync].update(str(key) for key in [*(value.view or ()), *(value.live or ())])
-        reader = Reader(exponents(session), referred_names(session, syncs, held))
+        reader = Reader(exponents(session), _referred_names(session, syncs, found))
         asked = _asked(session, syncs, found, wanted)
     ordered = sorted(found, key=lambda one: (one is not asked, not one.reasons))
     return [{**plain(one, reader), "is_asked": one is asked} for one in ordered]
+
+
+def _referred_names(session: Session, syncs: Sequence[Sync], found: Sequence[Explanation]) -> dict[str, str]:
+    """Names behind the references that these rows want or show."""
+    targets = {(sync.name, spec.field): spec.sync for sync in syncs for spec in sync.fields if spec.sync}
+    held: dict[str, set[str]] = defaultdict(set)
+    for one in found:
+        for field in one.now.fields:
+            target = targets.get((one.sync, field.field))
+            for value in (field.view, field.live, field.answered, field.sent):
+                if target and isinstance(value, list):
+                    held[target].update(str(key) for key in value)
+    return referred_names(session, syncs, held)
 
 
 def _asked(

@@ -214,23 +214,26 @@ def _journal(
 def _versions(session: Session, sync: Sync, keys: Sequence[str]) -> dict[str, list[Version]]:
     """Landed documents that carry the row's key: `<connection>:<document key>`."""
     found: dict[str, list[Version]] = {}
+    by_connection: dict[str, list[str]] = {}
+    for key in keys:
+        connection, _, document_key = key.partition(":")
+        by_connection.setdefault(connection, []).append(document_key)
     for table in sync.sources:
         if not session.has_table(table):
             continue
-        rows = session.rows(
-            f"""SELECT connection || ':' || document_key AS key, document_key, landed_at, is_deleted, versions, document
-            FROM (SELECT connection, document_key, landed_at, is_deleted, CAST(document AS text) AS document,
-                    count(*) OVER (PARTITION BY connection, document_key) AS versions,
-                    row_number() OVER (PARTITION BY connection, document_key ORDER BY landed_at DESC) AS nth
-                  FROM {table} WHERE connection || ':' || document_key IN {listed(1)}) AS documents
-            WHERE nth = 1""",
-            (keys_of(keys),),
-        )
-        for row in rows:
-            values = dict(_in_document(sync, orjson.loads(row["document"])))
-            found.setdefault(row["key"], []).append(
-                Version(table, row["document_key"], row["landed_at"], row["versions"], row["is_deleted"], values)
-            )  # fmt: skip
+        for connection, document_keys in by_connection.items():
+            rows = session.rows(
+                f"""SELECT document_key, landed_at, is_deleted, versions, document FROM (
+                  SELECT document_key, landed_at, is_deleted, CAST(document AS text) AS document,
+                    count(*) OVER (PARTITION BY document_key) AS versions,
+                    row_number() OVER (PARTITION BY document_key ORDER BY landed_at DESC) AS nth
+                  FROM {table} WHERE connection = $1 AND document_key IN {listed(2)}) AS documents WHERE nth = 1""",
+                (connection, keys_of(document_keys)),
+            )
+            for row in rows:
+                values = dict(_in_document(sync, orjson.loads(row.pop("document"))))
+                version = Version(table=table, values=values, **row)
+                found.setdefault(f"{connection}:{version.document_key}", []).append(version)
     return found
 
 

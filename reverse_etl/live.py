@@ -107,9 +107,11 @@ def _state(
     if spec.as_ == "stock":
         # A stock that was sold from since we wrote it is the shop's business: what counts is what we sent.
         return "equal" if entry.stock_sent == value else "different"
-    if spec.as_ == "number" and value is None:
-        return "not managed"
     shown = shown_form(spec, live)
+    if value is None and (spec.as_ == "number" or spec.write != "always"):
+        return "not managed"
+    if spec.write == "into_empty" and shown is not None:
+        return "not managed"
     if spec.field in entry.sent and spec.as_ in ("image", "images", "html"):
         as_answered = shown_form(spec, entry.answered.get(spec.field, live))
         same = entry.sent[spec.field] == sent_form(spec, value) and same_shown(spec, shown, as_answered)

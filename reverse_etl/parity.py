@@ -1,6 +1,7 @@
 """Parity: of the fields that the view wants to be so, the share that the destination shows so.
 
-Rows without any difference are counted by the engine; only the others are looked at field by field. Held rows count:
+Rows without any difference, and rows that are not there, are counted by the engine; only the others are looked at field
+by field. Held rows count:
 the shop does not show what the view says of them. Fields that are given once or left to the destination do not.
 """
 
@@ -68,13 +69,15 @@ def _fields(
     parent = next((other for other in syncs if sync.parent and other.name == sync.parent.sync), None)
     scan = Scan(session, warehouse.dialect, sync, DESTINATIONS[sync.destination], parent)
     scan.check()
-    settled, with_stock = scan.settled()
+    standings = scan.standings()
     wanted: Counter[str] = Counter()
     equal: Counter[str] = Counter()
     for spec in sync.fields:
         if spec.policy != "create_only":
-            wanted[spec.field] = equal[spec.field] = with_stock if spec.as_ == "stock" else settled
-    for part in chunks(scan.unsettled()):
+            of = 1 if spec.as_ == "stock" else 0
+            equal[spec.field] = standings.get("settled", (0, 0))[of]
+            wanted[spec.field] = equal[spec.field] + standings.get("absent", (0, 0))[of]
+    for part in chunks(scan.different()):
         for row in rows_now(session, warehouse.dialect, sync, part).values():
             for one in row.fields:
                 # An empty number is left as it is there; an empty stock is not ours at all.

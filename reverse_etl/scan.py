@@ -100,20 +100,24 @@ class Scan:
         )
         return [Candidate(**row) for row in rows.to_pylist()]
 
-    def settled(self) -> tuple[int, int]:
-        """Rows of which no field differs, and how many of them have a stock that we keep."""
-        found = self.session.rows(
-            f"""WITH {self.desired()}, {self.mirror.latest(5)}
-            SELECT count(*) AS rows, count(d.stock) AS stocks FROM {self._joined()} WHERE NOT {self._differs()}""",
-            (*self.sync.target, self.sync.name, self.sync.mapping_hash, self.mirror.seen_at),
-        )
-        return int(found[0]["rows"]), int(found[0]["stocks"])
+    def standings(self) -> dict[str, tuple[int, int]]:
+        """How rows stand → rows, and how many of them have a stock.
 
-    def unsettled(self) -> list[str]:
-        """Keys of all other rows, held ones among them."""
+        absent: not in the destination; different: something may differ; settled: nothing does.
+        """
         rows = self.session.rows(
             f"""WITH {self.desired()}, {self.mirror.latest(5)}
-            SELECT DISTINCT d.key FROM {self._joined()} WHERE {self._differs()} ORDER BY d.key""",
+            SELECT {self._standing()} AS standing, count(*) AS rows, count(d.stock) AS stocks
+            FROM {self._joined()} GROUP BY 1""",
+            (*self.sync.target, self.sync.name, self.sync.mapping_hash, self.mirror.seen_at),
+        )
+        return {row["standing"]: (int(row["rows"]), int(row["stocks"])) for row in rows}
+
+    def different(self) -> list[str]:
+        """Keys of rows in the destination of which something may differ, held ones among them."""
+        rows = self.session.rows(
+            f"""WITH {self.desired()}, {self.mirror.latest(5)}
+            SELECT DISTINCT d.key FROM {self._joined()} WHERE {self._standing()} = 'different' ORDER BY d.key""",
             (*self.sync.target, self.sync.name, self.sync.mapping_hash, self.mirror.seen_at),
         )
         return [row["key"] for row in rows]
@@ -221,6 +225,10 @@ class Scan:
             LEFT JOIN reverse_etl.ledger AS l
               ON l.destination = $1 AND l.connection = $2 AND l.sync = $3 AND l.key = d.key
             LEFT JOIN latest AS m ON m.document_key = l.{self.destination.document_of(self.sync)}"""
+
+    def _standing(self) -> str:
+        return f"""CASE WHEN l.key IS NULL OR l.removed THEN 'absent'
+              WHEN {self._differs()} THEN 'different' ELSE 'settled' END"""
 
     def _differs(self) -> str:
         """Whether a joined row needs a closer look; parameter 4 is the hash of the mapping. Never null."""

@@ -9,6 +9,7 @@ from reverse_etl.apply import Blocked, NotConfigured, apply_plan
 from reverse_etl.approvals import NothingToApprove, approve
 from reverse_etl.destinations import channels, rate_per_minute
 from reverse_etl.leases import Busy
+from reverse_etl.parity import measure
 from reverse_etl.stored_plans import NoSuchPlan, load_plan
 from reverse_etl.syncs import Sync
 from reverse_etl.undo import NothingToUndo, make_undo
@@ -54,6 +55,7 @@ def review(settings: Settings, warehouse: Warehouse, syncs: tuple[Sync, ...]) ->
         except (Blocked, Busy, NoSuchPlan, NotConfigured) as refused:
             raise dg.Failure(str(refused)) from None
         look_again(settings, warehouse, load_plan(warehouse, config.plan_id), syncs)
+        measure(warehouse, syncs, config.plan_id)
         context.add_output_metadata({"summary": result.summary(), "requests": result.requests})
         if result.failed or result.stopped:
             raise dg.Failure(result.summary(), metadata={"errors": "\n".join(result.errors[:50])})

@@ -22,7 +22,7 @@ KEPT_PAGES = 50
 
 def write_page(settings: Settings, warehouse: Warehouse, plan: Plan, syncs: Sequence[Sync]) -> Path | None:
     """The page of a plan with something in it, its operations as they stand now."""
-    if plan.is_empty:
+    if plan.is_empty and not plan.holds:
         return None
     settings.reports_path.mkdir(parents=True, exist_ok=True)
     page = settings.reports_path / f"plan-{plan.plan_id}.html"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -132,11 +131,9 @@ def test_five_thousand_rows_are_drawn_a_page_at_a_time(
     assert len(rows(browser)) == 60
     browser.click("#more")
     browser.until("document.querySelectorAll('.row').length === 120")
-    began = time.monotonic()
     browser.click("#q")
     browser.type("l-4999")
     counted(browser, "1 of 5,000 rows")
-    assert time.monotonic() - began < 5
 
 
 def test_what_waits_for_a_person_comes_with_the_command_to_approve(
