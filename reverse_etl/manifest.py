@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,7 @@ def read_syncs(manifest: Path, profile: str) -> tuple[Sync, ...]:
 
     Raises `SyncError` for a missing manifest and for wrong YAML.
     """
-    if not manifest.is_file():
-        raise SyncError([f"{manifest.name} is missing: run `karvon dbt parse` (or `karvon run`) first."])
-    content = orjson.loads(manifest.read_bytes())
+    content = _content(manifest)
     nodes: Mapping[str, Any] = content.get("nodes", {})
     sources: Mapping[str, Any] = content.get("sources", {})
     syncs: list[Sync] = []
@@ -53,6 +52,34 @@ def read_syncs(manifest: Path, profile: str) -> tuple[Sync, ...]:
     if problems:
         raise SyncError(problems)
     return _in_order(syncs)
+
+
+@dataclass(frozen=True)
+class ModelColumn:
+    """A column of a model with what its YAML says of its field, and the `as` that its data type stands for."""
+
+    meta: Mapping[str, Any]
+    implied_as: str
+
+
+def read_columns(manifest: Path) -> dict[str, dict[str, ModelColumn]]:
+    """Model → column, of all models that are syncs. Raises `SyncError` for a missing manifest."""
+    nodes = _content(manifest).get("nodes", {}).values()
+    return {
+        node["name"]: {
+            name: ModelColumn(_meta(column), _as_of(str(column.get("data_type") or "")))
+            for name, column in node.get("columns", {}).items()
+        }
+        for node in nodes
+        if node.get("resource_type") == "model" and _meta(node).get("sync") is not None
+    }
+
+
+def _content(manifest: Path) -> Mapping[str, Any]:
+    if not manifest.is_file():
+        raise SyncError([f"{manifest.name} is missing: run `karvon dbt parse` (or `karvon run`) first."])
+    content: Mapping[str, Any] = orjson.loads(manifest.read_bytes())
+    return content
 
 
 def _sync(node: Mapping[str, Any], settings: Any, profile: str, sources: tuple[str, ...]) -> Sync:

@@ -31,14 +31,24 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         from orchestration.dbt import DbtError
-        from reverse_etl import apply, leases, manifest, plan, scan, schema, stored_plans
+        from reverse_etl import (
+            apply,
+            leases,
+            manifest,
+            plan,
+            preview,
+            scan,
+            schema,
+            stored_plans,
+            yaml_places,
+        )
 
         try:
             return command(*args, **kwargs)
         except (
             SettingsError, WarehouseError, RemoteError, DbtError, manifest.SyncError, scan.ModelMissing,
             plan.UnknownKey, stored_plans.NoSuchPlan, apply.Blocked, apply.NotConfigured, leases.Busy,
-            leases.LeaseLost, schema.TooNew,
+            leases.LeaseLost, schema.TooNew, yaml_places.CannotEdit, preview.UnknownColumn,
         ) as error:  # fmt: skip
             raise click.ClickException(str(error)) from None
 

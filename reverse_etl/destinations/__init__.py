@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from karvon.connections import webflow_connections
+from karvon.rehearsal import Rehearsal
 from karvon.settings import Settings
 from reverse_etl.destination import Channels, Destination
 from reverse_etl.destinations.webflow.channel import StoreChannel
@@ -20,6 +22,14 @@ def channels(settings: Settings) -> Channels:
         ("webflow_store", name): partial(StoreChannel, site)
         for name, site in webflow_connections(settings).items()
     }
+
+
+def rehearsed_channels(settings: Settings, connection: str, known_as: str, rehearsal: Rehearsal) -> Channels:
+    """Channels of one connection that send nothing; plans find them under the name `known_as`."""
+    site = replace(
+        webflow_connections(settings)[connection], base_url="https://rehearsal.invalid", rate_limits=()
+    )
+    return {("webflow_store", known_as): partial(StoreChannel, site, rehearsal=rehearsal)}
 
 
 def rate_per_minute(settings: Settings) -> float:

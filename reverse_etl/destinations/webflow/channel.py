@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from karvon.connections import WebflowConnection
 from karvon.http import NotFound, RemoteError
+from karvon.rehearsal import Rehearsal
 from reverse_etl.destination import Known, Outcome, Record
 from reverse_etl.destinations.webflow import lookup, stock
 from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
@@ -39,8 +40,10 @@ class _Waits(Exception):
 class StoreChannel:
     """One site's store; an async context manager."""
 
-    def __init__(self, site: WebflowConnection, syncs: Mapping[str, Sync]) -> None:
-        self._client = WebflowClient(site)
+    def __init__(
+        self, site: WebflowConnection, syncs: Mapping[str, Sync], rehearsal: Rehearsal | None = None
+    ) -> None:
+        self._client = WebflowClient(site, rehearsal)
         self._syncs = syncs
         self._properties: dict[str, Sequence[Mapping[str, Any]]] = {}
         self._slug_is_needed = False

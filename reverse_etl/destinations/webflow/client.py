@@ -11,14 +11,15 @@ from typing import Any, Self
 
 from karvon.connections import WebflowConnection
 from karvon.http import HttpClient
+from karvon.rehearsal import Rehearsal
 
 JsonObject = dict[str, Any]
 
 
 class WebflowClient:
-    """One site, one token; an async context manager."""
+    """One site, one token; an async context manager. With a rehearsal nothing is sent."""
 
-    def __init__(self, site: WebflowConnection) -> None:
+    def __init__(self, site: WebflowConnection, rehearsal: Rehearsal | None = None) -> None:
         token = site.api_token.get_secret_value()
         self._site = f"/sites/{site.site_id}"
         self._collections: dict[str, str] = {}
@@ -30,6 +31,7 @@ class WebflowClient:
             limit_header=("x-ratelimit-limit", 60),
             headers={"Authorization": f"Bearer {token}"},
             secrets=(token,),
+            transport=rehearsal,
         )
 
     async def __aenter__(self) -> Self:

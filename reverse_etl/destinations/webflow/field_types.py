@@ -105,6 +105,19 @@ class RemoteField:
         return int(stated) if stated else None
 
     @property
+    def limits(self) -> str:
+        """Validations and options in one line for people."""
+        plain = {
+            name: value for name, value in self.validations.items() if name not in ("options", "collectionId")
+        }
+        said = [f"{name} {value}" for name, value in plain.items()]
+        said += [f"items of {self.collection_id}"] if self.collection_id else []
+        said += [
+            " | ".join(f"{one.name} ({one.id})" if one.name != one.id else one.name for one in self.options)
+        ]
+        return "; ".join(part for part in said if part)
+
+    @property
     def takes(self) -> tuple[str, ...] | None:
         """The `as:` that fit; None where nothing is known of the type."""
         if self.slug in _STORE_FIELDS:
@@ -154,8 +167,13 @@ def check(sync: Sync, collection: Collection) -> tuple[MappingProblem, ...]:
 
 
 def mapping_problems(session: Session, sync: Sync) -> tuple[MappingProblem, ...]:
-    """`check` against the landed schema; nothing where the collection is not known yet."""
-    collection = collection_of(sync, read_collections(session, sync.connection))
+    """`check` against the landed schema; nothing while no schema of the connection is known."""
+    collections = read_collections(session, sync.connection)
+    collection = collection_of(sync, collections)
+    if collection is None and collections:
+        known = ", ".join(one.slug for one in collections)
+        what = f"the site ({sync.connection}) has no collection for {sync.resource}"
+        return (problem(sync, "", what, f"it has {known}; `karvon webflow schema --fresh` reads them again"),)
     return check(sync, collection) if collection else ()
 
 
