@@ -102,7 +102,9 @@ def _prove(text: str, model_name: str, columns: Mapping[str, Meta]) -> None:
         model = next(one for one in yaml.safe_load(text)["models"] if one["name"] == model_name)
         written = {one["name"]: (one.get("config") or {}).get("meta") or {} for one in model["columns"]}
     except (yaml.YAMLError, LookupError, TypeError, StopIteration) as error:
-        raise CannotEdit(f"the edited YAML of {model_name} would not parse: {error}") from None
+        raise CannotEdit(
+            f"the YAML of {model_name} cannot be edited here (anchors?), change its columns by hand: {error}"
+        ) from None
     for name, meta in columns.items():
         if written[name] != dict(meta):
             raise CannotEdit(
