@@ -11,6 +11,7 @@ MISSING_SCOPES: dict[str, frozenset[str]] = {
     "no_cms_write": frozenset({"cms:write"}),
     "no_cms": frozenset({"cms:read", "cms:write"}),
     "no_sites_write": frozenset({"sites:write"}),
+    "no_assets": frozenset({"assets:read", "assets:write"}),
 }
 
 
@@ -42,6 +43,8 @@ def declare_switches(switches: Switches) -> None:
             help="refused: token/introspect is for OAuth apps only.")  # fmt: skip
     declare("webflow.site_published", "yes", choices=("yes", "never"),
             help="never: publishing items answers 409 (a site publish does not change this).")  # fmt: skip
+    declare("webflow.asset_hash", "same_asset", choices=("same_asset", "new_asset"),
+            help="Announcing a file whose MD5 is in the library: the asset that is there, or one more.")  # fmt: skip
     declare("webflow.max_name_length", 256, help="Longest name.")
     declare("webflow.max_slug_length", 256, help="Longest slug.")
     declare("webflow.item_cap", 0, help="Items the plan allows, SKUs counted; 0: no limit.")
