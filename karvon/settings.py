@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     connections_file: Path = Field(
         PROJECT_ROOT / "connections.yml", validation_alias="KARVON_CONNECTIONS_FILE"
     )
+    private_hosts: str = Field("", validation_alias="KARVON_PRIVATE_HOSTS")
+    """Hosts, separated by commas, that user-given URLs may lead to although they are not public."""
     alert_webhook_url: SecretStr | None = Field(None, validation_alias="KARVON_ALERT_WEBHOOK_URL")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", validation_alias="KARVON_LOG_LEVEL"
@@ -104,6 +106,10 @@ class Settings(BaseSettings):
     @property
     def dagster_home(self) -> Path:
         return self.home.absolute() / self.profile / "dagster"
+
+    @property
+    def reachable_private_hosts(self) -> frozenset[str]:
+        return frozenset(host.strip().lower() for host in self.private_hosts.split(",") if host.strip())
 
     @property
     def sandbox_state(self) -> Path:

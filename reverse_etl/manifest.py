@@ -43,7 +43,8 @@ def read_syncs(manifest: Path, profile: str) -> tuple[Sync, ...]:
         if settings is None:
             continue
         try:
-            syncs.append(_sync(node, settings, profile, tuple(_raw_tables(unique_id, nodes, sources))))
+            sync = _sync(node, settings, profile, tuple(_raw_tables(unique_id, nodes, sources)))
+            syncs.append(_with_relation(sync, nodes))
         except ValidationError as error:
             problems += [f"{_where(node)}: {_say(one)}" for one in error.errors()]
         except ValueError as error:
@@ -108,6 +109,17 @@ def _sync(node: Mapping[str, Any], settings: Any, profile: str, sources: tuple[s
             "(the model's contract needs it too)"
         )
     return sync
+
+
+def _with_relation(sync: Sync, nodes: Mapping[str, Any]) -> Sync:
+    """The model that `images.files` names, as a table."""
+    if sync.images.files is None:
+        return sync
+    found = next((node for node in nodes.values() if node.get("name") == sync.images.files), None)
+    if found is None:
+        raise ValueError(f"images.files names the model {sync.images.files}, which the project does not have")
+    table = f"{found['schema']}.{found.get('alias') or found['name']}"
+    return sync.model_copy(update={"images": sync.images.model_copy(update={"files": table})})
 
 
 def _fields(node: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from karvon.progress import track
 from karvon.warehouse import Session, Warehouse
-from reverse_etl import ledger
+from reverse_etl import images, ledger
 from reverse_etl.compare import Compared, Subject, adopted, compare, removal
 from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.guards import violations
@@ -60,6 +60,8 @@ def make_plan(
         for sync in syncs:
             _plan_sync(planning, sync, scope.get(sync.name, []) if scope is not None else None)
             step.advance()
+        planning.operations, told = images.checked(session, syncs, planning.operations)
+        planning.findings += told
         plan = _finish(planning, limit, rate_per_minute, profile, retry)
         if store:
             _store(planning, plan)

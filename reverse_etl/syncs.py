@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 As = Literal[
     "text", "number", "bool", "money", "image", "images", "html", "references", "sku_properties", "sku_values",
-    "stock",
+    "stock", "file",
 ]  # fmt: skip
 Policy = Literal["overwrite", "keep", "report", "create_only"]
 
@@ -44,8 +44,8 @@ class FieldSpec(Spec):
             raise ValueError("`as: money` needs `currency: <column with the currency>`")
         if self.as_ == "references" and not self.sync:
             raise ValueError("`as: references` needs `sync: <sync whose keys the column holds>`")
-        if self.compare == "source_hash" and self.as_ not in ("image", "images", "html"):
-            raise ValueError("`compare: source_hash` is for `as: image`, `images` or `html`")
+        if self.compare == "source_hash" and self.as_ not in ("image", "images", "file", "html"):
+            raise ValueError("`compare: source_hash` is for `as: image`, `images`, `file` or `html`")
         return self
 
     @property
@@ -89,6 +89,27 @@ class Guards(Spec):
     max_removals: Limit = None
 
 
+class ImageSettings(Spec):
+    """How pictures and files travel. Without any of it their addresses are sent as they are."""
+
+    files: str | None = None
+    """dbt model with `url`, `content_type`, `file_size_bytes`, `is_public`: what is known without fetching."""
+    resize: bool = False
+    """Make a picture that is too big or of another kind smaller; needs `upload`, where the copy lies."""
+    upload: Literal["never", "when_needed", "always"] = "never"
+    """Into the destination's own library: `when_needed` what is not public, or was made smaller."""
+    max_bytes: int = Field(4 * 1024 * 1024, gt=0)
+    """Of a picture that the destination imports; Webflow takes 4 MB (dossier §2.2)."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.resize and self.upload == "never":
+            raise ValueError(
+                "`resize: true` needs `upload: when_needed`: the smaller copy must lie somewhere"
+            )
+        return self
+
+
 class Sync(Spec):
     """One model on its way to one resource of one destination."""
 
@@ -112,6 +133,7 @@ class Sync(Spec):
     on_moved: Literal["recompute", "hold"] = "recompute"
     """What to do when a stock moved in the shop between plan and apply."""
     guards: Guards = Guards()
+    images: ImageSettings = ImageSettings()
     fields: tuple[FieldSpec, ...]
 
     @model_validator(mode="after")

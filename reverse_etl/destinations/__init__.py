@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
+from karvon.addresses import Exceptions
 from karvon.connections import webflow_connections
 from karvon.rehearsal import Rehearsal
 from karvon.settings import Settings
@@ -18,8 +19,9 @@ DESTINATIONS: Mapping[str, Destination] = {"webflow_store": WebflowStore()}
 
 def channels(settings: Settings) -> Channels:
     """An openable channel for every configured connection. Raises `SettingsError` for missing secrets."""
+    exceptions = Exceptions(settings.profile == "sandbox", settings.reachable_private_hosts)
     return {
-        ("webflow_store", name): partial(StoreChannel, site)
+        ("webflow_store", name): partial(StoreChannel, site, exceptions=exceptions)
         for name, site in webflow_connections(settings).items()
     }
 

@@ -75,6 +75,10 @@ class WebflowClient:
     async def update_sku(self, product_id: str, sku_id: str, body: JsonObject) -> JsonObject:
         return await self._data("PATCH", f"{self._site}/products/{product_id}/skus/{sku_id}", body)
 
+    async def create_asset(self, body: JsonObject) -> JsonObject:
+        """Announce a file for the asset library; the answer says where its bytes go."""
+        return await self._data("POST", f"{self._site}/assets", body, repeatable=False)
+
     async def stock(self, sku_id: str) -> JsonObject:
         return await self._data("GET", f"/collections/{self.collection('sku')}/items/{sku_id}/inventory")
 

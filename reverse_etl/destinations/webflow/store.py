@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from karvon.warehouse import Dialect, Session
+from reverse_etl import images
 from reverse_etl.destination import MappingProblem, Record
 from reverse_etl.destinations.webflow import field_types, packing
 from reverse_etl.destinations.webflow.fields import ENVELOPE, decode, encode
@@ -116,7 +117,7 @@ class WebflowStore:
         return packing.pack(operations, syncs)
 
     def extra_requests(self, operations: Sequence[Operation]) -> int:
-        return packing.extra_requests(operations)
+        return packing.extra_requests(operations) + images.marked(operations)
 
 
 def category_record(sync: Sync, item: Mapping[str, Any]) -> Record:
