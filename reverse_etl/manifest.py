@@ -61,6 +61,8 @@ class ModelColumn:
 
     meta: Mapping[str, Any]
     implied_as: str
+    data_type: str = "text"
+    description: str = ""
 
 
 def read_columns(manifest: Path) -> dict[str, dict[str, ModelColumn]]:
@@ -68,7 +70,12 @@ def read_columns(manifest: Path) -> dict[str, dict[str, ModelColumn]]:
     nodes = _content(manifest).get("nodes", {}).values()
     return {
         node["name"]: {
-            name: ModelColumn(_meta(column), _as_of(str(column.get("data_type") or "")))
+            name: ModelColumn(
+                _meta(column),
+                _as_of(str(column.get("data_type") or "")),
+                str(column.get("data_type") or "text"),
+                str(column.get("description") or ""),
+            )
             for name, column in node.get("columns", {}).items()
         }
         for node in nodes
