@@ -77,8 +77,9 @@ def _fill_models(profile: Profile) -> None:
                 columns = ", ".join(f"{one['name']} {one['data_type']}" for one in node["columns"].values())
                 session.execute(f"CREATE TABLE activation.{node['name']} ({columns})")
         session.execute(
-            "INSERT INTO activation.webflow__products (product_key, name, slug, brand, category_keys, "
-            "sku_properties, is_shippable, tax_category) VALUES ('p1', 'Kettle', 'kettle', 'Atlas', '[]', '[]', true, 'standard-taxable')"
+            "INSERT INTO activation.webflow__products "
+            "(product_key, name, slug, brand, category_keys, sku_properties, is_shippable, tax_category) "
+            "VALUES ('p1', 'Kettle', 'kettle', 'Atlas', '[]', '[]', true, 'standard-taxable')"
         )
         session.execute(
             "INSERT INTO activation.webflow__skus (sku_key, product_key, is_default, position, name, slug, sku_code, "
