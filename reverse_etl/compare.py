@@ -177,7 +177,7 @@ def _is_there(spec: FieldSpec, value: Value, shown: Value, entry: Entry, referen
 
     Pictures and HTML that we sent ourselves are known by what we sent only; their looks prove nothing.
     """
-    if spec.field in entry.sent and spec.as_ in ("image", "images", "file", "html"):
+    if spec.field in entry.sent and spec.as_ in ("image", "images", "html"):
         return False
     known = {key: remote for key, remote in references.get(spec.sync or "", {}).items() if remote}
     return already_there(spec, value, shown, known)

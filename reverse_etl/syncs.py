@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 As = Literal[
     "text", "number", "bool", "money", "image", "images", "html", "references", "sku_properties", "sku_values",
-    "stock", "file",
+    "stock",
 ]  # fmt: skip
 Policy = Literal["overwrite", "keep", "report", "create_only"]
 
@@ -44,8 +44,8 @@ class FieldSpec(Spec):
             raise ValueError("`as: money` needs `currency: <column with the currency>`")
         if self.as_ == "references" and not self.sync:
             raise ValueError("`as: references` needs `sync: <sync whose keys the column holds>`")
-        if self.compare == "source_hash" and self.as_ not in ("image", "images", "file", "html"):
-            raise ValueError("`compare: source_hash` is for `as: image`, `images`, `file` or `html`")
+        if self.compare == "source_hash" and self.as_ not in ("image", "images", "html"):
+            raise ValueError("`compare: source_hash` is for `as: image`, `images` or `html`")
         return self
 
     @property

@@ -45,7 +45,7 @@ def wanted(field: FieldSpec, row: Mapping[str, Any]) -> Value:
             if not unit:
                 raise WrongValue(f"{field.column} has no currency in {field.currency}")
             return {"value": _whole(field, cell), "unit": str(unit)}
-        case "image" | "file":
+        case "image":
             if not cell:
                 return None
             alt = row[field.alt] if field.alt else None
@@ -75,7 +75,7 @@ def sent_form(field: FieldSpec, value: Value) -> Value:
     match field.as_:
         case "money":
             return [int(value["value"]), value["unit"]]
-        case "image" | "file":
+        case "image":
             return {"source": source_hash(value["url"]), "alt": value.get("alt")}
         case "images":
             return [source_hash(image["url"]) for image in value]
@@ -92,7 +92,7 @@ def shown_form(field: FieldSpec, value: Value) -> Value:
     match field.as_:
         case "money":
             return [int(value["value"]), value["unit"]]
-        case "image" | "file":
+        case "image":
             return _shown_image(value, with_alt=field.alt is not None)
         case "images":
             return [_shown_image(image, with_alt=False) for image in value]
@@ -111,9 +111,9 @@ def same_shown(field: FieldSpec, one: Value, other: Value) -> bool:
     """
     if field.as_ == "bool":
         return bool(one) == bool(other)
-    if one is None or other is None or field.as_ not in ("image", "images", "file"):
+    if one is None or other is None or field.as_ not in ("image", "images"):
         return bool(one == other)
-    if field.as_ in ("image", "file"):
+    if field.as_ == "image":
         return _same_image(one, other)
     return len(one) == len(other) and all(map(_same_image, one, other))
 
@@ -123,7 +123,7 @@ def already_there(field: FieldSpec, value: Value, shown: Value, references: Mapp
 
     An imported image keeps the source's file name at its end; that is the only trace of where it came from.
     """
-    if field.as_ in ("image", "images", "file"):
+    if field.as_ in ("image", "images"):
         mine = value if isinstance(value, list) else [value] if value else []
         theirs = shown if isinstance(shown, list) else [shown] if shown else []
         return len(mine) == len(theirs) and all(

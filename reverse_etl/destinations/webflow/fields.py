@@ -72,7 +72,7 @@ def _decode(spec: FieldSpec, raw: Any, properties: Sequence[Mapping[str, Any]]) 
             if raw.get("value") is None:
                 return None
             return {"value": round(float(raw["value"])), "unit": raw.get("unit") or raw.get("currency")}
-        case "image" | "file":
+        case "image":
             return _image(raw)
         case "images":
             return [_image(image) for image in raw]
@@ -109,7 +109,7 @@ def _encode(spec: FieldSpec, value: Any, properties: Sequence[Mapping[str, Any]]
             return _properties(value or [], properties)
         case "sku_values":
             return {OPTIONS: value or {}}
-        case "image" | "file" if value is not None:
+        case "image" if value is not None:
             return _sent_image(value)
         case "images":
             return [_sent_image(image) for image in value or []]
