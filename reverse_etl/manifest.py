@@ -57,12 +57,11 @@ def read_syncs(manifest: Path, profile: str) -> tuple[Sync, ...]:
 
 @dataclass(frozen=True)
 class ModelColumn:
-    """A column of a model with what its YAML says of its field, and the `as` that its data type stands for."""
+    """A column of a model as its YAML has it; `meta` says what field it is."""
 
     meta: Mapping[str, Any]
-    implied_as: str
-    data_type: str = "text"
-    description: str = ""
+    data_type: str
+    description: str
 
 
 def read_columns(manifest: Path) -> dict[str, dict[str, ModelColumn]]:
@@ -71,10 +70,7 @@ def read_columns(manifest: Path) -> dict[str, dict[str, ModelColumn]]:
     return {
         node["name"]: {
             name: ModelColumn(
-                _meta(column),
-                _as_of(str(column.get("data_type") or "")),
-                str(column.get("data_type") or "text"),
-                str(column.get("description") or ""),
+                _meta(column), str(column.get("data_type") or "text"), str(column.get("description") or "")
             )
             for name, column in node.get("columns", {}).items()
         }
@@ -134,7 +130,12 @@ def _fields(node: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         meta = _meta(column)
         if "field" not in meta:
             continue
-        yield {"as": _as_of(str(column.get("data_type") or "")), **meta, "column": name}
+        yield as_field(name, str(column.get("data_type") or ""), meta)
+
+
+def as_field(column: str, data_type: str, meta: Mapping[str, Any]) -> dict[str, Any]:
+    """What `FieldSpec` is made of: the column's meta, and what its data type stands for where it says nothing."""
+    return {"as": _as_of(data_type), **meta, "column": column}
 
 
 def _as_of(data_type: str) -> str:

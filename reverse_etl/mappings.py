@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from karvon.warehouse import Session
 from reverse_etl.destinations import DESTINATIONS
-from reverse_etl.manifest import ModelColumn, SyncError
+from reverse_etl.manifest import ModelColumn, SyncError, as_field
 from reverse_etl.syncs import Sync
 from reverse_etl.yaml_places import Meta, with_mapping
 
@@ -113,9 +113,7 @@ def _refused(
     if unknown := sorted(set(given.columns) - set(columns)):
         yield f"{where}: no column {', '.join(unknown)}; add it to the SQL and to the model's `columns:` first"
         return
-    fields = [
-        {"as": columns[name].implied_as, **meta, "column": name} for name, meta in given.columns.items()
-    ]
+    fields = [as_field(name, columns[name].data_type, meta) for name, meta in given.columns.items()]
     try:
         changed = Sync.model_validate({**sync.model_dump(by_alias=True), "fields": fields})
     except ValidationError as error:
