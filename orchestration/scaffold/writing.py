@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,29 @@ from orchestration.scaffold.matching import Match
 _HEAD = "{{# Written by `karvon webflow scaffold` for the collection {collection}: a beginning, yours to change. #}}\n"
 _UNPACKED = {"Int": "integer", "Decimal": "numeric(18, 4)", "Date": "date", "Boolean": "boolean", "Media": "id",
              "MediaGallery": "ids", "Dropdown": "words", "MultiSelect": "words"}  # fmt: skip
+_AS = {"RichText": "html", "Image": "image", "MultiImage": "images", "File": "file", "Option": "option",
+       "Number": "number", "Switch": "bool"}  # fmt: skip
+_RESERVED = frozenset({
+    "all", "and", "any", "as", "asc", "case", "cast", "check", "column", "create", "default", "desc", "distinct", "do",
+    "else", "end", "for", "foreign", "from", "grant", "group", "having", "in", "into", "is", "join", "left", "like",
+    "limit", "not", "null", "offset", "on", "only", "or", "order", "primary", "references", "right", "select", "table",
+    "then", "to", "union", "unique", "user", "using", "when", "where", "window", "with",
+})  # fmt: skip
 _DATA_TYPE = {"Int": "bigint", "Decimal": "numeric(18, 4)", "Boolean": "boolean"}
+
+
+# The mark behind `#` makes a replaced picture another one; it is cut off before anything is sent.
+_ASSETS = """assets as (
+    select
+        asset_key,
+        url,
+        url || '#' || substr(
+            md5(coalesce(cast(file_modified_at as text), '') || ':' || coalesce(cast(file_size_bytes as text), '')),
+            1, 8
+        ) as image_url
+    from {{ ref('stg_plytix__assets') }}
+    where not is_deleted
+)"""
 
 
 @dataclass(frozen=True)
@@ -44,18 +67,14 @@ class Model:
 def added(match: Match, taken: set[str]) -> Column:
     """The column for a matched attribute."""
     attribute, field = match.attribute, match.field
-    name = attribute.label if attribute.label.isidentifier() else f"a_{abs(hash(attribute.label))}"
+    name = re.sub(r"\W", "_", attribute.label, flags=re.ASCII).lower()
+    if name in _RESERVED or not name.isidentifier():
+        name = f"{name}_value" if name.isidentifier() else f"attribute_{name}"
     while name in taken:
         name += "_value"
     taken.add(name)
     meta: dict[str, object] = {"field": field.slug}
-    kind = {
-        "RichText": "html",
-        "Image": "image",
-        "MultiImage": "images",
-        "File": "file",
-        "Option": "option",
-    }.get(field.type)
+    kind = _AS.get(field.type)
     if kind:
         meta["as"] = kind
     if kind in ("html", "image", "images", "file"):
@@ -109,12 +128,12 @@ def _attribute_ctes(pairs: Sequence[tuple[Column, Match]]) -> Iterator[str]:
     )
     yield "own as ({{ unpack('records', fields, keep=['product_key', 'connection'], document='attributes') }})"
     if any(match.attribute.kind in ("Media", "MediaGallery") for _, match in pairs):
-        yield "assets as (\n    select asset_key, url from {{ ref('stg_plytix__assets') }}\n    where not is_deleted\n)"
+        yield _ASSETS
     for column, match in pairs:
         if match.attribute.kind == "MediaGallery":
             yield (
                 f"{column.name}_list as (\n    select\n        own.product_key,\n        '[' || string_agg("
-                "{{ json_string('assets.url') }}, ',' order by entry.position) || ']' as urls\n    from own\n"
+                "{{ json_string('assets.image_url') }}, ',' order by entry.position) || ']' as urls\n    from own\n"
                 f"    cross join lateral {{{{ json_elements('own.{column.name}', 'entry') }}}}\n"
                 "    inner join assets on own.connection || ':' || {{ json_text('entry.value') }} = assets.asset_key\n"
                 "    group by own.product_key\n)"
@@ -124,7 +143,7 @@ def _attribute_ctes(pairs: Sequence[tuple[Column, Match]]) -> Iterator[str]:
 def _value(column: Column, match: Match, model: Model) -> str:
     kind = match.attribute.kind
     if kind == "Media":
-        return f"{column.name}_asset.url"
+        return f"{column.name}_asset.{'image_url' if match.field.type == 'Image' else 'url'}"
     if kind == "MediaGallery":
         return f"coalesce({column.name}_list.urls, '[]')"
     value = f"own.{column.name}"
