@@ -21,11 +21,14 @@ class Request:
 
 
 class Rehearsal(httpx.AsyncBaseTransport):
-    """Give it to an `HttpClient`. `answer` makes the JSON of each answer; None answers 404."""
+    """Give it to an `HttpClient`. `answer` makes the JSON of each answer; None answers 404.
 
-    def __init__(self, answer: Callable[[Request], Any]) -> None:
+    Several rehearsals can write into one list of `requests`.
+    """
+
+    def __init__(self, answer: Callable[[Request], Any], requests: list[Request] | None = None) -> None:
         self._answer = answer
-        self.requests: list[Request] = []
+        self.requests: list[Request] = [] if requests is None else requests
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         content = await request.aread()

@@ -7,14 +7,15 @@ from typing import Any
 
 import orjson
 
-from karvon.rehearsal import Rehearsal
+from karvon.rehearsal import Rehearsal, Request
 from karvon.settings import Settings
 from karvon.warehouse import Session, Warehouse
+from reverse_etl.destination import Channels
 from reverse_etl.destinations import rehearsed_channels
 from reverse_etl.destinations.webflow.field_types import read_collections
 from reverse_etl.destinations.webflow.rehearsal import answers
-from reverse_etl.preview import AS_NEW, Preview, preview
-from reverse_etl.syncs import Sync
+from reverse_etl.preview import Preview, preview
+from reverse_etl.syncs import AS_NEW, Sync
 
 
 def previewed(
@@ -27,15 +28,15 @@ def previewed(
     values: Mapping[str, str] | None = None,
 ) -> Preview:
     """What one row would send to Webflow. Raises `UnknownKey`, `UnknownColumn`, `SettingsError`."""
-    connection = syncs[0].connection
-    with warehouse.session() as session:
-        collections = read_collections(session, connection)
-        stocks = {} if as_new else _stocks(session, connection)
-    rehearsal = Rehearsal(
-        answers(collections, lambda sku: stocks.get(sku, {"inventoryType": "infinite", "quantity": 0}))
-    )
-    channels = rehearsed_channels(settings, connection, AS_NEW if as_new else connection, rehearsal)
-    return preview(warehouse, syncs, key, rehearsal, channels, as_new=as_new, values=values)
+    requests: list[Request] = []
+    channels: Channels = {}
+    for connection in {sync.connection for sync in syncs}:
+        with warehouse.session() as session:
+            collections, stocks = read_collections(session, connection), _stocks(session, connection)
+        rehearsal = Rehearsal(answers(collections, stocks), requests)
+        known_as = f"{AS_NEW}{connection}" if as_new else connection
+        channels = {**channels, **rehearsed_channels(settings, connection, known_as, rehearsal)}
+    return preview(warehouse, syncs, key, requests, channels, as_new=as_new, values=values)
 
 
 def sample_keys(warehouse: Warehouse, syncs: Sequence[Sync], count: int) -> list[str]:

@@ -16,17 +16,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import groupby
 
-from karvon.rehearsal import Rehearsal, Request
+from karvon.rehearsal import Request
 from karvon.warehouse import Session, Warehouse
 from reverse_etl import ledger
 from reverse_etl.destination import Channels, Known, Outcome
 from reverse_etl.ledger import Entry
 from reverse_etl.operations import Finding, Operation, sending
 from reverse_etl.plan import make_plan
-from reverse_etl.syncs import Sync
+from reverse_etl.syncs import AS_NEW, Sync
 
-AS_NEW = "(as new)"
-"""The connection of a shop that has nothing."""
 _NUMBERS = ("int", "bigint", "smallint", "hugeint", "numeric", "decimal", "double", "real", "float")
 
 
@@ -47,7 +45,7 @@ def preview(
     warehouse: Warehouse,
     syncs: Sequence[Sync],
     key: str,
-    rehearsal: Rehearsal,
+    requests: list[Request],
     channels: Channels,
     *,
     as_new: bool = False,
@@ -55,8 +53,9 @@ def preview(
 ) -> Preview:
     """What the row with this key (or SKU code) and what belongs to it would send.
 
-    `channels` open on `rehearsal`. `values`: column → another value, for all rows of the key's own sync
-    (`column`) or of another (`sync.column`). Raises `UnknownKey`, `UnknownColumn` and what planning raises.
+    `channels` open on rehearsals that write into `requests`. `values`: column → another value, for all rows of the
+    one sync that has the column, or of the named one (`sync.column`). Raises `UnknownKey`, `UnknownColumn` and what
+    planning raises.
     """
     if as_new:
         syncs = _as_new(syncs)
@@ -68,7 +67,7 @@ def preview(
         for one in outcomes
         if one.status != "done"
     ]
-    return Preview(tuple(rehearsal.requests), (*plan.findings, *held), plan.operations)
+    return Preview(tuple(requests), (*plan.findings, *held), plan.operations)
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,10 @@ def estimate(
 
 
 def _as_new(syncs: Sequence[Sync]) -> list[Sync]:
-    return [sync.model_copy(update={"connection": AS_NEW, "mode": "upsert"}) for sync in syncs]
+    return [
+        sync.model_copy(update={"connection": f"{AS_NEW}{sync.connection}", "mode": "upsert"})
+        for sync in syncs
+    ]
 
 
 async def _rehearse(

@@ -15,6 +15,8 @@ As = Literal[
     "text", "number", "bool", "money", "image", "images", "html", "references", "sku_properties", "sku_values",
     "stock",
 ]  # fmt: skip
+AS_NEW = "as new: "
+"""Before the name of a connection: the same place while nothing is there yet."""
 Policy = Literal["overwrite", "keep", "report", "create_only"]
 
 
@@ -159,6 +161,11 @@ class Sync(Spec):
     @property
     def creates(self) -> bool:
         return self.mode != "update_only"
+
+    @property
+    def site(self) -> str:
+        """The connection whose schema counts: a preview plans for one that has nothing yet (`AS_NEW`)."""
+        return self.connection.removeprefix(AS_NEW)
 
     @property
     def target(self) -> tuple[str, str]:

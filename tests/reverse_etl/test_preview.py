@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from shop_bench import Bench
 
-from karvon.rehearsal import Rehearsal
+from karvon.rehearsal import Rehearsal, Request
 from reverse_etl.destinations.webflow.channel import StoreChannel
 from reverse_etl.destinations.webflow.field_types import read_collections
 from reverse_etl.destinations.webflow.rehearsal import answers
 from reverse_etl.plan import UnknownKey
-from reverse_etl.preview import AS_NEW, Preview, UnknownColumn, estimate, preview
+from reverse_etl.preview import Preview, UnknownColumn, estimate, preview
+from reverse_etl.syncs import AS_NEW
 
 
 def _preview(bench: Bench, key: str, **options: Any) -> Preview:
@@ -24,10 +25,11 @@ def _preview(bench: Bench, key: str, **options: Any) -> Preview:
     )
     with bench.warehouse.session() as session:
         collections = read_collections(session, "default")
-    rehearsal = Rehearsal(answers(collections, lambda _: {"inventoryType": "finite", "quantity": 7}))
-    name = AS_NEW if options.get("as_new") else "default"
+    requests: list[Request] = []
+    rehearsal = Rehearsal(answers(collections, {}), requests)
+    name = f"{AS_NEW}default" if options.get("as_new") else "default"
     channels = {("webflow_store", name): lambda syncs: StoreChannel(bench.connection, syncs, rehearsal)}
-    return preview(bench.warehouse, bench.syncs, key, rehearsal, channels, **options)
+    return preview(bench.warehouse, bench.syncs, key, requests, channels, **options)
 
 
 def _shown(made: Preview) -> list[tuple[str, str, Any]]:

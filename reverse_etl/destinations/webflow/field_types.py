@@ -168,11 +168,11 @@ def check(sync: Sync, collection: Collection) -> tuple[MappingProblem, ...]:
 
 def mapping_problems(session: Session, sync: Sync) -> tuple[MappingProblem, ...]:
     """`check` against the landed schema; nothing while no schema of the connection is known."""
-    collections = read_collections(session, sync.connection)
+    collections = read_collections(session, sync.site)
     collection = collection_of(sync, collections)
     if collection is None and collections:
         known = ", ".join(one.slug for one in collections)
-        what = f"the site ({sync.connection}) has no collection for {sync.resource}"
+        what = f"the site ({sync.site}) has no collection for {sync.resource}"
         return (problem(sync, "", what, f"it has {known}; `karvon webflow schema --fresh` reads them again"),)
     return check(sync, collection) if collection else ()
 
