@@ -5,6 +5,7 @@ Every address goes through the guard (`karvon.addresses`), redirects too. Errors
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 import httpx
@@ -14,13 +15,18 @@ from karvon.http import USER_AGENT, Malformed, NotFound, Refused, RemoteError, U
 
 MAX_BYTES = 64 * 1024 * 1024
 _TIMEOUT_SECONDS = 60
+_BUDGET_SECONDS = 300
+"""For one file with all its bytes: a server that drips must not hold a run."""
 
 
 async def fetch_file(url: str, exceptions: Exceptions, *, max_bytes: int = MAX_BYTES) -> bytes:
     """The bytes behind a URL. Raises `ForbiddenAddress`, and `RemoteError` when they cannot be had."""
     async with _client(exceptions) as client:
         try:
-            async with client.stream("GET", url, follow_redirects=True) as answer:
+            async with (
+                asyncio.timeout(_BUDGET_SECONDS),
+                client.stream("GET", url, follow_redirects=True) as answer,
+            ):
                 _check(answer, "GET", url)
                 content = bytearray()
                 async for chunk in answer.aiter_bytes():
@@ -30,7 +36,7 @@ async def fetch_file(url: str, exceptions: Exceptions, *, max_bytes: int = MAX_B
                             f"{_bare(url)} has more than {max_bytes // 2**20} MB", method="GET", url=url
                         )
                 return bytes(content)
-        except (httpx.TransportError, httpx.TooManyRedirects) as error:
+        except (httpx.RequestError, httpx.InvalidURL, TimeoutError) as error:
             raise Unavailable(f"{_bare(url)} cannot be fetched ({type(error).__name__})", url=url) from None
 
 
@@ -41,7 +47,7 @@ async def post_form(
     async with _client(exceptions) as client:
         try:
             answer = await client.post(url, data=dict(fields), files={"file": (name, content, content_type)})
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise Unavailable(f"{_bare(url)} took no file ({type(error).__name__})", url=url) from None
         _check(answer, "POST", url)
 

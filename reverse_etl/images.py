@@ -24,7 +24,7 @@ PICTURES = frozenset(
 """What Webflow takes as an image."""
 SHRINKABLE = frozenset({"image/png", "image/jpeg", "image/jpg", "image/webp"})
 CONVERTIBLE = frozenset({"image/tiff", "image/bmp", "image/x-ms-bmp"})
-_CHUNK = 5_000
+_CHUNK = 50_000
 
 
 @dataclass(frozen=True)
