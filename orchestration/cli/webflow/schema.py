@@ -21,7 +21,7 @@ from orchestration.cli.webflow.answers import as_json_option, project_syncs, say
 @plain_errors
 def schema_command(collection: str | None, connection: str, fresh: bool, as_json: bool) -> None:
     """The fields of COLLECTION (product, sku, category, …), or of all, as last read from the shop."""
-    from reverse_etl.destinations.webflow.field_types import read_collections
+    from reverse_etl.destinations.webflow.field_types import MAX_FIELDS, read_collections
 
     settings, warehouse = opened()
     if fresh:
@@ -41,7 +41,7 @@ def schema_command(collection: str | None, connection: str, fresh: bool, as_json
         say_json([asdict(one) for one in chosen])
         return
     for one in chosen:
-        click.echo(f"\n{one.name} ({one.slug}, {one.id}), {len(one.fields)} fields")
+        click.echo(f"\n{one.name} ({one.slug}, {one.id}), {len(one.fields)} of at most {MAX_FIELDS} fields")
         rows = [
             (
                 field.slug,

@@ -20,8 +20,6 @@ from reverse_etl.syncs import FieldSpec, Sync
 COLLECTIONS_TABLE = "raw_webflow.collections"
 MAX_FIELDS = 60
 """Of one collection (dossier §2.1)."""
-MAX_IMAGE_BYTES = 4 * 1024 * 1024
-"""Of an image that is imported from a URL (dossier §2.2)."""
 MAX_NAME_LENGTH = 256
 """Of `name` and `slug`: quoted everywhere, documented nowhere (dossier §5)."""
 
