@@ -62,7 +62,10 @@ class Known:
 
 @dataclass(frozen=True)
 class MappingProblem:
-    """One thing in a sync's YAML that the destination would refuse. `line` is of `file`, where it was looked up."""
+    """One thing of a mapping that the destination would refuse; `field` is empty when it is about the whole sync.
+
+    `line` is of `file` and known once it was looked up (`yaml_places`).
+    """
 
     model: str
     file: str
@@ -74,7 +77,8 @@ class MappingProblem:
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        return f"{place}, model {self.model}, field {self.field}: {self.what}; {self.way_out}"
+        field = f", field {self.field}" if self.field else ""
+        return f"{place}, model {self.model}{field}: {self.what}; {self.way_out}"
 
 
 @dataclass(frozen=True)

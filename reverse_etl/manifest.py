@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,7 @@ def read_syncs(manifest: Path, profile: str) -> tuple[Sync, ...]:
 
     Raises `SyncError` for a missing manifest and for wrong YAML.
     """
-    if not manifest.is_file():
-        raise SyncError([f"{manifest.name} is missing: run `karvon dbt parse` (or `karvon run`) first."])
-    content = orjson.loads(manifest.read_bytes())
+    content = _content(manifest)
     nodes: Mapping[str, Any] = content.get("nodes", {})
     sources: Mapping[str, Any] = content.get("sources", {})
     syncs: list[Sync] = []
@@ -46,7 +45,7 @@ def read_syncs(manifest: Path, profile: str) -> tuple[Sync, ...]:
             continue
         try:
             sync = _sync(node, settings, profile, tuple(_raw_tables(unique_id, nodes, sources)))
-            syncs += [sync] if sync.enabled else []
+            syncs += [_with_relation(sync, nodes)] if sync.enabled else []
         except ValidationError as error:
             problems += [f"{_where(node)}: {_say(one)}" for one in error.errors()]
         except ValueError as error:
@@ -55,6 +54,37 @@ def read_syncs(manifest: Path, profile: str) -> tuple[Sync, ...]:
     if problems:
         raise SyncError(problems)
     return _in_order(syncs)
+
+
+@dataclass(frozen=True)
+class ModelColumn:
+    """A column of a model as its YAML has it; `meta` says what field it is."""
+
+    meta: Mapping[str, Any]
+    data_type: str
+    description: str
+
+
+def read_columns(manifest: Path) -> dict[str, dict[str, ModelColumn]]:
+    """Model → column, of all models that are syncs. Raises `SyncError` for a missing manifest."""
+    nodes = _content(manifest).get("nodes", {}).values()
+    return {
+        node["name"]: {
+            name: ModelColumn(
+                _meta(column), str(column.get("data_type") or "text"), str(column.get("description") or "")
+            )
+            for name, column in node.get("columns", {}).items()
+        }
+        for node in nodes
+        if node.get("resource_type") == "model" and _meta(node).get("sync") is not None
+    }
+
+
+def _content(manifest: Path) -> Mapping[str, Any]:
+    if not manifest.is_file():
+        raise SyncError([f"{manifest.name} is missing: run `karvon dbt parse` (or `karvon run`) first."])
+    content: Mapping[str, Any] = orjson.loads(manifest.read_bytes())
+    return content
 
 
 def _sync(node: Mapping[str, Any], settings: Any, profile: str, sources: tuple[str, ...]) -> Sync:
@@ -85,14 +115,30 @@ def _sync(node: Mapping[str, Any], settings: Any, profile: str, sources: tuple[s
     return sync
 
 
+def _with_relation(sync: Sync, nodes: Mapping[str, Any]) -> Sync:
+    """The model that `images.files` names, as a table."""
+    if sync.images.files is None:
+        return sync
+    found = next((node for node in nodes.values() if node.get("name") == sync.images.files), None)
+    if found is None:
+        raise ValueError(f"images.files names the model {sync.images.files}, which the project does not have")
+    table = f"{found['schema']}.{found.get('alias') or found['name']}"
+    return sync.model_copy(update={"images": sync.images.model_copy(update={"files": table})})
+
+
 def _fields(node: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for name, column in node.get("columns", {}).items():
         meta = _meta(column)
         if "field" not in meta:
             continue
-        kind = _kind_of(str(column.get("data_type") or ""))
-        derived = {"as": "text" if kind == "time" else kind, "column_kind": kind, "is_typed": "as" in meta}
-        yield {**derived, **meta, "column": name}
+        yield as_field(name, str(column.get("data_type") or ""), meta)
+
+
+def as_field(column: str, data_type: str, meta: Mapping[str, Any]) -> dict[str, Any]:
+    """What `FieldSpec` is made of: the column's meta, and what its data type stands for where it says nothing."""
+    kind = _kind_of(data_type)
+    derived = {"as": "text" if kind == "time" else kind, "column_kind": kind, "is_typed": "as" in meta}
+    return {**derived, **meta, "column": column}
 
 
 def _kind_of(data_type: str) -> str:

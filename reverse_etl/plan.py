@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from karvon.progress import track
 from karvon.warehouse import Session, Warehouse
-from reverse_etl import drift, holding, ledger
+from reverse_etl import drift, holding, images, ledger
 from reverse_etl.assembly import new_plan_id, numbered, packed, request_count
 from reverse_etl.binding import bind
 from reverse_etl.compare import Compared, Subject, adopted, compare, removal
@@ -74,6 +74,8 @@ def make_plan(
             else:
                 _plan_sync(planning, bound.sync, scope.get(name, []) if scope is not None else None)
             step.advance()
+        planning.operations, told = images.checked(session, syncs, planning.operations)
+        planning.findings += told
         plan = _finish(planning, limit, rate_per_minute, profile, retry)
         if store:
             _store(

@@ -22,6 +22,8 @@ FILES = frozenset({"image", "images", "file"})
 PUBLISHED = "isPublished"
 """The field that a destination with `publish: live` adds to a sync: whether visitors see the record."""
 Removal = Literal["archive", "unpublish", "delete", "keep"]
+AS_NEW = "as new: "
+"""Before the name of a connection: the same place while nothing is there yet."""
 Policy = Literal["overwrite", "keep", "report", "create_only"]
 Write = Literal["always", "when_filled", "into_empty"]
 
@@ -164,6 +166,27 @@ class Canary(Spec):
         return tuple(name for _, name, _, _ in string.Formatter().parse(self.page or "") if name)
 
 
+class ImageSettings(Spec):
+    """How pictures and files travel. Without any of it their addresses are sent as they are."""
+
+    files: str | None = None
+    """dbt model with `url`, `content_type`, `file_size_bytes`, `is_public`: what is known without fetching."""
+    resize: bool = False
+    """Make a picture that is too big or of another kind smaller; needs `upload`, where the copy lies."""
+    upload: Literal["never", "when_needed", "always"] = "never"
+    """Into the destination's own library: `when_needed` what is not public, or was made smaller."""
+    max_bytes: int = Field(4 * 1024 * 1024, gt=0)
+    """Of a picture that the destination imports; Webflow takes 4 MB (dossier §2.2)."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.resize and self.upload == "never":
+            raise ValueError(
+                "`resize: true` needs `upload: when_needed`: the smaller copy must lie somewhere"
+            )
+        return self
+
+
 class Sync(Spec):
     """One model on its way to one resource of one destination."""
 
@@ -202,6 +225,7 @@ class Sync(Spec):
     """Most calls in one plan; the next plan has the rest."""
     options: Mapping[str, Any] = {}
     """What only this destination knows; it says itself what is wrong with them."""
+    images: ImageSettings = ImageSettings()
     fields: tuple[FieldSpec, ...]
 
     @model_validator(mode="after")
@@ -229,6 +253,11 @@ class Sync(Spec):
     @property
     def creates(self) -> bool:
         return self.mode != "update_only"
+
+    @property
+    def site(self) -> str:
+        """The connection whose schema counts: a preview plans for one that has nothing yet (`AS_NEW`)."""
+        return self.connection.removeprefix(AS_NEW)
 
     @property
     def target(self) -> tuple[str, str]:

@@ -34,6 +34,10 @@ _COMMANDS = {
     "reset": ("maintain", "Delete the local warehouse and run history (asks first)."),
     "backup": ("maintain", "Write the warehouse to one file."),
     "restore": ("maintain", "Bring a backup back (asks first)."),
+    "webflow": (
+        "webflow",
+        "The shop's fields and the mappings: schema, scaffold, validate, preview, mapping.",
+    ),
     "sandbox": ("sandbox", "The stand-in APIs: serve, next-day, load, reset."),
     "dev": ("dev", "Dagster UI with daemon and sandbox on loopback."),
     "definitions": ("dev", "Validate the Dagster definitions."),

@@ -44,7 +44,19 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
         from karvon.credentials import CredentialError
         from orchestration.dbt import DbtError
         from pipelines.sources.user_apis.definition import Misconfigured
-        from reverse_etl import apply, approvals, leases, manifest, plan, scan, schema, stored_plans, undo
+        from reverse_etl import (
+            apply,
+            approvals,
+            leases,
+            manifest,
+            plan,
+            preview,
+            scan,
+            schema,
+            stored_plans,
+            undo,
+            yaml_places,
+        )  # fmt: skip
 
         try:
             return command(*args, **kwargs)
@@ -52,7 +64,7 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
             SettingsError, WarehouseError, RemoteError, ForbiddenAddress, CredentialError, Misconfigured, DbtError,
             manifest.SyncError, scan.ModelMissing, plan.UnknownKey, stored_plans.NoSuchPlan, apply.Blocked,
             apply.NotConfigured, leases.Busy, leases.LeaseLost, schema.TooNew, approvals.NothingToApprove,
-            undo.NothingToUndo,
+            undo.NothingToUndo, yaml_places.CannotEdit, preview.UnknownColumn,
         ) as error:  # fmt: skip
             raise click.ClickException(str(error)) from None
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
+from karvon.connections import webflow_connections
+from karvon.rehearsal import Rehearsal
 from karvon.settings import Settings
 from reverse_etl.destination import Channels, Destination
 from reverse_etl.destinations.files import Files
@@ -27,6 +31,20 @@ def channels(settings: Settings, only: Collection[str] = frozenset(DESTINATIONS)
         (name, connection): opener
         for name in sorted(only)
         for connection, opener in DESTINATIONS[name].channels(settings).items()
+    }
+
+
+def rehearsed_channels(settings: Settings, connection: str, known_as: str, rehearsal: Rehearsal) -> Channels:
+    """Channels of one connection that send nothing; plans find them under the name `known_as`."""
+    from reverse_etl.destinations.webflow.channel import StoreChannel
+    from reverse_etl.destinations.webflow.cms_channel import CmsChannel
+
+    site = replace(
+        webflow_connections(settings)[connection], base_url="https://rehearsal.invalid", rate_limits=()
+    )
+    return {
+        ("webflow_store", known_as): partial(StoreChannel, site, rehearsal=rehearsal),
+        ("webflow_cms", known_as): partial(CmsChannel, site, rehearsal=rehearsal),
     }
 
 

@@ -10,8 +10,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from sandbox.state import State
+from sandbox.webflow.asset_store import find_asset
 from sandbox.webflow.errors import FileRefused
 
+_LARGEST = 4 * 1024 * 1024
 _IMAGES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".avif"})
 
 
@@ -37,8 +39,11 @@ class FileImports:
         parts = urlsplit(url)
         if re.search(r"\s", url) or parts.scheme not in {"http", "https"} or not parts.netloc:
             raise FileRefused(f"Remote file failed to import: {url}")
-        if url.startswith(f"{self._state.public_url}/plytix/files/") and not self._is_served(parts.path):
+        size = self._size(url, parts.path)
+        if size is None:
             raise FileRefused(f"Remote file failed to import: {url}")
+        if images_only and size > _LARGEST:
+            raise FileRefused(f"Remote file failed to import: {url}: file is larger than 4MB")
         suffix = PurePosixPath(parts.path).suffix.lower()
         if not suffix or (images_only and suffix not in _IMAGES):
             raise FileRefused("Unsupported file type")
@@ -49,14 +54,25 @@ class FileImports:
         hosted = f"{self._state.public_url}/webflow/files/{file_id}/{name}"
         return {"fileId": file_id, "url": hosted, "alt": alt if isinstance(alt, str) else None}
 
-    def _is_served(self, path: str) -> bool:
+    def _size(self, url: str, path: str) -> int | None:
+        """Bytes of a file of this sandbox, None when it cannot be fetched; files from elsewhere are taken as small."""
+        if url.startswith(f"{self._state.public_url}/plytix/files/"):
+            return self._plytix_size(path)
+        if url.startswith(f"{self._state.public_url}/webflow/files/assets/"):
+            asset = find_asset(self._state, path.split("/")[4])
+            return asset["size"] if asset and asset["content"] else None
+        return 0
+
+    def _plytix_size(self, path: str) -> int | None:
+        """Of a file that Webflow's servers can reach: one that is not public, they cannot."""
         asset_id, _, name = path.removeprefix("/plytix/files/").partition("/")
         # Almost always the first is right, and asking which accounts there are costs a scan.
         for account in itertools.chain(["default"], self._state.accounts("plytix")):
             asset = self._state.collection(f"plytix/{account}/assets").get(asset_id)
             if asset is not None:
-                return bool(asset["filename"] == unquote(name))
-        return False
+                is_reached = asset["filename"] == unquote(name) and asset.get("public", True)
+                return int(asset["file_size"]) if is_reached else None
+        return None
 
     def taken(self) -> list[tuple[str, dict[str, Any]]]:
         """(file id, {source, name}) of every file of this request."""

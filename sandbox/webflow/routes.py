@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox.state import State
-from sandbox.webflow import item_lists, items, store
+from sandbox.webflow import assets, item_lists, items, store
 from sandbox.webflow.calls import Call, JsonObject, Outcome, endpoint, error_response
 from sandbox.webflow.errors import ApiError, bad_request, not_found, route_not_found, too_many_requests
 from sandbox.webflow.site import Site
@@ -18,7 +18,8 @@ from sandbox.webflow.sites import Sites
 from sandbox.webflow.switches import MISSING_SCOPES, declare_switches
 
 _METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
-_SCOPES = ["sites:read", "sites:write", "cms:read", "cms:write", "ecommerce:read", "ecommerce:write"]
+_SCOPES = ["sites:read", "sites:write", "cms:read", "cms:write", "ecommerce:read", "ecommerce:write",
+           "assets:read", "assets:write"]  # fmt: skip
 _SECONDS_BETWEEN_PUBLISHES = 60
 
 
@@ -34,7 +35,17 @@ def webflow_routes(state: State) -> list[BaseRoute]:
         source = sites.file_source(request.path_params["file_id"])
         return RedirectResponse(source) if source else error_response(not_found("file"))
 
-    routes: list[BaseRoute] = [Route("/webflow/files/{file_id}/{name}", file)]
+    async def upload(request: Request) -> Response:
+        return await assets.upload(state, request)
+
+    async def hosted(request: Request) -> Response:
+        return assets.hosted(state, request.path_params["asset_id"])
+
+    routes: list[BaseRoute] = [
+        Route("/webflow/files/uploads/bucket", upload, methods=["POST"]),
+        Route("/webflow/files/assets/{asset_id}/{name}", hosted),
+        Route("/webflow/files/{file_id}/{name}", file),
+    ]
     for method, path, scope, act in _ENDPOINTS:
         routes.append(Route(f"/webflow/v2{path}", endpoint(sites, scope, act), methods=[method]))
     routes.append(Route("/webflow/v2/{rest:path}", absent, methods=_METHODS))
@@ -234,6 +245,9 @@ _ENDPOINTS: tuple[tuple[str, str, str, Callable[[Call], Outcome]], ...] = (
     ("PATCH", _PRODUCT, "ecommerce:write", _update_product),
     ("POST", f"{_PRODUCT}/skus", "ecommerce:write", _create_skus),
     ("PATCH", f"{_PRODUCT}/skus/{{sku_id}}", "ecommerce:write", _update_sku),
+    ("GET", f"{_SITE}/assets", "assets:read", assets.list_assets),
+    ("POST", f"{_SITE}/assets", "assets:write", assets.create_asset),
+    ("GET", "/assets/{asset_id}", "assets:read", assets.get_asset),
     ("GET", f"{_SITE}/collections", "cms:read", _list_collections),
     ("GET", "/collections/{collection_id}", "cms:read", _get_collection),
     ("GET", f"{_ITEMS}/live", "cms:read", _live(_list_items)),

@@ -11,6 +11,7 @@ MISSING_SCOPES: dict[str, frozenset[str]] = {
     "no_cms_write": frozenset({"cms:write"}),
     "no_cms": frozenset({"cms:read", "cms:write"}),
     "no_sites_write": frozenset({"sites:write"}),
+    "no_assets": frozenset({"assets:read", "assets:write"}),
 }
 
 
@@ -46,6 +47,8 @@ def declare_switches(switches: Switches) -> None:
             help="A PATCH for a locale that the item is not in yet: makes it there, or 404.")  # fmt: skip
     declare("webflow.max_items_per_publish", 0, help="Items of one publish call; 0: no limit.")
     declare("webflow.max_images_per_field", 0, help="Images of a MultiImage field; 0: no limit.")
+    declare("webflow.asset_hash", "same_asset", choices=("same_asset", "new_asset"),
+            help="Announcing a file whose MD5 is in the library: the asset that is there, or one more.")  # fmt: skip
     declare("webflow.max_name_length", 256, help="Longest name.")
     declare("webflow.max_slug_length", 256, help="Longest slug.")
     declare("webflow.item_cap", 0, help="Items the plan allows, SKUs counted; 0: no limit.")

@@ -11,13 +11,16 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
+from karvon.addresses import Exceptions
 from karvon.connections import WebflowConnection
 from karvon.http import NotFound, RemoteError
+from karvon.rehearsal import Rehearsal
 from reverse_etl.destination import Known, Outcome, Record
 from reverse_etl.destinations.webflow import lookup, stock
 from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
 from reverse_etl.destinations.webflow.cms_values import item_id_of
 from reverse_etl.destinations.webflow.fields import OPTIONS, REFERENCES, option_ids
+from reverse_etl.destinations.webflow.library import Library, Unsendable
 from reverse_etl.destinations.webflow.refusals import (
     can_be_split,
     is_about_image,
@@ -45,8 +48,15 @@ class _Waits(Exception):
 class StoreChannel:
     """One site's store; an async context manager."""
 
-    def __init__(self, site: WebflowConnection, syncs: Mapping[str, Sync]) -> None:
-        self._client = WebflowClient(site)
+    def __init__(
+        self,
+        site: WebflowConnection,
+        syncs: Mapping[str, Sync],
+        rehearsal: Rehearsal | None = None,
+        exceptions: Exceptions = Exceptions(),  # noqa: B008 - frozen
+    ) -> None:
+        self._client = WebflowClient(site, rehearsal)
+        self._library = Library(self._client, exceptions, is_rehearsal=rehearsal is not None)
         self._syncs = syncs
         self._properties: dict[str, Sequence[Mapping[str, Any]]] = {}
         self._slug_is_needed = False
@@ -76,6 +86,7 @@ class StoreChannel:
                 return [await stock.prepare(self._client, one, known) for one in call]
             if (there := await self._still_there(call)) is not None:
                 return there
+            ready = [await self._with_files(one) for one in call]
         except RemoteError as error:
             # Nothing was written: there is no doubt about the outcome.
             return [
@@ -83,7 +94,10 @@ class StoreChannel:
                 for one in outcomes(call, error)
             ]
         prepared: list[Operation | Outcome] = []
-        for operation in call:
+        for operation in ready:
+            if isinstance(operation, Outcome):
+                prepared.append(operation)
+                continue
             try:
                 prepared.append(self._resolved(operation, call, known))
             except _Waits as waits:
@@ -129,6 +143,12 @@ class StoreChannel:
             return await lookup.find(self._client, self._syncs, call, known)
         except RemoteError as error:
             return [replace(outcome(one, error), status="unknown") for one in call]
+
+    async def _with_files(self, operation: Operation) -> Operation | Outcome:
+        try:
+            return await self._library.ready(operation)
+        except Unsendable as reason:
+            return Outcome(operation, "held", error=str(reason))
 
     async def _still_there(self, call: Sequence[Operation]) -> list[Operation | Outcome] | None:
         """A record that the mirror says is gone is made again only if it really is."""

@@ -12,14 +12,15 @@ from typing import Any, Self
 
 from karvon.connections import WebflowConnection
 from karvon.http import HttpClient
+from karvon.rehearsal import Rehearsal
 
 JsonObject = dict[str, Any]
 
 
 class WebflowClient:
-    """One site, one token; an async context manager."""
+    """One site, one token; an async context manager. With a rehearsal nothing is sent."""
 
-    def __init__(self, site: WebflowConnection) -> None:
+    def __init__(self, site: WebflowConnection, rehearsal: Rehearsal | None = None) -> None:
         token = site.api_token.get_secret_value()
         self._site = f"/sites/{site.site_id}"
         self._collections: dict[str, str] = {}
@@ -31,6 +32,7 @@ class WebflowClient:
             limit_header=("x-ratelimit-limit", 60),
             headers={"Authorization": f"Bearer {token}"},
             secrets=(token,),
+            transport=rehearsal,
         )
 
     async def __aenter__(self) -> Self:
@@ -77,6 +79,10 @@ class WebflowClient:
 
     async def update_sku(self, product_id: str, sku_id: str, body: JsonObject) -> JsonObject:
         return await self._data("PATCH", f"{self._site}/products/{product_id}/skus/{sku_id}", body)
+
+    async def create_asset(self, body: JsonObject) -> JsonObject:
+        """Announce a file for the asset library; the answer says where its bytes go."""
+        return await self._data("POST", f"{self._site}/assets", body, repeatable=False)
 
     async def stock(self, sku_id: str) -> JsonObject:
         return await self._data("GET", f"/collections/{self.collection('sku')}/items/{sku_id}/inventory")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
+from karvon.addresses import Exceptions
 from karvon.connections import webflow_connections
 from karvon.http import RateWindow
 from karvon.settings import Settings
@@ -53,15 +54,19 @@ class WebflowCms:
         # The channel reads records with the functions of this package.
         from reverse_etl.destinations.webflow.cms_channel import CmsChannel
 
-        return {name: partial(CmsChannel, site) for name, site in webflow_connections(settings).items()}
+        exceptions = Exceptions(settings.profile == "sandbox", settings.reachable_private_hosts)
+        return {
+            name: partial(CmsChannel, site, exceptions=exceptions)
+            for name, site in webflow_connections(settings).items()
+        }
 
     def rate_limits(self, settings: Settings) -> Sequence[RateWindow]:
         return [window for site in webflow_connections(settings).values() for window in site.rate_limits]
 
     def bind(self, session: Session, sync: Sync, syncs: Mapping[str, Sync]) -> Bound:
-        known = {one.slug: one for one in read_collections(session, sync.connection)}
+        known = {one.slug: one for one in read_collections(session, sync.site)}
         fitting, problems = typed(sync, known, syncs)
-        primary, locales = landed_locales(session, sync.connection) if sync.locale else (None, {})
+        primary, locales = landed_locales(session, sync.site) if sync.locale else (None, {})
         own = {slug: known[slug] for slug in sync.collections if slug in known}
         return Bound(fitting, WebflowCms(own, primary, locales), tuple(problems), stands_alone=True)
 

@@ -11,14 +11,17 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
+from karvon.addresses import Exceptions
 from karvon.connections import WebflowConnection
 from karvon.http import NotFound, Refused, RemoteError
+from karvon.rehearsal import Rehearsal
 from reverse_etl.destination import Known, Outcome, Record
 from reverse_etl.destinations.webflow import cms_lookup
 from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
 from reverse_etl.destinations.webflow.cms_packing import ITEM, LIVE, SIBLINGS, is_published, kind, place
 from reverse_etl.destinations.webflow.cms_values import item_id_of, item_record
 from reverse_etl.destinations.webflow.fields import REFERENCES
+from reverse_etl.destinations.webflow.library import Library, Unsendable
 from reverse_etl.destinations.webflow.refusals import is_about_image, outcome, outcomes, stops
 from reverse_etl.operations import Operation
 from reverse_etl.syncs import Sync
@@ -31,8 +34,15 @@ class _Waits(Exception):
 class CmsChannel:
     """One site's collections; an async context manager."""
 
-    def __init__(self, site: WebflowConnection, syncs: Mapping[str, Sync]) -> None:
-        self._client = WebflowClient(site)
+    def __init__(
+        self,
+        site: WebflowConnection,
+        syncs: Mapping[str, Sync],
+        rehearsal: Rehearsal | None = None,
+        exceptions: Exceptions = Exceptions(),  # noqa: B008 - frozen
+    ) -> None:
+        self._client = WebflowClient(site, rehearsal)
+        self._library = Library(self._client, exceptions, is_rehearsal=rehearsal is not None)
         self._syncs = syncs
 
     async def __aenter__(self) -> Self:
@@ -56,9 +66,14 @@ class CmsChannel:
         prepared: list[Operation | Outcome] = []
         for operation in call:
             try:
-                prepared.append(_resolved(operation, known))
-            except _Waits as waits:
-                prepared.append(Outcome(operation, "held", error=str(waits)))
+                prepared.append(await self._library.ready(_resolved(operation, known)))
+            except (_Waits, Unsendable) as reason:
+                prepared.append(Outcome(operation, "held", error=str(reason)))
+            except RemoteError as error:
+                # Nothing was written: there is no doubt about the outcome.
+                told = outcome(operation, error)
+                in_doubt = told.status == "unknown"
+                prepared.append(replace(told, status="failed", stops="outage") if in_doubt else told)
         return prepared
 
     async def send(self, call: Sequence[Operation]) -> list[Outcome]:

@@ -20,8 +20,6 @@ from reverse_etl.syncs import FieldSpec, Sync
 COLLECTIONS_TABLE = "raw_webflow.collections"
 MAX_FIELDS = 60
 """Of one collection (dossier §2.1)."""
-MAX_IMAGE_BYTES = 4 * 1024 * 1024
-"""Of an image that is imported from a URL (dossier §2.2)."""
 MAX_NAME_LENGTH = 256
 """Of `name` and `slug`: quoted everywhere, documented nowhere (dossier §5)."""
 
@@ -45,13 +43,13 @@ FIELD_TYPES: Mapping[str, FieldType] = {
         FieldType("MultiImage", ("images",), "list of {url, alt}, replaced whole", "4 MB each"),
         FieldType("File", ("file",), "{url}", "maxImageSize where set"),
         FieldType("Link", ("text",), "URL"),
-        FieldType("VideoLink", ("text",), "URL; read back as an object"),
+        FieldType("VideoLink", ("text", "video"), "URL; read back as an object"),
         FieldType("Email", ("text",), "string"),
         FieldType("Phone", ("text",), "string"),
         FieldType("Number", ("number",), "number", "format, precision, allowNegative, minValue, maxValue"),
         FieldType("Switch", ("bool",), "true or false"),
-        FieldType("DateTime", ("text", "datetime"), "ISO 8601", "format"),
-        FieldType("Color", ("text",), "#RRGGBB, rgb(), hsl() or a CSS name"),
+        FieldType("DateTime", ("text", "date"), "ISO 8601", "format"),
+        FieldType("Color", ("text", "color"), "#RRGGBB, rgb(), hsl() or a CSS name"),
         FieldType("Option", ("text", "option"), "id of an option", "1 to 100 options"),
         FieldType("Reference", ("references", "reference"), "item id", "item must exist"),
         FieldType("MultiReference", ("references",), "list of item ids, replaced whole", "items must exist"),
@@ -105,6 +103,19 @@ class RemoteField:
         return int(stated) if stated else None
 
     @property
+    def limits(self) -> str:
+        """Validations and options in one line for people."""
+        plain = {
+            name: value for name, value in self.validations.items() if name not in ("options", "collectionId")
+        }
+        said = [f"{name} {value}" for name, value in plain.items()]
+        said += [f"items of {self.collection_id}"] if self.collection_id else []
+        said += [
+            " | ".join(f"{one.name} ({one.id})" if one.name != one.id else one.name for one in self.options)
+        ]
+        return "; ".join(part for part in said if part)
+
+    @property
     def takes(self) -> tuple[str, ...] | None:
         """The `as:` that fit; None where nothing is known of the type."""
         if self.slug in _STORE_FIELDS:
@@ -144,7 +155,7 @@ def read_collections(session: Session, connection: str) -> tuple[Collection, ...
 def collection_of(sync: Sync, collections: Sequence[Collection]) -> Collection | None:
     """The collection that a sync writes to: by slug or id; a store's resource by its singular slug (dossier §1.6)."""
     wanted = _STORE_SLUGS.get(sync.resource) if sync.destination == "webflow_store" else None
-    names = wanted or (sync.resource,)
+    names = wanted or sync.collections or (sync.resource,)
     return next((one for one in collections if one.slug in names or one.id in names), None)
 
 
@@ -154,8 +165,13 @@ def check(sync: Sync, collection: Collection) -> tuple[MappingProblem, ...]:
 
 
 def mapping_problems(session: Session, sync: Sync) -> tuple[MappingProblem, ...]:
-    """`check` against the landed schema; nothing where the collection is not known yet."""
-    collection = collection_of(sync, read_collections(session, sync.connection))
+    """`check` against the landed schema; nothing while no schema of the connection is known."""
+    collections = read_collections(session, sync.site)
+    collection = collection_of(sync, collections)
+    if collection is None and collections:
+        known = ", ".join(one.slug for one in collections)
+        what = f"the site ({sync.site}) has no collection for {sync.resource}"
+        return (problem(sync, "", what, f"it has {known}; `karvon webflow schema --fresh` reads them again"),)
     return check(sync, collection) if collection else ()
 
 

@@ -10,10 +10,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
+from karvon.addresses import Exceptions
 from karvon.connections import webflow_connections
 from karvon.http import RateWindow
 from karvon.settings import Settings
 from karvon.warehouse import Dialect, Session
+from reverse_etl import images
 from reverse_etl.destination import Bound, MappingProblem, Opener, Record
 from reverse_etl.destinations.webflow import field_types, packing
 from reverse_etl.destinations.webflow.fields import ENVELOPE, decode, encode
@@ -39,7 +41,11 @@ class WebflowStore:
         # The channel reads records with the functions below.
         from reverse_etl.destinations.webflow.channel import StoreChannel
 
-        return {name: partial(StoreChannel, site) for name, site in webflow_connections(settings).items()}
+        exceptions = Exceptions(settings.profile == "sandbox", settings.reachable_private_hosts)
+        return {
+            name: partial(StoreChannel, site, exceptions=exceptions)
+            for name, site in webflow_connections(settings).items()
+        }
 
     def rate_limits(self, settings: Settings) -> Sequence[RateWindow]:
         return [window for site in webflow_connections(settings).values() for window in site.rate_limits]
@@ -151,7 +157,7 @@ class WebflowStore:
         return packing.pack(operations, syncs)
 
     def extra_requests(self, operations: Sequence[Operation]) -> int:
-        return packing.extra_requests(operations)
+        return packing.extra_requests(operations) + images.marked(operations)
 
 
 def category_record(sync: Sync, item: Mapping[str, Any]) -> Record:

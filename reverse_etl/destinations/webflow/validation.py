@@ -1,0 +1,98 @@
+"""Every Webflow sync against the live schema and the data in the warehouse; and what a mapping covers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from karvon.warehouse import Session
+from reverse_etl.destination import MappingProblem
+from reverse_etl.destinations import DESTINATIONS
+from reverse_etl.destinations.webflow.field_types import Collection, collection_of, read_collections
+from reverse_etl.destinations.webflow.field_values import value_problems
+from reverse_etl.syncs import Sync
+from reverse_etl.yaml_places import with_line
+
+
+def webflow_syncs(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
+    return tuple(sync for sync in syncs if sync.destination.startswith("webflow_"))
+
+
+def validate(session: Session, syncs: Sequence[Sync], project: Path) -> list[MappingProblem]:
+    """Problems of all syncs with file and line: fields and types first, then values. `project` is dbt's folder."""
+    return [with_line(one, project) for sync in webflow_syncs(syncs) for one in _problems(session, sync)]
+
+
+def _problems(session: Session, sync: Sync) -> Iterator[MappingProblem]:
+    destination = DESTINATIONS.get(sync.destination)
+    if destination is None:
+        known = ", ".join(DESTINATIONS)
+        yield MappingProblem(
+            sync.name, sync.file, "", f"unknown destination {sync.destination}", f"known are {known}"
+        )
+        return
+    collections = read_collections(session, sync.connection)
+    if not collections:
+        yield MappingProblem(
+            sync.name, sync.file, "", f"the fields of the site ({sync.connection}) are not known",
+            "`karvon webflow schema --fresh` reads them",
+        )  # fmt: skip
+        return
+    yield from destination.mapping_problems(session, sync)
+    if collection := collection_of(sync, collections):
+        yield from value_problems(session, sync, collection)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """One sync and the collection it feeds."""
+
+    sync: str
+    resource: str
+    collection: str | None
+    mode: str
+    mapped: tuple[str, ...]
+    unmapped: tuple[str, ...]
+    """Fields of the collection that no column feeds."""
+    rows: int | None
+    """Of the model; None while it is not built."""
+    held: int
+    in_shop: int
+    """Rows of ours that the ledger knows there."""
+
+
+def coverage(session: Session, syncs: Sequence[Sync]) -> list[Coverage]:
+    """What each sync feeds, and how many rows stand where."""
+    return [_coverage(session, sync) for sync in webflow_syncs(syncs)]
+
+
+def _coverage(session: Session, sync: Sync) -> Coverage:
+    collection = collection_of(sync, read_collections(session, sync.connection))
+    rows, held = _counted(session, sync)
+    ours = (
+        session.value(
+            "SELECT count(*) FROM reverse_etl.ledger WHERE destination = $1 AND connection = $2 AND sync = $3 "
+            "AND NOT removed",
+            (*sync.target, sync.name),
+        )
+        if session.has_table("reverse_etl.ledger")
+        else 0
+    )
+    return Coverage(
+        sync.name, sync.resource, collection.slug if collection else None, sync.mode,
+        tuple(spec.field for spec in sync.fields), _unmapped(sync, collection), rows, held, int(ours),
+    )  # fmt: skip
+
+
+def _counted(session: Session, sync: Sync) -> tuple[int | None, int]:
+    if not session.has_table(f"{sync.schema_name}.{sync.table}"):
+        return None, 0
+    held = f'count("{sync.held}")' if sync.held else "0"
+    (row,) = session.rows(f"SELECT count(*) AS rows, {held} AS held FROM {sync.relation}")
+    return int(row["rows"]), int(row["held"])
+
+
+def _unmapped(sync: Sync, collection: Collection | None) -> tuple[str, ...]:
+    mapped = {spec.field for spec in sync.fields}
+    return tuple(one.slug for one in collection.fields if one.slug not in mapped) if collection else ()
