@@ -20,6 +20,8 @@ from sandbox.rate_limits import RateLimits
 from sandbox.request_log import RequestLog
 from sandbox.state import Document, State
 
+VENDORS = ("plytix", "webflow", "uzum", "uzex")
+
 
 class WrongUse(Exception):
     """A control call that makes no sense; the message says what would."""
@@ -157,14 +159,14 @@ def reset_switches(control: Control, _order: Order) -> Any:
 
 
 def reset(control: Control, order: Order) -> Any:
-    """`{vendor?, account?, products?, seed?}`: worlds begin anew; without a vendor all of both."""
+    """`{vendor?, account?, products?, seed?}`: worlds begin anew; without a vendor all of them."""
     vendor = order.body.get("vendor")
-    if vendor not in (None, "plytix", "webflow"):
-        raise WrongUse(f"vendor is plytix or webflow, not {vendor!r}")
+    if vendor not in (None, *VENDORS):
+        raise WrongUse(f"vendor is one of {', '.join(VENDORS)}, not {vendor!r}")
     named = order.body.get("account")
-    for one in [vendor] if vendor else ["plytix", "webflow"]:
+    for one in [vendor] if vendor else VENDORS:
         control.state.drop(f"{one}/{named}/" if named else f"{one}/")
-    if vendor != "webflow":
+    if vendor in (None, "plytix"):
         products, seed = order.body.get("products"), order.body.get("seed")
         control.worlds.reset(order.account, products=products, seed=seed)
     return {"collections": dict(control.state.sizes())}

@@ -28,6 +28,10 @@ VENDOR_BY_PREFIX = {
     "/webflow/files/": "webflow_files",
     "/webflow/": "webflow",
     "/shop": "shop",
+    "/uzum/seller-openapi/": "uzum_seller",
+    "/uzum/graphql": "uzum_graphql",
+    "/uzum/": "uzum",
+    "/uzex/": "uzex",
 }
 
 
@@ -171,6 +175,11 @@ def error_body(vendor: str, status: int, text: str, retry_after: int | None) -> 
             status, "internal_error"
         )
         return {"message": text, "code": code, "externalReference": None, "details": []}
+    if vendor.startswith("uzum"):
+        errors = [{"code": f"http-{status}", "message": text, "detailMessage": text}]
+        return {"payload": None, "errors": errors, "error": text}
+    if vendor == "uzex":
+        return {"status": status, "message": text}
     return {"error": {"msg": text} | ({"retry_after": retry_after} if retry_after is not None else {})}
 
 
