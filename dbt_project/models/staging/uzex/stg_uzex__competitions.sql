@@ -1,0 +1,2 @@
+{{ config(unique_key='lot_key') }}
+{{ stage_uzex_lots('competitions', 'competition') }}
