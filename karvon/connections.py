@@ -19,7 +19,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import SecretStr
 
-from karvon.http import RateWindow
+from karvon.http import RateWindow, evenly, share
 from karvon.settings import Settings, SettingsError
 
 SANDBOX_SITE_ID = "5f0c8c9e1c9d440000a1b2c3"
@@ -49,10 +49,78 @@ class WebflowConnection:
     rate_limits: tuple[RateWindow, ...]
 
 
+@dataclass(frozen=True)
+class Manners:
+    """How a public API is met: what we say about ourselves, and how fast this process comes."""
+
+    user_agent: str
+    headers: Mapping[str, SecretStr]
+    rate_limits: tuple[RateWindow, ...]
+    concurrency: int
+
+
+@dataclass(frozen=True)
+class Universe:
+    """The numbers that a crawl walks. It reaches `stop_after_missing` behind the last slice that found anything."""
+
+    first_id: int
+    last_id: int
+    """At least so far; 0 if nobody knows."""
+    slice_size: int
+    stop_after_missing: int
+    max_age_hours: float
+    """A slice is stale when its last complete visit is older."""
+    requests_per_run: int
+    revisit_percent: float
+    """Share of the requests that goes to products that change often (marts.crawl_priorities)."""
+
+
+@dataclass(frozen=True)
+class UzumConnection:
+    """The Uzum storefront in one language. `token` is for its search only (Uzum dossier §1.2)."""
+
+    name: str
+    base_url: str
+    graphql_url: str
+    language: str
+    token: SecretStr | None
+    keywords: tuple[str, ...]
+    manners: Manners
+    universe: Universe
+
+
+@dataclass(frozen=True)
+class UzumSellerConnection:
+    """One seller's own account (Uzum dossier §1.7)."""
+
+    name: str
+    base_url: str
+    token: SecretStr
+    rate_limits: tuple[RateWindow, ...]
+
+
+@dataclass(frozen=True)
+class UzexConnection:
+    """The procurement portal; `base_url` has a place for the module (Uzum dossier §2)."""
+
+    name: str
+    base_url: str
+    etender_url: str
+    language: str
+    manners: Manners
+    look_back_days: int
+    windows_per_run: int
+    details_per_run: int
+
+
 _DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "plytix": {"api_key": "PLYTIX_API_KEY", "api_password": "PLYTIX_API_PASSWORD"},
     "webflow": {"api_token": "WEBFLOW_API_TOKEN", "site_id": "WEBFLOW_SITE_ID"},
+    "uzum": {"token": "UZUM_TOKEN"},
+    "uzum_seller": {"token": "UZUM_SELLER_TOKEN"},
+    "uzex": {},
 }
+_MARKETS = ("uzum", "uzum_seller", "uzex")
 
 
 def plytix_connections(settings: Settings) -> dict[str, PlytixConnection]:
@@ -89,6 +157,90 @@ def webflow_connections(settings: Settings) -> dict[str, WebflowConnection]:
     }
 
 
+def markets_wanted(settings: Settings) -> bool:
+    """Whether runs without a selection take the markets too: asked for, or named in `connections.yml`."""
+    return settings.markets or any(vendor in _read_file(settings) for vendor in _MARKETS)
+
+
+def uzum_connections(settings: Settings) -> dict[str, UzumConnection]:
+    """The Uzum storefront. It needs no credentials; a token opens its search."""
+    sandbox = settings.profile == "sandbox"
+    return {
+        name: UzumConnection(
+            name=name,
+            base_url=f"{settings.sandbox_url}/uzum" if sandbox else settings.uzum_base_url,
+            graphql_url=f"{settings.sandbox_url}/uzum/graphql" if sandbox else settings.uzum_graphql_url,
+            language=settings.uzum_language,
+            token=SecretStr(values["token"]) if values.get("token") else None,
+            keywords=tuple(filter(None, (text.strip() for text in settings.uzum_keywords.split(",")))),
+            manners=_manners(
+                settings, settings.uzum_rate_limits, settings.uzum_concurrency, settings.uzum_headers
+            ),
+            universe=Universe(
+                first_id=settings.uzum_first_id,
+                last_id=settings.uzum_last_id,
+                slice_size=settings.uzum_slice_size,
+                stop_after_missing=settings.uzum_stop_after_missing,
+                # A day of the sandbox passes when somebody says so, not by the clock.
+                max_age_hours=0 if sandbox else settings.uzum_max_age_hours,
+                requests_per_run=1_000_000 if sandbox else settings.uzum_requests_per_run,
+                revisit_percent=settings.uzum_revisit_percent,
+            ),
+        )
+        for name, values in _declared(settings, "uzum", optional=True).items()
+    }
+
+
+def uzum_seller_connections(settings: Settings) -> dict[str, UzumSellerConnection]:
+    """Sellers' own accounts: none, unless `connections.yml` names one or UZUM_SELLER_TOKEN is set."""
+    sandbox = settings.profile == "sandbox"
+    named = "uzum_seller" in _read_file(settings)
+    if not sandbox and not named and not settings.variable("UZUM_SELLER_TOKEN"):
+        return {}
+    return {
+        name: UzumSellerConnection(
+            name=name,
+            base_url=f"{settings.sandbox_url}/uzum/seller-openapi"
+            if sandbox
+            else settings.uzum_seller_base_url,
+            token=SecretStr(values["token"]),
+            rate_limits=rate_windows("2000/10" if sandbox else settings.uzum_seller_rate_limits),
+        )
+        for name, values in _declared(settings, "uzum_seller").items()
+    }
+
+
+def uzex_connections(settings: Settings) -> dict[str, UzexConnection]:
+    """The procurement portal; it needs no credentials."""
+    sandbox = settings.profile == "sandbox"
+    return {
+        name: UzexConnection(
+            name=name,
+            base_url=f"{settings.sandbox_url}/uzex/{{module}}" if sandbox else settings.uzex_base_url,
+            etender_url=f"{settings.sandbox_url}/uzex/etender" if sandbox else settings.uzex_etender_url,
+            language=settings.uzex_language,
+            manners=_manners(
+                settings, settings.uzex_rate_limits, settings.uzex_concurrency, settings.uzex_headers
+            ),
+            look_back_days=settings.uzex_look_back_days,
+            windows_per_run=settings.uzex_windows_per_run,
+            details_per_run=10_000 if sandbox else settings.uzex_details_per_run,
+        )
+        for name in _declared(settings, "uzex", optional=True)
+    }
+
+
+def _manners(settings: Settings, limits: str, concurrency: int, headers: Mapping[str, SecretStr]) -> Manners:
+    sandbox = settings.profile == "sandbox"
+    windows = rate_windows("100000/1" if sandbox else limits)
+    return Manners(
+        user_agent=settings.user_agent,
+        headers=headers,
+        rate_limits=evenly(share(windows, settings.crawl_workers)),
+        concurrency=16 if sandbox else concurrency,
+    )
+
+
 def rate_windows(text: str) -> tuple[RateWindow, ...]:
     """`20/10,2000/3600` → windows of requests per seconds, all in force at once."""
     try:
@@ -100,24 +252,32 @@ def rate_windows(text: str) -> tuple[RateWindow, ...]:
         ) from None
 
 
-def _declared(settings: Settings, vendor: str) -> dict[str, dict[str, str]]:
-    """Connection name → field → value, with each variable resolved."""
+def _declared(settings: Settings, vendor: str, *, optional: bool = False) -> dict[str, dict[str, str]]:
+    """Connection name → field → value, with each variable resolved; `optional` ones may be left out or unset."""
     wanted = _DEFAULTS[vendor]
     declared = _read_file(settings).get(vendor) or {"default": dict(wanted)}
-    return {str(name): _resolve(settings, vendor, str(name), fields) for name, fields in declared.items()}
+    return {
+        str(name): _resolve(settings, vendor, str(name), fields or {}, optional)
+        for name, fields in declared.items()
+    }
 
 
-def _resolve(settings: Settings, vendor: str, name: str, fields: Any) -> dict[str, str]:
+def _resolve(
+    settings: Settings, vendor: str, name: str, fields: Any, optional: bool = False
+) -> dict[str, str]:
     # The sandbox must never see a real key; each connection is a world of its own there.
     if settings.profile == "sandbox":
         return _sandbox_values(vendor, name)
     where = f"{settings.connections_file.name}: {vendor}.{name}"
     wanted = _DEFAULTS[vendor]
-    if not isinstance(fields, Mapping) or set(fields) != set(wanted):
+    known = isinstance(fields, Mapping) and set(fields) <= set(wanted)
+    if not known or (not optional and set(fields) != set(wanted)):
         raise SettingsError(f"{where} must name exactly the variables for {', '.join(sorted(wanted))}.")
     values: dict[str, str] = {}
     for field, variable in fields.items():
         value = settings.variable(str(variable))
+        if not value and optional:
+            continue
         if not value:
             raise SettingsError(
                 f"{variable} is not set, but the connection {vendor}.{name} needs it for {field}. "
@@ -132,6 +292,8 @@ def _sandbox_values(vendor: str, name: str) -> dict[str, str]:
     suffix = "" if name == "default" else f"-{name}"
     if vendor == "plytix":
         return {"api_key": f"sandbox-key{suffix}", "api_password": "sandbox-password"}
+    if vendor in _MARKETS:
+        return {"token": f"sandbox-seller-token{suffix}" if vendor == "uzum_seller" else "sandbox-token"}
     site_id = (
         hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()[:24] if suffix else SANDBOX_SITE_ID
     )

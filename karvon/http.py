@@ -16,14 +16,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import re
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import httpx
 import orjson
@@ -98,6 +100,11 @@ class Answer:
     headers: Mapping[str, str]
 
 
+Meaning = Literal["refused", "missing", "busy", "failed"]
+"""What an answer means where its status does not say it: final no, not there, over the limit, to be tried again."""
+_STATUS_OF_MEANING: Mapping[Meaning, int] = {"refused": 403, "missing": 404, "busy": 429, "failed": 503}
+
+
 @dataclass
 class Statistics:
     """What a client did: every request on the wire, repeats among them, and 429 answers."""
@@ -144,7 +151,7 @@ class RateLimiter:
             for seconds, requests in self._windows.items():
                 sent = self._sent[seconds]
                 # Arrival times at the remote jitter; a little slack keeps its window from seeing one too many.
-                horizon = now - seconds * 1.005 - 0.02
+                horizon = now - seconds * 1.005 - min(0.02, seconds * 0.015)
                 while sent and sent[0] <= horizon:
                     sent.popleft()
                 if len(sent) >= requests:
@@ -163,7 +170,8 @@ class HttpClient:
 
     `name` is the account (`plytix:default`): clients of the same name in one process share the rate windows.
     `limit_header` names a header that states the limit and the seconds it counts for. `budget_seconds` bounds
-    one request with all its waits; `max_body_bytes` bounds an answer.
+    one request with all its waits; `max_body_bytes` bounds an answer. `meaning` is asked about every answer whose
+    status may not say what it means, with status and body.
     """
 
     def __init__(
@@ -181,6 +189,7 @@ class HttpClient:
         budget_seconds: float = 900,
         attempts: int = 6,
         max_body_bytes: int = 64 * 1024 * 1024,
+        meaning: Callable[[int, bytes], Meaning | None] = lambda _status, _body: None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.name = name
@@ -190,8 +199,10 @@ class HttpClient:
         # Shorter ones would take letters out of ordinary words.
         self._secrets = tuple(secret for secret in secrets if len(secret) >= 6)
         self._budget_seconds, self._attempts = budget_seconds, attempts
-        self._max_body_bytes = max_body_bytes
+        self._max_body_bytes, self._meaning = max_body_bytes, meaning
         self._slots = asyncio.Semaphore(concurrency)
+        # One waits for the limiter, the others for their turn: nobody is woken only to wait on.
+        self._turn = asyncio.Lock()
         self._client = httpx.AsyncClient(
             base_url=base_url,
             auth=auth,
@@ -218,6 +229,7 @@ class HttpClient:
         *,
         json: Any = None,
         params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
         repeatable: bool = True,
         as_json: bool = True,
     ) -> Answer:
@@ -238,7 +250,7 @@ class HttpClient:
         try:
             async for attempt in retrying:
                 with attempt:
-                    return await self._send(method, path, json, params, repeatable, as_json)
+                    return await self._send(method, path, json, params, headers, repeatable, as_json)
         except _Transient as failure:
             raise failure.final from None
         raise AssertionError("unreachable: the loop returns or raises")
@@ -254,15 +266,17 @@ class HttpClient:
         path: str,
         body: Any,
         params: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
         repeatable: bool,
         as_json: bool,
     ) -> Answer:
         content = None if body is None else orjson.dumps(body)
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        request = self._client.build_request(method, path, content=content, params=params, headers=headers)
+        sent = {**({} if body is None else {"Content-Type": "application/json"}), **(headers or {})}
+        request = self._client.build_request(method, path, content=content, params=params, headers=sent)
         url = self._redact(str(request.url.copy_with(query=None)))
         async with self._slots:
-            await self.limiter.acquire()
+            async with self._turn:
+                await self.limiter.acquire()
             self.statistics.requests += 1
             try:
                 response = await self._client.send(request, stream=True)
@@ -312,6 +326,8 @@ class HttpClient:
     ) -> Answer:
         """An answer, a final error, or a `_Transient` one."""
         status = response.status_code
+        if meaning := self._meaning(status, payload):
+            status = _STATUS_OF_MEANING[meaning]
         if 200 <= status < 300:
             try:
                 data = parse_json(payload) if payload.strip() else None
@@ -358,7 +374,8 @@ class HttpClient:
         )
         target = f" to {response.headers.get('location', '?')}" if 300 <= status < 400 else ""
         return kind(
-            f"{self.name}: {method} {url} answered {status}{target}: {text[:500] or '(empty)'}{_advice(status)}",
+            f"{self.name}: {method} {url} answered {response.status_code}{target}: {text[:500] or '(empty)'}"
+            f"{_advice(status)}",
             method=method,
             url=url,
             status=status,
@@ -370,14 +387,40 @@ class HttpClient:
         return redact(text, self._secrets)
 
 
+def evenly(windows: Sequence[RateWindow]) -> tuple[RateWindow, ...]:
+    """The windows, and for each fast one a tenth of it at 1.2 times its rate.
+
+    A burst of a hundred requests takes a while to leave, and would arrive together with the next one.
+    """
+    fast = [window for window in windows if window.requests >= 20 * window.seconds]
+    tenths = (RateWindow(math.ceil(window.requests * 0.12), window.seconds / 10) for window in fast)
+    return (*windows, *tenths)
+
+
+def share(windows: Sequence[RateWindow], workers: int) -> tuple[RateWindow, ...]:
+    """What each of several processes may send, so that together they keep the windows."""
+    return tuple(
+        RateWindow(window.requests // workers, window.seconds)
+        if window.requests >= workers * 10
+        else RateWindow(1, window.seconds * workers / window.requests)
+        for window in windows
+    )
+
+
 def parse_json(content: bytes) -> Any:
     """Parse JSON fast, and exactly: a non-integer of more than 15 significant digits comes as a string.
 
     Raises `ValueError` for anything that is not JSON.
     """
     if not _LONG_DECIMAL.search(content):
-        return orjson.loads(content)
-    return json.loads(content, parse_float=_exact_float)
+        with suppress(orjson.JSONDecodeError):
+            return orjson.loads(content)
+    # Some APIs send raw line ends and tabs inside strings (Uzum dossier §1.3).
+    return json.loads(content, parse_float=_exact_float, parse_constant=_no_number, strict=False)
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number")
 
 
 def _exact_float(text: str) -> float | str:
