@@ -123,9 +123,14 @@ their transliterated name alone, which is marked (`name:`), because two people m
     coalesce('inn:' || nullif(regexp_replace({{ inn }}, '[^0-9]', '', 'g'), ''), 'name:' || nullif({{ plain_words(name) }}, ''))
 {%- endmacro %}
 
-{# A text for comparing and searching: one alphabet, lower case, letters and digits, single spaces. #}
+{#
+A text for comparing and searching: one alphabet, lower case, letters and digits, single spaces. Uzbek in Latin and in
+Cyrillic and Russian letters fall together: х is x (not kh), ж is j (not zh), ye is e.
+#}
 {% macro plain_words(expression) -%}
-    trim(regexp_replace({{ transliterate(expression) }}, '[^a-z0-9]+', ' ', 'g'))
+    trim(replace(replace(replace(
+        regexp_replace({{ transliterate(expression) }}, '[^a-z0-9]+', ' ', 'g'), 'kh', 'x'
+    ), 'zh', 'j'), 'ye', 'e'))
 {%- endmacro %}
 
 

@@ -116,13 +116,14 @@ from unpacked
 {% endmacro %}
 
 
-{# The newest version of the lots of one module. #}
+{# All versions of the lots of one module. #}
 {% macro stage_uzex_lots(table, module) %}
-with documents as ({{ latest_documents('raw_uzex', table) }}),
+with documents as ({{ document_versions('raw_uzex', table) }}),
 
-unpacked as ({{ unpack('documents', uzex_lot_columns()) }})
+unpacked as ({{ unpack('documents', uzex_lot_columns(), keep=version_columns()) }})
 
 select
+    {{ version_key() }} as lot_version_key,
     connection || ':{{ module }}:' || document_key as lot_key,
     connection,
     '{{ module }}' as module,
@@ -142,7 +143,8 @@ select
     status_name,
     is_deleted,
     landed_at,
-    {{ current_moment() }} as built_at,
+    load_id,
+    built_at,
     cast_failures
 from unpacked
 {% endmacro %}
@@ -235,4 +237,25 @@ left join units
 
 {% macro postgres__json_kind(json) -%}
     jsonb_typeof({{ json }})
+{%- endmacro %}
+
+
+{# A treasury or deal status that says the money went out; null when nothing is said. #}
+{% macro is_paid(status) -%}
+    case
+        when {{ status }} is null then null
+        when {{ transliterate(status) }} like 'ne %' or {{ transliterate(status) }} like '%neoplach%' then false
+        else {{ transliterate(status) }} like '%oplach%' or {{ transliterate(status) }} like '%tolan%'
+    end
+{%- endmacro %}
+
+{# A status that says the deal did not happen: rejected, cancelled, not concluded, terminated. #}
+{% macro is_called_off(status) -%}
+    coalesce(
+        {{ transliterate(status) }} like '%otmen%' or {{ transliterate(status) }} like '%otklon%'
+        or {{ transliterate(status) }} like '%otkaz%' or {{ transliterate(status) }} like '%rastorg%'
+        or {{ transliterate(status) }} like '%ne sosto%' or {{ transliterate(status) }} like '%annul%'
+        or {{ transliterate(status) }} like '%bekor%',
+        false
+    )
 {%- endmacro %}

@@ -3,7 +3,7 @@ Products first seen in the last 30 days. is_proven_new: a complete visit before 
 it. Without one the product may be as old as its first crawl.
 #}
 with horizon as (
-    select connection, max(observed_at) as last_at from {{ ref('stg_uzum__visits') }}
+    select connection, max(observed_at) as last_at from {{ ref('crawl_visits') }}
     group by connection
 ),
 
@@ -16,7 +16,7 @@ products as (
 visited_before as (
     select products.product_key, max(visits.observed_at) as absent_at
     from products
-    inner join {{ ref('stg_uzum__visits') }} as visits
+    inner join {{ ref('crawl_visits') }} as visits
         on
             products.connection = visits.connection
             and cast(floor(products.product_id / 1000.0) as bigint) = visits.id_block

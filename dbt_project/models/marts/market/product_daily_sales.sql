@@ -19,7 +19,7 @@ with products as (
 
 visit_days as (
     select distinct connection, id_block, first_id, last_id, visit_date
-    from {{ ref('stg_uzum__visits') }}
+    from {{ ref('crawl_visits') }}
 ),
 
 seen_days as (

@@ -1,6 +1,6 @@
 {#
 One row per version of a product: what was sold between the last visit before it and the visit that found it.
-The window begins at the last visit on which nothing had changed (stg_uzum__visits), so a visit without a change
+The window begins at the last visit on which nothing had changed (crawl_visits), so a visit without a change
 shortens it. Units come from the lifetime counter ordersAmount; where that fell or is missing, from stock.
 Rows from the earliest new version on are made anew.
 #}
@@ -49,7 +49,7 @@ visited as (
         living.product_version_key,
         max(visits.observed_at) as last_visit_at
     from living
-    inner join {{ ref('stg_uzum__visits') }} as visits
+    inner join {{ ref('crawl_visits') }} as visits
         on
             living.connection = visits.connection
             and cast(floor(living.product_id / 1000.0) as bigint) = visits.id_block
@@ -99,8 +99,8 @@ estimated as (
         measured.*,
         previous_at is null as is_first_sight,
         coalesce(counter_change < 0, false) as is_counter_reset,
-        coalesce(restocked_units > 0, false) as is_restocked,
-        {# More was ordered than the stock fell, nothing came in, and a stock stood still: the number shown is a cap. #}
+        {# More was ordered than the stock fell: some came in and hid it, or a stock that stood still shows a cap. #}
+        coalesce(restocked_units > 0 or (counter_change > stock_units and not has_still_stock), false) as is_restocked,
         coalesce(counter_change > stock_units and restocked_units = 0 and has_still_stock, false) as is_capped,
         case
             when previous_at is null then 'first_sight'

@@ -1,2 +1,2 @@
-{{ config(unique_key='lot_key') }}
+{{ config(unique_key='load_id') }}
 {{ stage_uzex_lots('shop_lots', 'shop') }}
