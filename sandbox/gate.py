@@ -159,6 +159,8 @@ def refused_answer(fault: FaultRule, vendor: str) -> Answer | None:
         return None
     if fault.kind == "empty_200":
         return Answer(200, [(b"content-type", b"application/json"), (b"content-length", b"0")], b"")
+    if fault.kind == "redirect":
+        return Answer(302, [(b"location", fault.location.encode()), (b"content-length", b"0")], b"")
     headers = [] if fault.retry_after is None else [(b"retry-after", f"{fault.retry_after:g}".encode())]
     if fault.kind == "html":
         length = str(len(HTML_PAGE)).encode()

@@ -60,7 +60,7 @@ def create_app(
     )
     control.worlds.of("default")
     routes = [
-        Mount("/uzum", routes=uzum.storefront_routes(state, market)),
+        Mount("/uzum", routes=uzum.uzum_routes(state, market)),
         Mount("/uzex", routes=uzex.uzex_routes(state, exchange)),
         *plytix.plytix_routes(control.worlds),
         *webflow.webflow_routes(state),
@@ -73,7 +73,8 @@ def create_app(
     # Outside Starlette, whose own middleware would hide the connection that a fault closes.
     return Gate(
         Starlette(routes=routes), state=state, faults=control.faults, limits=control.limits, log=control.log,
-        identify={"plytix": plytix.account_of, "webflow": webflow.account_of},
+        identify={"plytix": plytix.account_of, "webflow": webflow.account_of,
+                  "uzum_seller": uzum.seller_account_of},
     )  # fmt: skip
 
 

@@ -64,11 +64,12 @@ def reset(exchange: Exchange, given: Document) -> Document:
 
 
 def move_on(exchange: Exchange, given: Document) -> Document:
-    """`{days?: 1}`; gives `{day, date, now, days: [truth of each]}`."""
+    """`{days?: 1, truth?: true}`; gives `{day, date, now, days: [truth of each]}`."""
     first = exchange.day + 1
     for _ in range(int(given.get("days", 1))):
         exchange.next_day()
-    days = [truth_of(exchange, day) for day in range(first, exchange.day + 1)]
+    told = range(first, exchange.day + 1) if given.get("truth", True) else ()
+    days = [truth_of(exchange, day) for day in told]
     return {
         "day": exchange.day,
         "date": exchange.date_of(exchange.day).isoformat(),

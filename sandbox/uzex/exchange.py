@@ -152,16 +152,18 @@ class Exchange:
         self._let_arrive_of_day()
 
     def _let_arrive_of_day(self) -> None:
+        self._pushed = 0
         for arrival in self._arrivals.values():
             if arrival["day"] == self.day:
                 self._arrive(arrival)
 
     def _arrive(self, arrival: Document) -> None:
         book, kind = self.books[arrival["kind"]], KINDS[arrival["kind"]]
+        self._pushed += 1
         lot = self._lot(kind, len(book.all) + 1, self.day)
         if arrival["ended"]:
             # After office hours, so that it is the newest of its day.
-            lot = replace(lot, ends=self.day, second=WORKING_SECONDS + len(book.all) % 3600, fails=False)
+            lot = replace(lot, ends=self.day, second=WORKING_SECONDS + self._pushed, fails=False)
         book.all.append(lot)
         (book.deals if arrival["ended"] else book.open).append(lot)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sandbox.chance import throws
 from sandbox.state import Document, Switches
 from sandbox.uzex import details, rows
 from sandbox.uzex.exchange import Exchange, Lot
@@ -77,7 +78,7 @@ FILTERS: dict[str, Test] = {
     ),
     "typeid": lambda exchange, lot, value: details.trade_type(subject_of(exchange, lot)) == {1: "Отбор",
                                                                                              2: "Тендер"}.get(value),
-    "TypeId": lambda _exchange, _lot, _value: False,
+    "TypeId": lambda _exchange, _lot, value: bool(value != 0),
 }  # fmt: skip
 
 
@@ -94,9 +95,7 @@ def window_rows(
             if asked.get(name) is not None:
                 lots = [lot for lot in lots if FILTERS[name](exchange, lot, asked[name])]
     first, last = _ranks(listing, asked, switches)
-    total = len(lots) + (
-        random.randrange(-drift, drift + 1) if (drift := switches["uzex.total_drift"]) else 0
-    )
+    total = len(lots) + _drift(first, int(switches["uzex.total_drift"]))
     found = []
     for rank in range(first, min(last, len(lots)) + 1):
         row = listing.row(exchange, lots[-rank], language)
@@ -106,6 +105,11 @@ def window_rows(
     for _ in range(switches["uzex.rank_shift"]):
         exchange.push(kind, ended=listing.status == "deals")
     return found
+
+
+def _drift(first: int, most: int) -> int:
+    """`total_count` moves between the windows of one reading."""
+    return throws("drift", first)[0] % (2 * most + 1) - most
 
 
 def _ranks(listing: Listing, asked: Document, switches: Switches) -> tuple[int, int]:

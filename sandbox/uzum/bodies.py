@@ -122,7 +122,7 @@ def shown_stock(stock: int, cap: int) -> int:
 
 def _skus(market: Market, design: Design, language: int, switches: Switches) -> tuple[list[Json], int]:
     price, cap = market.price(design), int(switches["uzum.stock_cap"])
-    barcode_base, titles = 1_000_000_000_000, ("2 kun", "2 дня")
+    titles = ("2 kun", "2 дня")
     found, total, capped = [], 0, 0
     for sku in market.visible_skus(design):
         asked, full = market.sku_price(design, sku, price)
@@ -131,7 +131,7 @@ def _skus(market: Market, design: Design, language: int, switches: Switches) -> 
         total, capped = total + stock, capped + shown
         found.append({
             "id": sku, "characteristics": sku_positions(design, sku), "availableAmount": shown,
-            "fullPrice": full, "charityProfit": 0, "purchasePrice": asked, "barcode": barcode_base + sku * 10 + sku % 7,
+            "fullPrice": full, "charityProfit": 0, "purchasePrice": asked, "barcode": barcode(sku),
             "address": None, "offer": None, "discountBadge": None, "installment": None, "discount": None,
             "productOptionDtos": [{"optionId": 5, "text": f"{asked // 12 + 1} × 12", "type": "UZUM_INSTALLMENT",
                                    "paymentInfo": None, "paymentPerMonth": asked // 12 + 1, "period": 12,
@@ -142,6 +142,11 @@ def _skus(market: Market, design: Design, language: int, switches: Switches) -> 
             "restriction": None,
         })  # fmt: skip
     return found, capped if switches["uzum.stock_cap_total"] else total
+
+
+def barcode(sku: int) -> int:
+    """Uzum's own, one per SKU; beyond 32 bits."""
+    return 1_000_000_000_000 + sku * 10 + sku % 7
 
 
 def sku_positions(design: Design, sku: int) -> list[dict[str, int]]:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox.state import Document
+from sandbox.uzum.design import sku_price as planned_price
 from sandbox.uzum.market import PRODUCT_COLUMNS, SKU_COLUMNS, Market
 from sandbox.uzum.next_day import next_day
 
@@ -64,14 +65,15 @@ def reset(market: Market, given: Document) -> Document:
 
 
 def move_on(market: Market, given: Document) -> Document:
-    """`{days?: 1, <kind>: count…}`; gives `{day, date, now, days: [truth of each]}`."""
-    wanted = {kind: count for kind, count in given.items() if kind != "days"}
-    done = [readable(next_day(market, wanted)) for _ in range(int(given.get("days", 1)))]
+    """`{days?: 1, truth?: true, <kind>: count…}`; gives `{day, date, now, days: [truth of each]}`."""
+    wanted = {kind: count for kind, count in given.items() if kind not in ("days", "truth")}
+    done = [next_day(market, wanted) for _ in range(int(given.get("days", 1)))]
+    shown = [readable(record) for record in done] if given.get("truth", True) else []
     return {
         "day": market.day,
         "date": market.date_of(market.day).isoformat(),
         "now": market.now.isoformat(),
-        "days": done,
+        "days": shown,
     }
 
 
@@ -125,33 +127,45 @@ def goods(market: Market, _given: Document) -> Document:
 
 
 def edit(market: Market, given: Document) -> Document:
-    """Somebody meddles, on the present day: `{product, vanish | return: true}` or `{sku, stock | price, full_price}`.
+    """Somebody meddles on the present day: `{product, vanish | return: true | orders}` or
+    `{sku, sell | restock | stock | price, full_price?}`.
 
     Kept as a record of its own with `edit: true`. `price: null` goes back to the plan.
     """
     record: Document = {"day": market.day, "date": market.date_of(market.day).isoformat(), "edit": True}
-    if "product" in given:
-        product = int(given["product"])
-        if given.get("vanish"):
-            record["vanished"] = [product]
-        elif given.get("return"):
-            record["returned"] = [product]
-        elif "orders" in given:
-            before = market.orders(market.design(product))
-            record["products"] = [
-                [product, 0, before - int(given["orders"]), before, int(given["orders"]), 0]
-            ]
-        else:
-            raise ValueError("a product takes vanish, return or orders")
-    else:
-        sku = int(given["sku"])
-        design = market.design(sku // 100)
-        if "price" in given:
-            record["set_prices"] = [[sku, given["price"], given.get("full_price", given["price"])]]
-        asked, full = market.sku_price(design, sku, market.price(design))
-        before = market.stock(design, sku)
-        after = int(given.get("stock", before))
-        record["skus"] = [[sku, design.id, 0, 0, 0, before, after, asked, given.get("price", asked), full,
-                           given.get("full_price", given.get("price", full))]]  # fmt: skip
-    market.record(record)
-    return readable(record)
+    market.record(record | (_edit_sku if "sku" in given else _edit_product)(market, given))
+    return readable(market.records()[-1])
+
+
+def _edit_product(market: Market, given: Document) -> Document:
+    product = int(given["product"])
+    if given.get("vanish"):
+        return {"vanished": [product]}
+    if given.get("return"):
+        return {"returned": [product]}
+    before, after = market.orders(market.design(product)), int(given["orders"])
+    return {"products": [[product, 0, before - after, before, after, 0]]}
+
+
+def _edit_sku(market: Market, given: Document) -> Document:
+    sku = int(given["sku"])
+    design = market.design(sku // 100)
+    sold, restocked = int(given.get("sell", 0)), int(given.get("restock", 0))
+    stock = market.stock(design, sku)
+    left = int(given.get("stock", stock - sold + restocked))
+    if left < 0:
+        raise ValueError(f"only {stock} left of {sku}")
+    plan = market.price(design)
+    before = after = market.sku_price(design, sku, plan)
+    changed: Document = {}
+    if "price" in given:
+        asked, full = given["price"], given.get("full_price", given["price"])
+        changed["set_prices"] = [[sku, asked, full]]
+        after = planned_price(design, sku, plan) if asked is None else (asked, full)
+    changed["skus"] = [
+        [sku, design.id, sold, 0, restocked, stock, left, before[0], after[0], before[1], after[1]]
+    ]
+    if sold:
+        orders = market.orders(design)
+        changed["products"] = [[design.id, sold, 0, orders, orders + sold, 0]]
+    return changed

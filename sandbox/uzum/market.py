@@ -77,6 +77,11 @@ class Market:
         self._records.put(f"{len(self._records):06}", record)
         self._apply(record)
 
+    @property
+    def version(self) -> tuple[object, ...]:
+        """Another one whenever anything changed."""
+        return self._began, self.seed, self.ids, len(self._records)
+
     def records(self) -> list[Document]:
         return self._records.values()
 

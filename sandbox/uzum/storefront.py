@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import orjson
 from starlette.requests import Request
@@ -31,9 +31,6 @@ class Storefront:
         return bodies.RU if asked.lower().startswith("ru") else bodies.UZ
 
     def product(self, request: Request) -> Response:
-        refused = self._refusal()
-        if refused is not None:
-            return refused
         market, product_id = self._market.ready(), int(request.path_params["id"])
         if not market.exists(product_id):
             return self._missing(market, product_id)
@@ -43,7 +40,7 @@ class Storefront:
             return answer({"payload": payload, "error": None})
         return answer(bodies.envelope(payload))
 
-    def _refusal(self) -> Response | None:
+    def refusal(self) -> Response | None:
         kind = self._switches["uzum.answer"]
         if kind == "normal":
             return None
@@ -148,12 +145,12 @@ def storefront_routes(state: State, market: Market) -> list[BaseRoute]:
         ("/api/v2/main/search/product", front.broken_search), ("/api/{path:path}", front.gone),
     )  # fmt: skip
 
-    def timed(handle: Callable[[Request], Response]) -> Route | object:
+    def timed(handle: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             if wait := state.switches["uzum.latency_ms"]:
                 await asyncio.sleep(wait / 1000)
-            return handle(request)
+            return front.refusal() or handle(request)
 
         return endpoint
 
-    return [Route(path, timed(handle), methods=["GET"]) for path, handle in handlers]  # type: ignore[arg-type]
+    return [Route(path, timed(handle), methods=["GET"]) for path, handle in handlers]

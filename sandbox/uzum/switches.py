@@ -12,7 +12,7 @@ def declare_switches(switches: Switches) -> None:
     declare = switches.declare
     on_off = (True, False)
     declare("uzum.answer", "normal", choices=ANSWERS,
-            help="What every product call answers: a 200 with errors (also one that says 429), a 200 without a body, "
+            help="Of every storefront call: a 200 with errors (also one that says 429), a 200 without a body, "
                  "401, or a redirect to the captcha.")  # fmt: skip
     declare("uzum.missing", "mixed", choices=("mixed", "404", "payload_null", "data_null", "no_title"),
             help="How an id without a product answers; mixed: each id in its own way.")  # fmt: skip
