@@ -293,7 +293,9 @@ def _sandbox_values(vendor: str, name: str) -> dict[str, str]:
     if vendor == "plytix":
         return {"api_key": f"sandbox-key{suffix}", "api_password": "sandbox-password"}
     if vendor in _MARKETS:
-        return {"token": f"sandbox-seller-token{suffix}" if vendor == "uzum_seller" else "sandbox-token"}
+        return {
+            "token": f"sandbox-seller-token{suffix}" if vendor == "uzum_seller" else "sandbox-guest-token"
+        }
     site_id = (
         hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()[:24] if suffix else SANDBOX_SITE_ID
     )

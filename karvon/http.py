@@ -375,7 +375,7 @@ class HttpClient:
         target = f" to {response.headers.get('location', '?')}" if 300 <= status < 400 else ""
         return kind(
             f"{self.name}: {method} {url} answered {response.status_code}{target}: {text[:500] or '(empty)'}"
-            f"{_advice(status)}",
+            f"{_advice(status if status == response.status_code else 0)}",
             method=method,
             url=url,
             status=status,
@@ -474,6 +474,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 def _advice(status: int) -> str:
     advice = {
+        0: " The status does not say it, but this is a refusal, or there is nothing; see docs/markets.md.",
         401: " Check the credentials of this connection (`karvon doctor`).",
         403: " The key lacks a right (role or scope) for this.",
         429: " The rate limit did not clear within the time budget; run again later, nothing is lost.",

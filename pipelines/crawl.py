@@ -64,6 +64,24 @@ def crawl_due(
             yield report
 
 
+def load_slices(
+    source: Source, connection: Any, warehouse: Warehouse, options: LoadOptions, rounds: int
+) -> Iterator[LoadReport]:
+    """Load the source, then again what ended in the middle of a walk, so many times at most."""
+    sliced = {resource.name: resource.is_unfinished for resource in source.resources}
+    for _ in range(rounds):
+        report = load(source, connection, warehouse, options)
+        yield report
+        rest = frozenset(
+            one.resource
+            for one in report.resources
+            if one.is_complete and sliced[one.resource](one.cursor_value)
+        )
+        if not rest:
+            return
+        options = replace(options, resources=rest, refresh=frozenset())
+
+
 def _crawled(source: Source) -> Resource:
     return next(resource for resource in source.resources if resource.visit is not None)
 
@@ -215,7 +233,8 @@ class _Visitors:
         while True:
             taken, number = await self._numbers.get()
             try:
-                taken.documents.append(await self._visit(self._http, number))
+                document = await self._visit(self._http, number)
+                taken.documents.append(document)
                 self._failures = 0
             except NotFound:
                 taken.missing.append(number)

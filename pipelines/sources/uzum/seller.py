@@ -69,17 +69,19 @@ async def _pages(
     if listed.by_day:
         since = context.now - timedelta(days=LOOK_BACK_DAYS)
         wanted |= {"dateFrom": int(since.timestamp()), "dateTo": int(context.now.timestamp()) + 86_400}
-    page, known = 0, 0
+    page, known = 0, set[str]()
     while True:
         answer = await context.http.request(
             "GET", listed.path.format(shop=shop), params={**wanted, "page": page}
         )
         rows = _rows(answer.data, listed.rows)
-        if not rows:
+        # The list of stocks knows no pages and answers the same again.
+        new = [row for row in rows if str(row[listed.key]) not in known]
+        if not new:
             return
-        yield rows
-        page, known = page + 1, known + len(rows)
-        if known >= _total(answer.data, known + 1):
+        yield new
+        page, known = page + 1, known | {str(row[listed.key]) for row in new}
+        if len(known) >= _total(answer.data, len(known) + 1):
             return
 
 
