@@ -13,6 +13,7 @@ from sandbox.uzum.market import Market
 
 Json = dict[str, Any]
 UZ, RU = 0, 1
+RAW_CHARACTER = "\x01"
 _PHOTO_SIZES = ("800", "240", "80")
 _REVIEW_TEXTS = (
     ("Zo‘r mahsulot, tavsiya qilaman", "Отличный товар, рекомендую"), ("Narxiga arziydi", "Стоит своих денег"),
@@ -64,7 +65,7 @@ def product_data(market: Market, design: Design, language: int, switches: Switch
         "id": design.id, "title": title, "category": category_chain(design.department, language),
         "rating": rating(design, reviews), "reviewsAmount": reviews, "ordersAmount": orders,
         "rOrdersAmount": orders_rounded(orders), "totalAvailableAmount": total, "charityCommission": 0,
-        "description": _description(design, title, control=bool(switches["uzum.control_characters"])),
+        "description": _description(design, title, control=switches["uzum.control_characters"]),
         "comments": [], "attributes": [("Kafolat 12 oy", "Гарантия 12 месяцев")[language]],
         "tags": [], "synonyms": [], "photos": _photos(design), "video": None, "hasCircularPhotos": False,
         "circularPhotosList": [], "characteristics": characteristics, "productOptionDtos": [], "skuList": skus,
@@ -160,9 +161,9 @@ def sku_positions(design: Design, sku: int) -> list[dict[str, int]]:
     return positions
 
 
-def _description(design: Design, title: str, *, control: bool) -> str:
-    # A raw tab breaks strict JSON parsers, a NUL breaks Postgres (dossier §1.3, trap 4).
-    tail = "\x00" if control and design.id % 10 == 0 else ""
+def _description(design: Design, title: str, *, control: str) -> str:
+    """The real ones break strict JSON parsers and Postgres (dossier §1.3)."""
+    tail = {"none": "", "nul": "\x00", "raw": RAW_CHARACTER}[control] if design.id % 10 == 0 else ""
     return f"<p>{title}</p><p>{'Sifatli. ' * (2 + design.dice[14] % 12)}</p>{tail}"
 
 

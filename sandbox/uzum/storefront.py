@@ -38,7 +38,8 @@ class Storefront:
         payload = bodies.product_payload(market, design, self.language(request), self._switches)
         if self._switches["uzum.body"] == "2022":
             return answer({"payload": payload, "error": None})
-        return answer(bodies.envelope(payload))
+        whole = answer(bodies.envelope(payload))
+        return with_raw_characters(whole) if self._switches["uzum.control_characters"] == "raw" else whole
 
     def refusal(self) -> Response | None:
         kind = self._switches["uzum.answer"]
@@ -129,6 +130,13 @@ class Storefront:
 
 def answer(body: object, status: int = 200) -> Response:
     return Response(orjson.dumps(body), status, media_type="application/json")
+
+
+def with_raw_characters(whole: Response) -> Response:
+    """The same JSON with a control character as it is, not escaped."""
+    escaped = orjson.dumps(bodies.RAW_CHARACTER)[1:-1]
+    body = bytes(whole.body).replace(escaped, bodies.RAW_CHARACTER.encode())
+    return Response(body, media_type="application/json")
 
 
 def not_found(detail: str) -> Response:

@@ -23,7 +23,8 @@ def declare_switches(switches: Switches) -> None:
     declare(
         "uzum.stock_cap_total", False, choices=on_off, help="totalAvailableAmount sums the capped amounts."
     )
-    declare("uzum.control_characters", False, choices=on_off, help="Every tenth description ends in a NUL.")
+    declare("uzum.control_characters", "none", choices=("none", "nul", "raw"),
+            help="Every tenth description ends in a NUL, or in a raw control character (no strict JSON).")  # fmt: skip
     declare(
         "uzum.categories_need_token",
         False,
@@ -38,7 +39,9 @@ def declare_switches(switches: Switches) -> None:
         help="Search answers hold data and errors together.",
     )
     declare(
-        "uzum.seller_replenish_rate", 50, help="Seller API: requests per second that come back to the bucket."
+        "uzum.seller_replenish_rate",
+        200,
+        help="Seller API: requests per second that come back to the bucket.",
     )
-    declare("uzum.seller_burst", 100, help="Seller API: size of the bucket.")
+    declare("uzum.seller_burst", 400, help="Seller API: size of the bucket.")
     declare("uzum.seller_per_day", 100_000, help="Seller API: requests in a day.")
