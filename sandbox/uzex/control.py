@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-import orjson
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from sandbox.dated_world import control_endpoint
 from sandbox.state import Document
 from sandbox.uzex.exchange import KINDS, Exchange
 from sandbox.uzex.truth import truth_of
@@ -23,32 +21,15 @@ def control_routes(exchange: Exchange) -> list[BaseRoute]:
         ("POST", "/push", push),
     )  # fmt: skip
     return [
-        Route(f"/_control/uzex{path}", _endpoint(exchange, act), methods=[method])
+        Route(f"/_control/uzex{path}", control_endpoint(exchange.ready, act), methods=[method])
         for method, path, act in actions
     ]
-
-
-def _endpoint(
-    exchange: Exchange, act: Callable[[Exchange, Document], Any]
-) -> Callable[[Request], Awaitable[Response]]:
-    async def handle(request: Request) -> Response:
-        try:
-            raw = await request.body()
-            given = orjson.loads(raw) if raw else dict(request.query_params)
-            status, answer = 200, act(exchange.ready(), given)
-        except ValueError as error:
-            status, answer = 400, {"error": str(error)}
-        except KeyError as error:
-            status, answer = 400, {"error": f"missing or unknown: {error.args[0]}"}
-        return Response(orjson.dumps(answer), status, media_type="application/json")
-
-    return handle
 
 
 def world(exchange: Exchange, _given: Document) -> Document:
     """The clock and, by kind, how many are open, became deals, failed."""
     return {
-        "day": exchange.day, "date": exchange.date_of(exchange.day).isoformat(), "now": exchange.now.isoformat(),
+        **exchange.clock(),
         "lots": exchange.lots, "seed": exchange.seed,
         "kinds": {name: {"all": len(book.all), "open": len(book.open), "deals": len(book.deals),
                          "failed": len(book.failed)}
@@ -70,12 +51,7 @@ def move_on(exchange: Exchange, given: Document) -> Document:
         exchange.next_day()
     told = range(first, exchange.day + 1) if given.get("truth", True) else ()
     days = [truth_of(exchange, day) for day in told]
-    return {
-        "day": exchange.day,
-        "date": exchange.date_of(exchange.day).isoformat(),
-        "now": exchange.now.isoformat(),
-        "days": days,
-    }
+    return {**exchange.clock(), "days": days}
 
 
 def truth(exchange: Exchange, given: Document) -> Document:

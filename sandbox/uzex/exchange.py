@@ -7,14 +7,14 @@ the procedures that arrived out of turn, because a switch pushes ranks while som
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 
 from sandbox.chance import throws
+from sandbox.dated_world import DatedWorld
 from sandbox.state import Document, State
 
 HISTORY_DAYS = 180
 WORKING_SECONDS = 8 * 3600
-SEEN_AT = time(16, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Book:
         self.failed += [lot for lot in due if lot.fails]
 
 
-class Exchange:
+class Exchange(DatedWorld):
     """`lots` is how many auctions were opened by day 0. Made when first asked for and found empty."""
 
     def __init__(self, state: State, *, lots: int, seed: int) -> None:
@@ -89,7 +89,7 @@ class Exchange:
         self._switches = state.switches
         self._about = state.collection("uzex/default/about")
         self._arrivals = state.collection("uzex/default/arrivals")
-        self._began = ""
+        self._is_open = False
 
     def found(self, *, lots: int | None = None, seed: int | None = None, began: date | None = None) -> None:
         """Begin anew. `began` is the date of day 0; without one it is today."""
@@ -104,13 +104,18 @@ class Exchange:
         """Itself, after making the world if there is none or a reset emptied it."""
         if "world" not in self._about:
             self.found()
-        elif self._began == "":
+        elif not self._is_open:
             self._open()
         return self
 
     def _open(self) -> None:
+        self._is_open = True
         world = self._about.get("world") or {}
-        self.lots, self.seed, self._began = int(world["lots"]), int(world["seed"]), str(world["began"])
+        self.lots, self.seed, self.began = (
+            int(world["lots"]),
+            int(world["seed"]),
+            date.fromisoformat(world["began"]),
+        )
         self.day = 0
         self.books = {name: self._first_book(kind) for name, kind in KINDS.items()}
         self._let_arrive_of_day()
@@ -172,13 +177,6 @@ class Exchange:
         arrival = {"kind": kind, "day": self.day, "ended": ended}
         self._arrivals.put(f"{len(self._arrivals):06}", arrival)
         self._arrive(arrival)
-
-    def date_of(self, day: int) -> date:
-        return date.fromisoformat(self._began) + timedelta(days=day)
-
-    @property
-    def now(self) -> datetime:
-        return datetime.combine(self.date_of(self.day), SEEN_AT)
 
     @property
     def has_nul_characters(self) -> bool:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from sandbox.dated_world import json_answer
 from sandbox.state import State
 from sandbox.uzex import details, rows
 from sandbox.uzex.exchange import Exchange, Lot
@@ -117,10 +118,6 @@ class Hosts:
             [{"id": int(tail) * 100 + draw, "name": each.names[language], "code": each.code, "unit_name": each.unit}
              for draw, each in enumerate(things) if keyword in each.names[language].lower()]
         )  # fmt: skip
-
-
-def json_answer(body: object, status: int = 200) -> Response:
-    return Response(orjson.dumps(body), status, media_type="application/json")
 
 
 def failure(message: str) -> Response:

@@ -142,6 +142,8 @@ def _skus(market: Market, design: Design, language: int, switches: Switches) -> 
                       "deliveryTitle": titles[language]},
             "restriction": None,
         })  # fmt: skip
+    if switches["uzum.broken_positions"] and design.id % 10 == 0 and found:
+        found[0]["characteristics"] = [{"charIndex": 0, "valueIndex": 99}]
     return found, capped if switches["uzum.stock_cap_total"] else total
 
 

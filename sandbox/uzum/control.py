@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
-import orjson
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from sandbox.dated_world import control_endpoint
 from sandbox.state import Document
 from sandbox.uzum.design import sku_price as planned_price
 from sandbox.uzum.market import PRODUCT_COLUMNS, SKU_COLUMNS, Market
@@ -24,34 +22,15 @@ def control_routes(market: Market) -> list[BaseRoute]:
         ("POST", "/next-day", move_on), ("POST", "/reset", reset), ("POST", "/edit", edit),
     )  # fmt: skip
     return [
-        Route(f"/_control/uzum{path}", _endpoint(market, act), methods=[method])
+        Route(f"/_control/uzum{path}", control_endpoint(market.ready, act), methods=[method])
         for method, path, act in actions
     ]
-
-
-def _endpoint(
-    market: Market, act: Callable[[Market, Document], Any]
-) -> Callable[[Request], Awaitable[Response]]:
-    async def handle(request: Request) -> Response:
-        try:
-            raw = await request.body()
-            given = orjson.loads(raw) if raw else dict(request.query_params)
-            status, answer = 200, act(market.ready(), given)
-        except ValueError as error:
-            status, answer = 400, {"error": str(error)}
-        except KeyError as error:
-            status, answer = 400, {"error": f"missing or unknown: {error.args[0]}"}
-        return Response(
-            orjson.dumps(answer, option=orjson.OPT_NON_STR_KEYS), status, media_type="application/json"
-        )
-
-    return handle
 
 
 def world(market: Market, _given: Document) -> Document:
     """The clock and the size. `now` is when the present day is seen: after its sales."""
     return {
-        "day": market.day, "date": market.date_of(market.day).isoformat(), "now": market.now.isoformat(),
+        **market.clock(),
         "ids": market.ids, "last_id": market.last_id, "products": sum(1 for _ in market.designs()),
         "sellers": market.sellers, "seed": market.seed,
     }  # fmt: skip
@@ -69,12 +48,7 @@ def move_on(market: Market, given: Document) -> Document:
     wanted = {kind: count for kind, count in given.items() if kind not in ("days", "truth")}
     done = [next_day(market, wanted) for _ in range(int(given.get("days", 1)))]
     shown = [readable(record) for record in done] if given.get("truth", True) else []
-    return {
-        "day": market.day,
-        "date": market.date_of(market.day).isoformat(),
-        "now": market.now.isoformat(),
-        "days": shown,
-    }
+    return {**market.clock(), "days": shown}
 
 
 def truth(market: Market, given: Document) -> Document:

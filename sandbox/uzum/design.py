@@ -80,7 +80,7 @@ def design_of(seed: object, product_id: int, ids: int) -> Design:
         id=product_id, good=good, department=department, seller=first_seller(dice[3], ids),
         titles=_titles(department, nature, dice[4] % 3), colours=colours, sizes=sizes,
         base_price=int(price * (0.9 + dice[6] % 26 / 100)), reference_percent=(0, 0, 0, 15, 30)[dice[7] % 5],
-        has_full_price=dice[8] % 97 != 0, popularity=popularity, orders=orders, reviews=orders // 6,
+        has_full_price=dice[8] % 40 != 0, popularity=popularity, orders=orders, reviews=orders // 6,
         offset=dice[11] % CYCLE_DAYS, dice=dice,
     )  # fmt: skip
 

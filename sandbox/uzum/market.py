@@ -7,8 +7,9 @@ them. What a record does not name is as it was designed, so a world of 20,000 id
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 
+from sandbox.dated_world import DatedWorld
 from sandbox.state import Document, State
 from sandbox.uzum.design import (
     Design,
@@ -24,18 +25,16 @@ from sandbox.uzum.design import (
 SKU_COLUMNS = ("sku", "product", "sold", "unmet", "restocked", "stock_before", "stock_end",
                "price_before", "price_after", "full_price_before", "full_price_after")  # fmt: skip
 PRODUCT_COLUMNS = ("product", "sold", "corrected", "orders_before", "orders_end", "reviews_added")
-# Each day is seen at 21:00 in Tashkent, after its sales.
-SEEN_AT = time(16, tzinfo=UTC)
 
 
-class Market:
+class Market(DatedWorld):
     """`ids` is the size of the id universe on day 0. Made when first asked for and found empty."""
 
     def __init__(self, state: State, *, ids: int, seed: int) -> None:
         self._default = {"ids": ids, "seed": seed}
         self._about = state.collection("uzum/default/about")
         self._records = state.collection("uzum/default/records")
-        self._began = ""
+        self._is_open = False
 
     def found(self, *, ids: int | None = None, seed: int | None = None, began: date | None = None) -> None:
         """Begin anew. `began` is the date of day 0; without one it is today."""
@@ -48,7 +47,7 @@ class Market:
 
     def ready(self) -> Market:
         """Itself, after making the world if there is none or a reset emptied it."""
-        if self._began == "" or "world" not in self._about:
+        if not self._is_open or "world" not in self._about:
             if "world" in self._about:
                 self._open()
             else:
@@ -56,8 +55,13 @@ class Market:
         return self
 
     def _open(self) -> None:
+        self._is_open = True
         world = self._about.get("world") or {}
-        self.ids, self.seed, self._began = int(world["ids"]), int(world["seed"]), str(world["began"])
+        self.ids, self.seed, self.began = (
+            int(world["ids"]),
+            int(world["seed"]),
+            date.fromisoformat(world["began"]),
+        )
         self.day, self.last_id = 0, self.ids
         self.sellers = sellers_at_first(self.ids)
         self.vanished: dict[int, int] = {}
@@ -80,7 +84,7 @@ class Market:
     @property
     def version(self) -> tuple[object, ...]:
         """Another one whenever anything changed."""
-        return self._began, self.seed, self.ids, len(self._records)
+        return self.began, self.seed, self.ids, len(self._records)
 
     def records(self) -> list[Document]:
         return self._records.values()
@@ -111,14 +115,6 @@ class Market:
                 self._set_prices.pop(sku, None)
             else:
                 self._set_prices[sku] = asked, full
-
-    def date_of(self, day: int) -> date:
-        return date.fromisoformat(self._began) + timedelta(days=day)
-
-    @property
-    def now(self) -> datetime:
-        """The world's clock: when the present day is seen."""
-        return datetime.combine(self.date_of(self.day), SEEN_AT)
 
     def exists(self, product_id: int) -> bool:
         if product_id in self.vanished or not 0 < product_id <= self.last_id:

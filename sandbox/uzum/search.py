@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from sandbox.dated_world import json_answer
 from sandbox.state import Document, State
 from sandbox.uzum.bodies import RU, UZ, orders_rounded, photo_key, rating
 from sandbox.uzum.departments import CATEGORY_IDS, COLOURS
@@ -57,7 +58,7 @@ class Search:
         if self._switches["uzum.graphql_partial_errors"]:
             body |= {"errors": [{"message": "Timeout", "path": ["makeSearch", "facets"]}],
                      "extensions": {"valueCompletion": [{"message": "Null for a non-null type"}]}}  # fmt: skip
-        return _json(body)
+        return json_answer(body)
 
     def _cards(self, market: Market, wanted: Document) -> list[tuple[Design, int]]:
         """Cards in order. A product with several colours has a card for each of the first two."""
@@ -120,12 +121,8 @@ def _categories(design: Design) -> set[int]:
     return {CATEGORY_IDS[chain[:depth]] for depth in range(1, len(chain) + 1)}
 
 
-def _json(body: object) -> Response:
-    return Response(orjson.dumps(body), media_type="application/json")
-
-
 def _errors(message: str) -> Response:
-    return _json({"data": None, "errors": [{"message": message}]})
+    return json_answer({"data": None, "errors": [{"message": message}]})
 
 
 async def give_guest_token(_request: Request) -> Response:

@@ -6,11 +6,11 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from sandbox.dated_world import json_answer
 from sandbox.state import State
 from sandbox.uzum import bodies
 from sandbox.uzum.design import Design
@@ -68,7 +68,7 @@ class SellerApi:
                 body = handle(request, self.shops_of(account))
             except (BadRequest, ValueError) as error:
                 return _failure(400, "bad-request-001", str(error), headers)
-            return Response(orjson.dumps(body), media_type="application/json", headers=headers)
+            return json_answer(body, headers=headers)
 
         return answer
 
@@ -258,8 +258,7 @@ def _page(request: Request, rows: Sequence[Row], most: int) -> Sequence[Row]:
 
 
 def _failure(status: int, code: str, message: str, headers: dict[str, str]) -> Response:
-    body = orjson.dumps(bodies.error_envelope(code, message, message))
-    return Response(body, status, media_type="application/json", headers=headers)
+    return json_answer(bodies.error_envelope(code, message, message), status, headers)
 
 
 def seller_routes(state: State, market: Market) -> list[BaseRoute]:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from sandbox.dated_world import json_answer
 from sandbox.state import State
 from sandbox.uzum import bodies
 from sandbox.uzum.departments import CATEGORY_IDS, category_tree, frozen_amount
@@ -37,8 +38,8 @@ class Storefront:
         design = market.design(product_id)
         payload = bodies.product_payload(market, design, self.language(request), self._switches)
         if self._switches["uzum.body"] == "2022":
-            return answer({"payload": payload, "error": None})
-        whole = answer(bodies.envelope(payload))
+            return json_answer({"payload": payload, "error": None})
+        whole = json_answer(bodies.envelope(payload))
         return with_raw_characters(whole) if self._switches["uzum.control_characters"] == "raw" else whole
 
     def refusal(self) -> Response | None:
@@ -48,7 +49,7 @@ class Storefront:
         if kind == "captcha":
             return Response(status_code=302, headers={"location": "https://uzum.uz/showcaptcha?retpath=/"})
         if kind == "unauthorized":
-            return answer(
+            return json_answer(
                 bodies.error_envelope("unauthorized", "Unauthorized", "Full authentication is required"), 401
             )
         if kind == "empty":
@@ -56,7 +57,7 @@ class Storefront:
         code, message = (
             ("429", "Too many requests 429") if kind == "errors_429" else ("internal-001", "Internal error")
         )
-        return answer(bodies.error_envelope(code, message, "The request was not carried out"))
+        return json_answer(bodies.error_envelope(code, message, "The request was not carried out"))
 
     def _missing(self, market: Market, product_id: int) -> Response:
         kind = self._switches["uzum.missing"]
@@ -65,9 +66,9 @@ class Storefront:
         if kind == "404":
             return not_found(f"Product with parameters id={product_id} not found")
         if kind == "payload_null":
-            return answer(bodies.envelope(None))
+            return json_answer(bodies.envelope(None))
         data = None if kind == "data_null" else {"id": product_id, "skuList": [], "photos": []}
-        return answer(bodies.envelope({"data": data, "seo": None}))
+        return json_answer(bodies.envelope({"data": data, "seo": None}))
 
     def reviews(self, request: Request) -> Response:
         market, product_id = self._market.ready(), int(request.path_params["id"])
@@ -75,30 +76,30 @@ class Storefront:
             return not_found(f"Product with parameters id={product_id} not found")
         amount, page = int(request.query_params.get("amount", 20)), int(request.query_params.get("page", 0))
         design = market.design(product_id)
-        return answer(
+        return json_answer(
             bodies.envelope(bodies.reviews_page(market, design, self.language(request), amount, page))
         )
 
     def root_categories(self, request: Request) -> Response:
         if self._switches["uzum.categories_need_token"] and not request.headers.get("authorization"):
-            return answer(
+            return json_answer(
                 bodies.error_envelope("unauthorized", "Unauthorized", "Authorization is required"), 401
             )
-        return answer(bodies.envelope(category_tree(self.language(request))))
+        return json_answer(bodies.envelope(category_tree(self.language(request))))
 
     def category(self, request: Request) -> Response:
         wanted, language = int(request.path_params["id"]), self.language(request)
         for chain, category_id in CATEGORY_IDS.items():
             if category_id == wanted:
                 found = {"id": wanted, "title": chain[-1][language], "productAmount": frozen_amount(wanted)}
-                return answer({"payload": {"category": found}, "errors": []})
+                return json_answer({"payload": {"category": found}, "errors": []})
         return not_found(f"Category with parameters id={wanted} not found")
 
     def shop(self, request: Request) -> Response:
         market, seller = self._market.ready(), self._seller(request)
         if seller is None:
             return not_found(f"Shop with parameters link={request.path_params['link']} not found")
-        return answer(bodies.envelope(bodies.shop_payload(market, seller, self.language(request))))
+        return json_answer(bodies.envelope(bodies.shop_payload(market, seller, self.language(request))))
 
     def shop_products(self, request: Request) -> Response:
         """Pages of `size` from page 0, highest id first, in the short form of a catalogue card."""
@@ -114,7 +115,7 @@ class Storefront:
             cards.append({"productId": product_id, "title": design.titles[language], "sellPrice": price.asked,
                           "fullPrice": price.full,
                           "ordersQuantity": bodies.orders_rounded(market.orders(design))})  # fmt: skip
-        return answer(bodies.envelope({"products": cards, "totalProducts": len(ids)}))
+        return json_answer(bodies.envelope({"products": cards, "totalProducts": len(ids)}))
 
     def _seller(self, request: Request) -> int | None:
         named = _SHOP.fullmatch(request.path_params["link"])
@@ -125,11 +126,9 @@ class Storefront:
 
     def broken_search(self, _request: Request) -> Response:
         """The REST search, most often a 500 by 2026 (dossier §1.1)."""
-        return answer(bodies.error_envelope("internal-001", "Internal error", "Search is unavailable"), 500)
-
-
-def answer(body: object, status: int = 200) -> Response:
-    return Response(orjson.dumps(body), status, media_type="application/json")
+        return json_answer(
+            bodies.error_envelope("internal-001", "Internal error", "Search is unavailable"), 500
+        )
 
 
 def with_raw_characters(whole: Response) -> Response:
@@ -140,7 +139,7 @@ def with_raw_characters(whole: Response) -> Response:
 
 
 def not_found(detail: str) -> Response:
-    return answer(bodies.error_envelope("entity-not-found-001", "Entity not found", detail), 404)
+    return json_answer(bodies.error_envelope("entity-not-found-001", "Entity not found", detail), 404)
 
 
 def storefront_routes(state: State, market: Market) -> list[BaseRoute]:

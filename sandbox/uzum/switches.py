@@ -31,6 +31,8 @@ def declare_switches(switches: Switches) -> None:
         choices=on_off,
         help="The category tree wants some Authorization.",
     )
+    declare("uzum.broken_positions", False, choices=on_off,
+            help="The first SKU of every tenth product points at a characteristic value that is missing.")  # fmt: skip
     declare("uzum.latency_ms", 0, help="How long every storefront answer takes.")
     declare(
         "uzum.graphql_partial_errors",

@@ -189,6 +189,12 @@ def test_texts_may_hold_a_nul_or_a_raw_control_character(market: SandboxClient) 
     assert json.loads(body, strict=False)["payload"]["data"]["id"] == product_id
 
 
+def test_a_sku_may_point_beyond_its_characteristics(market: SandboxClient) -> None:
+    market.control("PUT", "/switches", {"uzum.broken_positions": True})
+    data = product(market, next(each for each in there(market) if each % 10 == 0))
+    assert data["skuList"][0]["characteristics"][0]["valueIndex"] >= len(data["skuList"])
+
+
 def test_reviews_come_newest_first_until_an_empty_page(market: SandboxClient) -> None:
     product_id = max(
         market.control("GET", "/uzum/products")["products"], key=lambda each: int(each["reviews"])
