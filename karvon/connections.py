@@ -85,6 +85,7 @@ class UzumConnection:
     language: str
     token: SecretStr | None
     keywords: tuple[str, ...]
+    review_products: tuple[str, ...]
     manners: Manners
     universe: Universe
 
@@ -172,7 +173,8 @@ def uzum_connections(settings: Settings) -> dict[str, UzumConnection]:
             graphql_url=f"{settings.sandbox_url}/uzum/graphql" if sandbox else settings.uzum_graphql_url,
             language=settings.uzum_language,
             token=SecretStr(values["token"]) if values.get("token") else None,
-            keywords=tuple(filter(None, (text.strip() for text in settings.uzum_keywords.split(",")))),
+            keywords=_separated(settings.uzum_keywords),
+            review_products=_separated(settings.uzum_review_products),
             manners=_manners(
                 settings, settings.uzum_rate_limits, settings.uzum_concurrency, settings.uzum_headers
             ),
@@ -228,6 +230,10 @@ def uzex_connections(settings: Settings) -> dict[str, UzexConnection]:
         )
         for name in _declared(settings, "uzex", optional=True)
     }
+
+
+def _separated(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (part.strip() for part in text.split(","))))
 
 
 def _manners(settings: Settings, limits: str, concurrency: int, headers: Mapping[str, SecretStr]) -> Manners:

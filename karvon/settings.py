@@ -97,6 +97,8 @@ class Settings(BaseSettings):
     uzum_headers: dict[str, SecretStr] = Field({}, validation_alias="UZUM_HEADERS")
     uzum_keywords: str = Field("", validation_alias="UZUM_KEYWORDS")
     """Search texts whose positions are recorded, separated by commas; they need UZUM_TOKEN."""
+    uzum_review_products: str = Field("", validation_alias="UZUM_REVIEW_PRODUCTS")
+    """Product ids whose reviews are read, separated by commas."""
     uzum_first_id: int = Field(1, ge=0, validation_alias="UZUM_FIRST_ID")
     uzum_last_id: int = Field(0, ge=0, validation_alias="UZUM_LAST_ID")
     uzum_slice_size: int = Field(1000, ge=1, le=20_000, validation_alias="UZUM_SLICE_SIZE")

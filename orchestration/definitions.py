@@ -11,6 +11,7 @@ from karvon.settings import export_environment, load_settings
 from karvon.warehouse import Warehouse
 from orchestration.dbt import read_manifest
 from orchestration.defs.activation import activation
+from orchestration.defs.crawl import crawling
 from orchestration.defs.ingestion import ingestion
 from orchestration.defs.operations import operations
 from orchestration.defs.transformation import transformation
@@ -26,6 +27,7 @@ def defs() -> dg.Definitions:
     manifest = read_manifest(settings, warehouse)
     return dg.Definitions.merge(
         ingestion(settings, warehouse, manifest),
+        crawling(settings, warehouse),
         transformation(settings, warehouse, manifest),
         activation(settings, warehouse, read_syncs(settings.manifest_path, settings.profile)),
         operations(settings),

@@ -21,7 +21,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from karvon.http import HttpClient, NotFound, Refused, RemoteError
-from karvon.progress import Step, track
 from karvon.warehouse import Warehouse
 from pipelines.landing import LoadOptions, LoadReport, load
 from pipelines.slices import VISITS, Slice, due, revisits, status, visited_since, within
@@ -98,7 +97,7 @@ def crawl(
     began = options.now or datetime.now(UTC)
     assert resource.visit is not None  # noqa: S101 - that is how it was found
     visitors = _Visitors(source.connect(connection), resource.visit, connection.manners.concurrency)
-    with ExitStack() as claims, track(f"{source.name} {resource.name} crawled") as step, visitors:
+    with ExitStack() as claims, visitors:
         waiting: deque[tuple[_Slice, ExitStack]] = deque()
         for one in slices:
             claim = claims.enter_context(ExitStack())
@@ -106,7 +105,7 @@ def crawl(
             if not mine or visited_since(warehouse, source, resource.name, connection.name, one, began):
                 claim.close()
                 continue
-            waiting.append((visitors.take(one, step), claim))
+            waiting.append((visitors.take(one), claim))
             if len(waiting) > IN_WORK:
                 yield _land(source, resource, connection, warehouse, waiting.popleft(), options)
         while waiting:
@@ -124,7 +123,7 @@ def _land(
     visited, claim = taken
     resources = [replace(resource, visit=None, fetch=visited.batches)]
     if visited.slice.is_revisit:
-        resources.append(Resource(VISITS, lambda document: str(document["key"]), visited.visits))
+        resources += [replace(one, fetch=visited.visits) for one in source.resources if one.name == VISITS]
     with claim:
         return load(replace(source, resources=tuple(resources)), connection, warehouse, options)
 
@@ -134,7 +133,6 @@ class _Slice:
     """A slice on its way: filled by the visitors' thread, emptied by the load in the other."""
 
     slice: Slice
-    step: Step
     found: queue.SimpleQueue[Batch | BaseException | None] = field(default_factory=queue.SimpleQueue)
     documents: list[Document] = field(default_factory=list)
     missing: list[int] = field(default_factory=list)
@@ -148,7 +146,6 @@ class _Slice:
     def hand_over(self) -> None:
         """Give the documents so far to the load."""
         self.found.put(Batch(self.documents))
-        self.step.advance(len(self.documents))
         self.documents = []
 
     def end(self, requests: int) -> None:
@@ -203,9 +200,9 @@ class _Visitors:
         self._thread.join()
         self._loop.close()
 
-    def take(self, one: Slice, step: Step) -> _Slice:
+    def take(self, one: Slice) -> _Slice:
         """Have a slice visited after those before it."""
-        taken = _Slice(one, step)
+        taken = _Slice(one)
         self._loop.call_soon_threadsafe(self._enqueue, taken)
         return taken
 

@@ -23,6 +23,7 @@ _COMMANDS = {
     "history": ("inspect", "Past plans and what became of them."),
     "errors": ("inspect", "Rows the destination refused, with its own words."),
     "counts": ("inspect", "Rows in every table of the warehouse."),
+    "crawl": ("crawl", "The walk over Uzum's product ids: status, run."),
     "doctor": ("doctor", "Check configuration, credentials, warehouse and the dbt project."),
     "reset": ("maintain", "Delete the local warehouse and run history (asks first)."),
     "backup": ("maintain", "Write the warehouse to one file."),

@@ -7,12 +7,17 @@ from typing import Any
 
 from karvon.connections import UzumConnection
 from karvon.http import NotFound
+from pipelines.slices import VISITS
 from pipelines.source import Batch, Context, Document, Resource, Source
 from pipelines.sources.uzum.client import UzumClient, visit_product
 from pipelines.sources.uzum.seller import SELLER_SOURCE
 from pipelines.sources.uzum.settings import (
     CATEGORIES,
     CATEGORY_NOISE,
+    REVIEW_NOISE,
+    REVIEW_PAGE,
+    REVIEW_PAGES,
+    REVIEWS,
     SEARCH_HEADERS,
     SEARCH_PAGE,
     SEARCH_PAGES,
@@ -38,6 +43,21 @@ def _nodes(siblings: list[dict[str, Any]], parent: int | None) -> Iterator[Docum
             "parent_id": parent
         }
         yield from _nodes(node.get("children") or [], node["id"])
+
+
+async def fetch_reviews(context: Context) -> AsyncIterator[Batch]:
+    """Reviews of the products that were named, newest first, until a page is empty."""
+    for product in context.connection.review_products:
+        for page in range(REVIEW_PAGES):
+            params = {"amount": REVIEW_PAGE, "page": page}
+            try:
+                answer = await context.http.request("GET", REVIEWS.format(id=product), params=params)
+            except NotFound:
+                break
+            rows = answer.data.get("payload") or []
+            yield Batch([{**row, "productId": row.get("productId", int(product))} for row in rows])
+            if not rows:
+                break
 
 
 async def fetch_keyword_positions(context: Context) -> AsyncIterator[Batch]:
@@ -123,5 +143,10 @@ SOURCE = Source(
         ),
         Resource("products", lambda product: str(product["id"]), visit=visit_product),
         Resource("keyword_positions", _position_key, fetch_keyword_positions),
+        Resource(
+            "reviews", lambda review: str(review.get("reviewId") or review["id"]), fetch_reviews, REVIEW_NOISE
+        ),
+        # Written by the crawl itself: which numbers a revisit asked for.
+        Resource(VISITS, lambda visit: str(visit["key"])),
     ),
 )

@@ -1,8 +1,7 @@
 """Uzum as data: its endpoints, what of a product is kept, and the pages of the seller's API (Uzum dossier §1).
 
-Left out, and why: seller pages (each product carries its whole seller), reviews (personal text; counts ride on
-the product), REST search and category listings (answer 404 or stop at 10,000), badges' pictures, `seo` (repeats
-half the bytes).
+Left out, and why: seller pages (each product carries its whole seller), REST search and category listings (answer
+404 or stop at 10,000), `seo` (repeats half the bytes), customers' names.
 """
 
 from __future__ import annotations
@@ -32,6 +31,11 @@ MISSING_CODES = ("not-found", "not_found")
 BUSY_WORDS = ("429", "too many requests")
 SMALL_BODY = 8_192
 """Answers without a product are this small; larger ones are not looked into."""
+
+REVIEWS = "/api/product/{id}/reviews"
+REVIEW_PAGE = 20
+REVIEW_PAGES = 50
+REVIEW_NOISE = ("customer", "customerName", "avatar", "photos")
 
 SEARCH_SORTS = ("BY_RELEVANCE_DESC", "BY_ORDERS_NUMBER_DESC")
 SEARCH_PAGE = 48
