@@ -32,13 +32,17 @@ class Kind:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("auction", 100, 20_500_000, 2, 6, 12), Kind("shop", 80, 27_000_000, 2, 4), Kind("national", 40,
-                                                                                             33_000_000, 2, 4),
-        Kind("etender", 40, 480_000, 5, 20, 25), Kind("competition", 12, 340_000, 10, 25), Kind("direct", 50,
-                                                                                                1_200_000, 0, 0),
-        Kind("offer", 100, 27_085_000, 0, 0), Kind("plan", 10, 90_000, 0, 0), Kind("civil", 10, 70_000, 1, 3, 20),
+        Kind("auction", 100, 20_500_000, 2, 6, 12),
+        Kind("shop", 80, 27_000_000, 2, 4),
+        Kind("national", 40, 33_000_000, 2, 4),
+        Kind("etender", 40, 480_000, 5, 20, 25),
+        Kind("competition", 12, 340_000, 10, 25),
+        Kind("direct", 50, 1_200_000, 0, 0),
+        Kind("offer", 100, 27_085_000, 0, 0),
+        Kind("plan", 10, 90_000, 0, 0),
+        Kind("civil", 10, 70_000, 1, 3, 20),
     )
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +115,8 @@ class Exchange(DatedWorld):
     def _open(self) -> None:
         self._is_open = True
         world = self._about.get("world") or {}
-        self.lots, self.seed, self.began = (
-            int(world["lots"]),
-            int(world["seed"]),
-            date.fromisoformat(world["began"]),
-        )
+        self.lots, self.seed = int(world["lots"]), int(world["seed"])
+        self.began = date.fromisoformat(world["began"])
         self.day = 0
         self.books = {name: self._first_book(kind) for name, kind in KINDS.items()}
         self._let_arrive_of_day()

@@ -36,50 +36,69 @@ class Listing:
 
 LISTS: dict[str, Listing] = {
     "auction/Common/GetCompletedDeals": Listing(
-        "auction", "deals", rows.auction_deal, "exclusive", ordered=False,
+        "auction",
+        "deals",
+        rows.auction_deal,
+        "exclusive",
+        ordered=False,
         filters=("lot_id", "inn", "customer_name", "category_id"),
     ),
-    "auction/Common/GetNotCompletedDeals": Listing("auction", "failed", rows.failed_auction, "exclusive",
-                                                   ordered=False),
-    "auction/Common/GetNotCompletedLots": Listing("auction", "failed", rows.failed_auction, "exclusive", ordered=False),
-    "auction/Common/GetMinimizedLotsList": Listing("auction", "open", rows.auction_lot, "inclusive",
-                                                   filters=("category_id",)),
-    "shop/Common/GetCompletedDeals": Listing("shop", "deals", rows.shop_deal, "inclusive",
-                                             filters=("product_code", "category_id")),
+    "auction/Common/GetNotCompletedDeals": Listing(
+        "auction", "failed", rows.failed_auction, "exclusive", ordered=False
+    ),
+    "auction/Common/GetNotCompletedLots": Listing(
+        "auction", "failed", rows.failed_auction, "exclusive", ordered=False
+    ),
+    "auction/Common/GetMinimizedLotsList": Listing(
+        "auction", "open", rows.auction_lot, "inclusive", filters=("category_id",)
+    ),
+    "shop/Common/GetCompletedDeals": Listing(
+        "shop", "deals", rows.shop_deal, "inclusive", filters=("product_code", "category_id")
+    ),
     "shop/Common/GetNotCompletedDeals": Listing("shop", "open", rows.shop_lot, "inclusive"),
-    "shop/Common/GetOffersList": Listing("offer", "all", rows.offer, "fixed", filters=("category_id",
-                                                                                       "product_code"), numbered=False),
-    "purchase/Common/GetCompetitions": Listing("competition", "all", rows.competition, "inclusive",
-                                               filters=("category_id",)),
-    "purchase/Common/GetDirectPurchases": Listing("direct", "all", rows.direct_purchase, "inclusive",
-                                                  filters=("category_id",)),
+    "shop/Common/GetOffersList": Listing(
+        "offer", "all", rows.offer, "fixed", filters=("category_id", "product_code"), numbered=False
+    ),
+    "purchase/Common/GetCompetitions": Listing(
+        "competition", "all", rows.competition, "inclusive", filters=("category_id",)
+    ),
+    "purchase/Common/GetDirectPurchases": Listing(
+        "direct", "all", rows.direct_purchase, "inclusive", filters=("category_id",)
+    ),
     "purchase/Common/GetProcurementPlans": Listing("plan", "all", rows.plan, "inclusive"),
     "purchase/Common/GetProcurementNotices": Listing("plan", "all", rows.plan, "inclusive"),
     "purchase/Common/GetProcurementAnnouncements": Listing("plan", "all", rows.plan, "inclusive"),
-    "etender/api/common/TradeList": Listing("etender", "open", rows.etender_open, "inclusive", filters=("typeid",)),
-    "etender/api/common/DealsList": Listing("etender", "deals", rows.etender_deal, "exclusive", ("From", "To"),
-                                            ("Keyword", "TypeId")),
-    "etender/api/common/NotDealedList": Listing("etender", "failed", rows.etender_failed, "exclusive", ("From",
-                                                                                                        "To"),
-                                                                                                        ("Keyword",)),
+    "etender/api/common/TradeList": Listing(
+        "etender", "open", rows.etender_open, "inclusive", filters=("typeid",)
+    ),
+    "etender/api/common/DealsList": Listing(
+        "etender", "deals", rows.etender_deal, "exclusive", ("From", "To"), ("Keyword", "TypeId")
+    ),
+    "etender/api/common/NotDealedList": Listing(
+        "etender", "failed", rows.etender_failed, "exclusive", ("From", "To"), ("Keyword",)
+    ),
     "etender/api/CivilContracts/GetResulted": Listing("civil", "deals", rows.civil_contract, "inclusive"),
     "etender/api/CivilContracts/GetNotResulted": Listing("civil", "failed", rows.civil_contract, "inclusive"),
-}  # fmt: skip
+}
 
 FILTERS: dict[str, Test] = {
     "lot_id": lambda _, lot, value: lot.id == value,
-    "inn": lambda exchange, lot, value: value in (subject_of(exchange, lot).buyer.inn, subject_of(exchange,
-                                                                                                  lot).supplier.inn),
-    "customer_name": lambda exchange, lot, value: str(value).lower() in subject_of(exchange, lot).buyer.name.lower(),
+    "inn": lambda exchange, lot, value: (
+        value in (subject_of(exchange, lot).buyer.inn, subject_of(exchange, lot).supplier.inn)
+    ),
+    "customer_name": lambda exchange, lot, value: (
+        str(value).lower() in subject_of(exchange, lot).buyer.name.lower()
+    ),
     "category_id": lambda exchange, lot, value: category_id(subject_of(exchange, lot).category) == value,
     "product_code": lambda exchange, lot, value: subject_of(exchange, lot).items[0].good.code == value,
     "Keyword": lambda exchange, lot, value: any(
         str(value).lower() in name.lower() for name in subject_of(exchange, lot).items[0].good.names
     ),
-    "typeid": lambda exchange, lot, value: details.trade_type(subject_of(exchange, lot)) == {1: "Отбор",
-                                                                                             2: "Тендер"}.get(value),
+    "typeid": lambda exchange, lot, value: (
+        details.trade_type(subject_of(exchange, lot)) == {1: "Отбор", 2: "Тендер"}.get(value)
+    ),
     "TypeId": lambda _exchange, _lot, value: bool(value != 0),
-}  # fmt: skip
+}
 
 
 def window_rows(

@@ -47,21 +47,17 @@ class Market(DatedWorld):
 
     def ready(self) -> Market:
         """Itself, after making the world if there is none or a reset emptied it."""
-        if not self._is_open or "world" not in self._about:
-            if "world" in self._about:
-                self._open()
-            else:
-                self.found()
+        if "world" not in self._about:
+            self.found()
+        elif not self._is_open:
+            self._open()
         return self
 
     def _open(self) -> None:
         self._is_open = True
         world = self._about.get("world") or {}
-        self.ids, self.seed, self.began = (
-            int(world["ids"]),
-            int(world["seed"]),
-            date.fromisoformat(world["began"]),
-        )
+        self.ids, self.seed = int(world["ids"]), int(world["seed"])
+        self.began = date.fromisoformat(world["began"])
         self.day, self.last_id = 0, self.ids
         self.sellers = sellers_at_first(self.ids)
         self.vanished: dict[int, int] = {}

@@ -268,6 +268,13 @@ def test_an_answer_can_be_slow(market: SandboxClient) -> None:
     assert time.monotonic() - began >= 0.15
 
 
+def test_the_summary_of_the_log_counts_products_as_one_path(market: SandboxClient) -> None:
+    for product_id in range(1, 6):
+        market.call("GET", f"/uzum/api/v2/product/{product_id}")
+    counted = market.control("GET", "/requests/summary")["requests"]
+    assert {(row["vendor"], row["path"]) for row in counted} == {("uzum", "/uzum/api/v2/product/{id}")}
+
+
 def test_twenty_thousand_ids_are_there_at_once(tmp_path: Path) -> None:
     large = SandboxClient(tmp_path, products=1, uzum_ids=20_000)
     began = time.process_time()
