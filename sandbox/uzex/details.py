@@ -9,7 +9,7 @@ import orjson
 
 from sandbox.uzex import rows
 from sandbox.uzex.exchange import Exchange, Lot
-from sandbox.uzex.subject import Item, Subject, subject_of
+from sandbox.uzex.subject import Item, Subject, subject_of, typed_by_buyer
 from sandbox.uzex.things import category_name
 
 Json = dict[str, Any]
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 def description_of(exchange: Exchange, lot: Lot, item: Item, language: int) -> str:
     """One procedure in 25 has a NUL in its text, which Postgres refuses."""
     has_nul = exchange.has_nul_characters and lot.number % 25 == 0
-    return item.good.names[language] + ("\x00 (см. файл)" if has_nul else "")
+    return typed_by_buyer(lot, item, language) + ("\x00 (см. файл)" if has_nul else "")
 
 
 def _properties(item: Item, number_key: str) -> list[Json]:

@@ -11,8 +11,8 @@ from sandbox.chance import throws
 from sandbox.state import Document, Switches
 from sandbox.uzex import details, rows
 from sandbox.uzex.exchange import Exchange, Lot
-from sandbox.uzex.subject import subject_of
-from sandbox.uzex.things import category_id, category_name
+from sandbox.uzex.subject import subject_of, typed_by_buyer
+from sandbox.uzex.things import RU, category_id, category_name
 
 Json = dict[str, Any]
 Row = Callable[[Exchange, Lot, int], Json]
@@ -91,8 +91,8 @@ FILTERS: dict[str, Test] = {
     ),
     "category_id": lambda exchange, lot, value: category_id(subject_of(exchange, lot).category) == value,
     "product_code": lambda exchange, lot, value: subject_of(exchange, lot).items[0].good.code == value,
-    "Keyword": lambda exchange, lot, value: any(
-        str(value).lower() in name.lower() for name in subject_of(exchange, lot).items[0].good.names
+    "Keyword": lambda exchange, lot, value: (
+        str(value).lower() in typed_by_buyer(lot, subject_of(exchange, lot).items[0], RU).lower()
     ),
     "typeid": lambda exchange, lot, value: (
         details.trade_type(subject_of(exchange, lot)) == {1: "Отбор", 2: "Тендер"}.get(value)

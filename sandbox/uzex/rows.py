@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from sandbox.uzex.exchange import Exchange, Lot
-from sandbox.uzex.subject import Subject, subject_of
+from sandbox.uzex.subject import Subject, subject_of, typed_by_buyer
 from sandbox.uzex.things import REGIONS, RU, category_id, category_name
 
 Json = dict[str, Any]
@@ -171,7 +171,7 @@ def etender_open(exchange: Exchange, lot: Lot, language: int) -> Json:
     start = moment(exchange, lot.opened, subject.dice[12])
     return {
         "id": lot.id, "display_no": display_no(exchange, lot, "0012", subject.is_budget),
-        "name": subject.items[0].good.names[language], "start_date": iso(start),
+        "name": typed_by_buyer(lot, subject.items[0], language), "start_date": iso(start),
         "end_date": end_of(exchange, lot), "clarific_date": iso(start + timedelta(days=2)),
         "cost": float(subject.start_cost), "seller_id": 1 + subject.dice[1] % 9_000, "seller_name": subject.buyer.name,
         "seller_tin": subject.buyer.inn, "region_name": REGIONS[subject.buyer.region][language], "district_name": None,
@@ -197,7 +197,7 @@ def etender_deal(exchange: Exchange, lot: Lot, language: int) -> Json:
         "provider_name": subject.supplier.name, "provider_inn": subject.supplier.inn, "deal_status_name": deal_status,
         "proposal_status_name": "Принято" if deal_status == "Заключен договор" else None, "deal_contract_date": None,
         "deal_contract_status_name": None, "deal_contract_kazna_status_name": status,
-        "deal_contract_kazna_status_id": status_id, "category_name": subject.items[0].good.names[language],
+        "deal_contract_kazna_status_id": status_id, "category_name": typed_by_buyer(lot, subject.items[0], language),
         "is_local_manufacturs": subject.dice[14] % 2, "beneficiary": None, "founder": None,
         "contract_file_id": None, "additional_protocol_file_id": None,
     }  # fmt: skip

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from sandbox.chance import throws
 from sandbox.uzex.exchange import Exchange, Lot
-from sandbox.uzex.things import CATEGORY_COUNT, Good, Organisation, buyer, good, supplier
+from sandbox.uzex.things import CATEGORY_COUNT, UZ, Good, Organisation, buyer, good, in_cyrillic, supplier
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,11 @@ class Subject:
     def is_foreign(self) -> bool:
         """Priced in dollars: a sum over currencies is wrong."""
         return self.dice[11] % 40 == 0
+
+
+def typed_by_buyer(lot: Lot, item: Item, language: int) -> str:
+    """A name or description. One buyer in five writes Uzbek in Cyrillic, whatever language is asked for."""
+    return in_cyrillic(item.good.names[UZ]) if lot.number % 5 == 0 else item.good.names[language]
 
 
 def subject_of(exchange: Exchange, lot: Lot) -> Subject:

@@ -125,6 +125,19 @@ class Organisation:
     region: int
 
 
+# Pairs of letters before single ones.
+_LETTERS = {"o‘": "ў", "g‘": "ғ", "sh": "ш", "ch": "ч", "yo": "ё", "yu": "ю", "ya": "я"} | dict(
+    zip("abdefghijklmnopqrstuvxyz’", "абдефгҳижклмнопқрстувхйзъ", strict=True)
+)
+
+
+def in_cyrillic(text: str) -> str:
+    """Uzbek as many still write it."""
+    for latin, cyrillic in _LETTERS.items():
+        text = text.replace(latin, cyrillic).replace(latin.capitalize(), cyrillic.upper())
+    return text
+
+
 def category_id(index: int) -> int:
     return 100_000 + index * 1_013
 

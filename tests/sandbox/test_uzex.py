@@ -197,6 +197,18 @@ def test_texts_hold_nuls_and_follow_the_language_header(exchange: SandboxClient)
     assert all(by_lot[row["lot_id"]]["deal_cost"] == row["deal_cost"] for row in found)
 
 
+def test_buyers_write_in_three_ways(exchange: SandboxClient) -> None:
+    path = "etender/api/common/NotDealedList"
+    texts = [row["category_name"] for row in rows(exchange, path, From=1, To=500)]
+    uz = exchange.call(
+        "POST", f"/uzex/{path}", json={"From": 1, "To": 500}, headers={"language": "uz"}
+    ).json()
+    assert any(row["category_name"].isascii() or "‘" in row["category_name"] for row in uz)
+    same = {row["category_name"] for row in uz} & set(texts)
+    assert same
+    assert not any("a" <= letter <= "z" for text in same for letter in text.lower())
+
+
 def test_json_comes_inside_strings(exchange: SandboxClient) -> None:
     trades = [
         detail(exchange, f"etender/api/common/GetTrade/{row['trade_id']}/0")
