@@ -146,3 +146,22 @@ Cyrillic and Russian letters fall together: х is x (not kh), ж is j (not zh), 
 {% macro postgres__json_length(json) -%}
     jsonb_array_length({{ json }})
 {%- endmacro %}
+
+
+{#
+The days that an incremental model of daily sales makes anew: those of new facts, and, when a visit was loaded late
+(after visits of later days), the month before it, whose spread windows it may have shortened.
+#}
+{% macro touched_sales_dates() %}
+    {% set all_visits = ref('crawl_visits') %}
+    select distinct facts.sales_date from {{ ref('product_sales_days') }} as facts
+    where {{ is_new_for('facts') }}
+    {% if is_incremental() %}
+    union
+    select distinct facts.sales_date from {{ ref('product_sales_days') }} as facts
+    inner join (
+        select distinct visits.visit_date from {{ all_visits }} as visits
+        where {{ is_new_for('visits') }} and visits.visit_date < (select max(newest.stats_date) from {{ this }} as newest)
+    ) as late on facts.sales_date between late.visit_date - 31 and late.visit_date
+    {% endif %}
+{% endmacro %}

@@ -5,8 +5,7 @@ category above. Shares are of the parent's and of the whole market's exact reven
 {{ config(materialized='incremental', unique_key='stats_date') }}
 
 with touched as (
-    select distinct sales_date from {{ ref('product_sales_days') }} as facts
-    where {{ is_new_for('facts') }}
+    {{ touched_sales_dates() }}
 ),
 
 facts as (

@@ -6,11 +6,30 @@ Rows from the earliest new version on are made anew.
 #}
 {{ config(materialized='incremental', unique_key='product_version_key') }}
 
-with touched as (
-    select versions.product_key, min(versions.landed_at) as since
+with changed as (
+    select versions.product_key, versions.landed_at as since
     from {{ ref('stg_uzum__products') }} as versions
     where {{ is_new_for('versions') }}
-    group by versions.product_key
+    {% if is_incremental() %}
+    union all
+    {# A visit that was loaded late shortens windows that are here already. #}
+    select windows.product_key, windows.window_to as since
+    from {{ this }} as windows
+    inner join {{ ref('crawl_visits') }} as visits
+        on
+            windows.connection = visits.connection
+            and cast(floor(windows.product_id / 1000.0) as bigint) = visits.id_block
+            and windows.product_id between visits.first_id and visits.last_id
+            and visits.observed_at > windows.window_from
+            and visits.observed_at < windows.window_to
+    where {{ is_new_for('visits') }} and visits.observed_at < (select max(newest.window_to) from {{ this }} as newest)
+    {% endif %}
+),
+
+touched as (
+    select product_key, min(since) as since
+    from changed
+    group by product_key
 ),
 
 versions as (
@@ -115,6 +134,7 @@ select
     product_version_key,
     product_key,
     connection,
+    product_id,
     connection || ':' || cast(category_id as text) as category_key,
     connection || ':' || cast(seller_id as text) as seller_key,
     window_from,

@@ -5,8 +5,7 @@ units_high adds what gaps between visits leave open. Days that new windows touch
 {{ config(materialized='incremental', unique_key='stats_date') }}
 
 with touched as (
-    select distinct sales_date from {{ ref('product_sales_days') }} as facts
-    where {{ is_new_for('facts') }}
+    {{ touched_sales_dates() }}
 ),
 
 facts as (

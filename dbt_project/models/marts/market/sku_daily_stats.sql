@@ -6,10 +6,10 @@ Between two rows of a SKU nothing changed. Days from the earliest new version on
 {{ config(materialized='incremental', unique_key='sku_day_key') }}
 
 with touched as (
-    select changes.product_key, min(changes.observed_date) as since
-    from {{ ref('sku_stock_changes') }} as changes
-    where {{ is_new_for('changes') }}
-    group by changes.product_key
+    select windows.product_key, min(windows.to_date) as since
+    from {{ ref('sales_windows') }} as windows
+    where {{ is_new_for('windows') }}
+    group by windows.product_key
 ),
 
 changes as (
