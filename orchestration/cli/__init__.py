@@ -22,6 +22,7 @@ _COMMANDS = {
     "status": ("inspect", "The last run, the last plan and what waits."),
     "history": ("inspect", "Past plans and what became of them."),
     "errors": ("inspect", "Rows the destination refused, with its own words."),
+    "rehearse": ("rehearse", "Show what an alert rule would have fired, before it is switched on."),
     "counts": ("inspect", "Rows in every table of the warehouse."),
     "crawl": ("crawl", "The walk over Uzum's product ids: status, run."),
     "doctor": ("doctor", "Check configuration, credentials, warehouse and the dbt project."),

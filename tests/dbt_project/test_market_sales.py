@@ -152,15 +152,6 @@ def test_a_discount_after_a_rise_is_told_from_a_real_one(market: Build) -> None:
     assert [tuple(row.values()) for row in changes] == [(-300, False), (None, False), (None, False), (-410, False)]
 
 
-def test_empty_and_wrong_positions_leave_options_empty(market: Build) -> None:
-    options = market.rows(
-        "select sku_key, option_name, option_value, is_out_of_range from staging.stg_uzum__sku_options "
-        "where product_key = 'default:8' order by sku_key, position"
-    )
-    # The newest version points nowhere: its SKUs carry no options any more.
-    assert options == []
-
-
 def test_deep_leaves_are_rolled_up_on_every_ancestor(market: Build) -> None:
     days = market.by("category_day_key", "marts.category_daily_stats")
     leaf, top = days[f"default:11:{date_of(2)}"], days[f"default:1:{date_of(2)}"]
