@@ -157,7 +157,7 @@ class Day:
         ]
         new: list[list[int]] = []
         last = self._market.last_id
-        for turn in range(self._count("new", max(2, self._market.ids // 150))):
+        for turn in range(self._count("new", max(2, self._market.ids // 400))):
             last += 1 + (self._random.random() < 0.24)
             seller = sellers[turn] if turn < len(sellers) else self._market.design(last).seller
             new.append([last, seller])
