@@ -41,7 +41,7 @@ def crawl_due(
     If more is due than fits, a share of the requests goes to records that change often (`crawl_priorities`); if
     nothing is due, all of them. Raises `LoadError` as `crawl` does.
     """
-    universe, resource = connection.universe, _crawled(source)
+    universe, (resource, _) = connection.universe, _crawled(source)
     tried: set[str] = set()
     left = universe.requests_per_run
     while left > 0:
@@ -58,7 +58,7 @@ def crawl_due(
         if not slices:
             return
         tried |= {one.scope for one in slices}
-        for report in crawl(source, connection, warehouse, slices, options):
+        for report in crawl(source, connection, warehouse, slices, options, now):
             left -= sum(resource.requests for resource in report.resources)
             yield report
 
@@ -81,28 +81,32 @@ def load_slices(
         options = replace(options, resources=rest, refresh=frozenset())
 
 
-def _crawled(source: Source) -> Resource:
-    return next(resource for resource in source.resources if resource.visit is not None)
+def _crawled(source: Source) -> tuple[Resource, Visit]:
+    return next((one, one.visit) for one in source.resources if one.visit is not None)
 
 
 def crawl(
-    source: Source, connection: Any, warehouse: Warehouse, slices: Iterable[Slice], options: LoadOptions
+    source: Source,
+    connection: Any,
+    warehouse: Warehouse,
+    slices: Iterable[Slice],
+    options: LoadOptions,
+    asked_at: datetime | None = None,
 ) -> Iterator[LoadReport]:
     """Visit and land the slices in order; a report for each that was landed.
 
-    Slices that another crawl has in work, or has finished since this one began, are left out. Raises `LoadError`
-    on the first refusal or when the source is down, after landing what was read.
+    Slices that another crawl has in work, or has finished since they were asked for (`asked_at`, else now), are left
+    out. Raises `LoadError` on the first refusal or when the source is down, after landing what was read.
     """
-    resource = _crawled(source)
-    began = options.now or datetime.now(UTC)
-    assert resource.visit is not None  # noqa: S101 - that is how it was found
-    visitors = _Visitors(source.connect(connection), resource.visit, connection.manners.concurrency)
+    resource, visit = _crawled(source)
+    since = asked_at or options.now or datetime.now(UTC)
+    visitors = _Visitors(source.connect(connection), visit, connection.manners.concurrency)
     with ExitStack() as claims, visitors:
         waiting: deque[tuple[_Slice, ExitStack]] = deque()
         for one in slices:
             claim = claims.enter_context(ExitStack())
             mine = claim.enter_context(warehouse.claim(f"{source.name}:{connection.name}:{one.scope}"))
-            if not mine or visited_since(warehouse, source, resource.name, connection.name, one, began):
+            if not mine or visited_since(warehouse, source, resource.name, connection.name, one, since):
                 claim.close()
                 continue
             waiting.append((visitors.take(one), claim))

@@ -84,7 +84,7 @@ def _status(one: Slice, visit: dict[str, Any] | None, stale_before: datetime) ->
     if visit is None:
         return SliceStatus(one, "never visited")
     state: State = (
-        "failed" if not visit["is_complete"] else "fresh" if visit["visited_at"] > stale_before else "stale"
+        "failed" if not visit["is_complete"] else "fresh" if visit["visited_at"] >= stale_before else "stale"
     )
     counts = {name: visit[name] for name in ("seen", "missing", "refused", "failed")}
     return SliceStatus(one, state, visit["visited_at"], visit["tried_at"], **counts)

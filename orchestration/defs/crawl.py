@@ -49,7 +49,9 @@ def crawling(settings: Settings, warehouse: Warehouse) -> dg.Definitions:
     )
     def uzum_slices(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         name, _, scope = context.partition_key.partition(" ")
-        yield _visit(settings, warehouse, uzum_connections(settings)[name], scope)
+        record = context.instance.get_run_record_by_id(context.run_id)
+        asked_at = record.create_timestamp if record else None
+        yield _visit(settings, warehouse, uzum_connections(settings)[name], scope, asked_at)
 
     crawl_job = dg.define_asset_job(
         "crawl_job",
@@ -114,7 +116,11 @@ def wanted_slices(
 
 
 def _visit(
-    settings: Settings, warehouse: Warehouse, connection: UzumConnection, scope: str
+    settings: Settings,
+    warehouse: Warehouse,
+    connection: UzumConnection,
+    scope: str,
+    asked_at: datetime | None,
 ) -> dg.MaterializeResult[Any]:
     universe = connection.universe
     if scope == REVISIT:
@@ -126,7 +132,7 @@ def _visit(
         max_shrink_percent=settings.max_shrink_percent, now=sandbox_time(settings, SOURCE.name)
     )
     try:
-        reports = list(crawl(SOURCE, connection, warehouse, slices, options))
+        reports = list(crawl(SOURCE, connection, warehouse, slices, options, asked_at))
     except LoadError as error:
         raise dg.Failure(str(error)) from None
     counts = _counts(reports)
