@@ -26,7 +26,7 @@ spans as (
         min(case when not is_deleted then landed_at end) as first_seen_at,
         max(landed_at) as last_changed_at,
         count(*) as version_count,
-        bool_or(recency = 1 and is_deleted) as is_gone
+        max(case when recency = 1 and is_deleted then landed_at end) as gone_at
     from versions
     group by product_key
 ),
@@ -59,7 +59,8 @@ select
     prices.lowest_price_amount,
     prices.highest_price_amount,
     'UZS' as currency,
-    spans.is_gone,
+    spans.gone_at is not null as is_gone,
+    spans.gone_at,
     spans.first_seen_at,
     spans.last_changed_at,
     spans.version_count,

@@ -3,7 +3,7 @@ What is known about each product on each day since it was first seen. A view: da
   first_sight  the day the product was first seen: what it sold before cannot be dated
   known        units are exact (the counter stood still, or was read on this day and the day before)
   spread       sold in a longer gap between visits: this day's share lies between units_low and units_high
-  unknown      the counter fell and stock cannot tell, or nobody has looked since: not zero
+  unknown      the counter fell and stock cannot tell, nobody has looked since, or it is gone: not zero
 #}
 {{ config(materialized='view') }}
 
@@ -13,13 +13,15 @@ with products as (
         connection,
         product_id,
         currency,
+        gone_at,
         {{ local_date('first_seen_at') }} as first_date
     from {{ ref('market_products') }}
 ),
 
 visit_days as (
-    select distinct connection, id_block, first_id, last_id, visit_date
+    select connection, id_block, first_id, last_id, visit_date, min(observed_at) as observed_at
     from {{ ref('crawl_visits') }}
+    group by connection, id_block, first_id, last_id, visit_date
 ),
 
 seen_days as (
@@ -30,6 +32,7 @@ seen_days as (
             products.connection = visit_days.connection
             and cast(floor(products.product_id / 1000.0) as bigint) = visit_days.id_block
             and products.product_id between visit_days.first_id and visit_days.last_id
+            and (products.gone_at is null or visit_days.observed_at < products.gone_at)
     union
     select product_key, to_date as seen_date
     from {{ ref('sales_windows') }}
