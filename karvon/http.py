@@ -378,7 +378,7 @@ class HttpClient:
             f"{_advice(status if status == response.status_code else 0)}",
             method=method,
             url=url,
-            status=status,
+            status=response.status_code,
             body=text,
             detail=detail,
         )

@@ -26,8 +26,8 @@ from pipelines.landing import LoadOptions, LoadReport, load
 from pipelines.slices import VISITS, Slice, due, revisits, status, visited_since, within
 from pipelines.source import Batch, Context, Document, Resource, Source, Visit
 
-IN_WORK = 2
-"""Slices that are visited or wait to be landed: memory holds so many."""
+IN_WORK = 1
+"""Slices visited ahead of the one that is landed: a kill repeats that one, and what was read ahead by then."""
 BATCH = 100
 FAILURES_IN_A_ROW = 20
 """So many records that fail one after the other, each tried several times, and the source counts as down."""

@@ -57,7 +57,7 @@ class RawTable:
         identity = (self._resource.name, self._connection)
         cursor = session.value(
             f"SELECT o.cursor_value {committed} AND o.cursor_value IS NOT NULL "
-            "ORDER BY o.observed_at DESC LIMIT 1",
+            "ORDER BY o.observed_at DESC, o._dlt_load_id DESC LIMIT 1",
             identity,
         )
         last_sweep_at = session.value(f"SELECT max(o.observed_at) {committed} AND o.scope = 'all'", identity)

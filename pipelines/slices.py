@@ -161,7 +161,7 @@ def visited_since(
             return False
         return bool(
             session.value(
-                f"SELECT 1 {_committed(source)} AND o.scope = $3 AND o.is_complete AND o.observed_at > $4 LIMIT 1",
+                f"SELECT 1 {_committed(source)} AND o.scope = $3 AND o.is_complete AND o.observed_at >= $4 LIMIT 1",
                 (resource, connection, one.scope, since),
             )
         )

@@ -18,7 +18,9 @@ _EVENTS, _RULES = "model.karvon.alert_events", "seed.karvon.alert_rules"
 
 @click.command("rehearse")
 @click.argument("rule")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="Newest so many are shown.")
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(min=1), help="Newest so many are shown."
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @plain_errors
 def rehearse_command(rule: str, limit: int, as_json: bool) -> None:

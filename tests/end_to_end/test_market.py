@@ -19,7 +19,14 @@ from market_stand_in import Market
 from karvon.warehouse import Warehouse
 from sandbox.server import create_app
 
-MODELS = ("+sales_accuracy", "+own_shop_profit", "+sku_daily_stats", "+product_rollups", "+price_comparison", "+price_changes")
+MODELS = (
+    "+sales_accuracy",
+    "+own_shop_profit",
+    "+sku_daily_stats",
+    "+product_rollups",
+    "+price_comparison",
+    "+price_changes",
+)
 SKIPPED = 3
 """Nobody looks on this day."""
 
@@ -56,7 +63,9 @@ def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     thread.join(10)
 
 
-def lived_through(url: str, folder: Any, *, ids: int, slice_size: int, builds: tuple[int, ...], last: int) -> Days:
+def lived_through(
+    url: str, folder: Any, *, ids: int, slice_size: int, builds: tuple[int, ...], last: int
+) -> Days:
     """Crawls each day but one, builds the models on some, and notes what really happened."""
     database = f"duckdb:///{folder / 'warehouse.duckdb'}"
     warehouse = Warehouse(database)
@@ -92,7 +101,9 @@ def days(sandbox_url: str, tmp_path_factory: pytest.TempPathFactory) -> Days:
 
 
 def estimates(days: Days) -> list[dict[str, Any]]:
-    return days.rows("select *, cast(sales_date as text) as day from marts.product_daily_sales order by product_key, sales_date")
+    return days.rows(
+        "select *, cast(sales_date as text) as day from marts.product_daily_sales order by product_key, sales_date"
+    )
 
 
 def check(days: Days) -> dict[str, int]:
@@ -143,8 +154,12 @@ def test_the_sellers_own_orders_confirm_the_estimate(days: Days) -> None:
     rows = days.rows("select * from marts.sales_accuracy where state = 'known' and method <> 'stock'")
     assert rows
     wrong = [row for row in rows if row["error_units"]]
-    assert all(days.corrected.get((int(row["product_key"].split(":")[1]), str(row["sales_date"]))) for row in wrong)
-    assert days.rows("select sum(profit_amount) as profit from marts.own_shop_profit")[0]["profit"] is not None
+    assert all(
+        days.corrected.get((int(row["product_key"].split(":")[1]), str(row["sales_date"]))) for row in wrong
+    )
+    assert (
+        days.rows("select sum(profit_amount) as profit from marts.own_shop_profit")[0]["profit"] is not None
+    )
 
 
 def test_the_same_goods_are_matched_and_different_ones_are_not(days: Days) -> None:
@@ -156,11 +171,15 @@ def test_the_same_goods_are_matched_and_different_ones_are_not(days: Days) -> No
     ]
     right = [pair for pair in pairs if good_of.get(pair[0]) == good_of.get(pair[1], "")]
     assert len(right) >= 0.9 * len(pairs)
-    print(f"{len(right)} of {len(pairs)} matched pairs are the same good; {len(goods)} goods have several offers")
+    print(
+        f"{len(right)} of {len(pairs)} matched pairs are the same good; {len(goods)} goods have several offers"
+    )
 
 
 @pytest.mark.slow
-def test_twenty_thousand_ids_over_three_days(sandbox_url: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_twenty_thousand_ids_over_three_days(
+    sandbox_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     ids = 20_000
     began = time.monotonic()
     world = lived_through(

@@ -31,12 +31,12 @@ def now(market: Market) -> datetime:
 
 @pytest.fixture
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows of eight rows and slices of two windows, so that a small world has many."""
+    """Windows of sixteen rows and slices of two windows, so that a small world has many."""
     from dataclasses import replace
 
     from pipelines.sources import uzex
 
-    narrow = {one.name: replace(one, rows=min(one.rows, 8), overlap=2) for one in LISTS}
+    narrow = {one.name: replace(one, rows=min(one.rows, 16), overlap=2) for one in LISTS}
     resources = tuple(
         replace(resource, fetch=_narrowed(resource.fetch, narrow[resource.name]))
         if resource.name in narrow
@@ -121,6 +121,7 @@ def test_a_later_load_reads_down_to_the_watermark_less_the_look_back(
 
 
 def test_a_payment_status_that_changes_later_is_seen(market: Market) -> None:
+    market.control("POST", "uzex/reset", {"lots": 150, "seed": 3})
     market.load_uzex("auction_deals", at=now(market))
     before = market.live("raw_uzex.auction_deals")
     for _ in range(3):
