@@ -126,12 +126,13 @@ def revisits(
         if requests <= 0 or not session.has_table("marts.crawl_priorities"):
             return []
         listed = session.rows(
-            "SELECT product_id FROM marts.crawl_priorities WHERE source = $1 AND product_id BETWEEN $2 AND $3 "
+            "SELECT product_id FROM marts.crawl_priorities WHERE source = $1 AND connection = $2 "
             f"ORDER BY visit_order LIMIT {requests * 2}",
-            (source.name, universe.first_id, 2**62),
+            (source.name, connection),
         )
         built = session.value(
-            "SELECT max(last_seen_at) FROM marts.crawl_priorities WHERE source = $1", (source.name,)
+            "SELECT max(last_seen_at) FROM marts.crawl_priorities WHERE source = $1 AND connection = $2",
+            (source.name, connection),
         )
         lately = _visited_ids(session, source, connection, built)
     ids = [row["product_id"] for row in listed if row["product_id"] not in lately][:requests]

@@ -166,7 +166,8 @@ def test_records_worth_a_visit_come_by_the_models_order_and_say_which_were_visit
     with market.warehouse.session() as session:
         session.execute("CREATE SCHEMA marts")
         session.execute(
-            "CREATE TABLE marts.crawl_priorities AS SELECT 'uzum' AS source, id AS product_id, "
+            "CREATE TABLE marts.crawl_priorities AS SELECT 'uzum' AS source, "
+            f"'{market.name}' AS connection, id AS product_id, "
             "1.0 AS expected_changes_per_visit, row_number() OVER (ORDER BY id DESC) AS visit_order, "
             f"timestamptz '{NOON.isoformat()}' AS last_seen_at FROM (SELECT unnest({wanted}::bigint[]) AS id) ids"
         )
