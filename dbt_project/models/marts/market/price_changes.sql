@@ -54,7 +54,7 @@ select
     steps.discount_percent,
     steps.old_discount_percent,
     {{ days_between('steps.valid_from', 'steps.old_valid_from') }} as days_at_old_price,
-    raised.usual_price_amount,
+    {{ money("raised.usual_price_amount") }} as usual_price_amount,
     raised.raised_at,
     {{ ratio('raised.usual_price_amount - steps.price_amount', 'raised.usual_price_amount', 100) }} as true_saving_percent,
     coalesce(steps.price_amount > raised.usual_price_amount * 0.95, false) as is_raised_before_sale,

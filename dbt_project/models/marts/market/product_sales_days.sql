@@ -32,7 +32,7 @@ select
     windows.is_capped,
     windows.is_counter_reset,
     {{ money('windows.units_sold * windows.unit_price_amount') }} as window_revenue_amount,
-    case when windows.window_days <= 1 then {{ money('windows.units_sold * windows.unit_price_amount') }} end as revenue_amount,
+    {{ money('case when windows.window_days <= 1 then windows.units_sold * windows.unit_price_amount end') }} as revenue_amount,
     {{ money('case when windows.window_days <= 1 then windows.units_low else 0 end * windows.lowest_price_amount') }}
         as revenue_low_amount,
     {{ money('windows.units_high * windows.highest_price_amount') }} as revenue_high_amount,
