@@ -74,7 +74,12 @@ def uzex() -> dict[str, dict[str, Document]]:
     budget = json.dumps([{"Order_Num": 1, "Product_Name": "Стол", "Quantity": 2, "Price": 600, "Cost": 1200}])
     lots = {
         "1": {"id": 1, "name": "Yozuv stoli va noutbuk", "end_date": "2026-02-01T10:00:00", "cost": 5e6},
-        "2": {"id": 2, "name": "Ноутбуки для школы", "end_date": "2026-02-01T10:00:00", "region_name": "г. Ташкент"},
+        "2": {
+            "id": 2,
+            "name": "Ноутбуки для школы",
+            "end_date": "2026-02-01T10:00:00",
+            "region_name": "г. Ташкент",
+        },
         "3": {"id": 3, "name": "Closed long ago", "end_date": "2025-02-01T10:00:00"},
     }
     return {
@@ -135,7 +140,11 @@ def market(project: Build) -> Build:
     if KAZANEXPRESS.exists():
         body = json.loads(KAZANEXPRESS.read_text())["payload"]["data"]
         project.land(
-            "raw_uzum.products", {str(body["id"]): body}, load_id=f"{NOW - 80_000}.1", minute=0, connection="kazan"
+            "raw_uzum.products",
+            {str(body["id"]): body},
+            load_id=f"{NOW - 80_000}.1",
+            minute=0,
+            connection="kazan",
         )
     for schema, resources in (("raw_uzex", uzex()), ("raw_uzum", own_shop())):
         for resource, documents in resources.items():
@@ -155,8 +164,13 @@ def test_individuals_without_a_tax_number_are_suppliers_too(market: Build) -> No
 
 
 def test_currencies_are_never_added(market: Build) -> None:
-    paper = market.rows("select currency, deal_amount from marts.suppliers where inn = '300' order by currency")
-    assert [tuple(row.values()) for row in paper] == [("USD", Decimal(490)), ("UZS", Decimal(900 + 6500 + 77))]
+    paper = market.rows(
+        "select currency, deal_amount from marts.suppliers where inn = '300' order by currency"
+    )
+    assert [tuple(row.values()) for row in paper] == [
+        ("USD", Decimal(490)),
+        ("UZS", Decimal(900 + 6500 + 77)),
+    ]
 
 
 def test_a_cancelled_tender_is_no_award_and_its_items_are_priced_at_the_deal(market: Build) -> None:
@@ -230,13 +244,22 @@ def test_own_profit_takes_returns_cancelled_lines_and_expenses_into_account(mark
     profit = market.by("product_key", "marts.own_shop_profit")
     mine = profit["default:1"]
     assert (mine["units_ordered"], mine["units_returned"], mine["revenue_amount"]) == (3, 1, 2000)
-    assert (mine["commission_amount"], mine["expense_amount"], mine["profit_amount"]) == (200, 60, 2000 - 200 - 50 - 60)
+    assert (mine["commission_amount"], mine["expense_amount"], mine["profit_amount"]) == (
+        200,
+        60,
+        2000 - 200 - 50 - 60,
+    )
     assert profit[None]["expense_amount"] == 7
 
 
 def test_the_estimate_is_held_against_the_sellers_own_orders(market: Build) -> None:
     (day,) = market.rows("select * from marts.sales_accuracy")
-    assert (day["true_units"], day["units_sold"], day["error_units"], day["is_within_interval"]) == (3, 3, 0, True)
+    assert (day["true_units"], day["units_sold"], day["error_units"], day["is_within_interval"]) == (
+        3,
+        3,
+        0,
+        True,
+    )
 
 
 def test_options_are_looked_up_and_wrong_positions_leave_them_empty(market: Build) -> None:
@@ -261,7 +284,9 @@ if KAZANEXPRESS.exists():
         skus = market.rows("select * from staging.stg_uzum__skus where connection = 'kazan'")
         assert len(skus) == 161
         assert sum(row["available_quantity"] for row in skus) == 1603
-        assert {(row["price_amount"], row["full_price_amount"]) for row in skus} == {(Decimal(345), Decimal(650))}
+        assert {(row["price_amount"], row["full_price_amount"]) for row in skus} == {
+            (Decimal(345), Decimal(650))
+        }
         assert all(row["cast_failures"] is None and len(row["barcode"]) == 13 for row in skus)
         (product,) = market.rows("select * from marts.market_products where connection = 'kazan'")
         assert (product["title"], product["orders_count"]) == ("Футболка Good Hood", 7476)

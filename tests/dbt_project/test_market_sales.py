@@ -31,7 +31,9 @@ _of_both_engines: list[dict[str, Rows]] = []
 def look(project: Build) -> dict[str, Rows]:
     return {
         table: {
-            row[key]: {name: str(value) for name, value in row.items() if name not in ("built_at", "version_count")}
+            row[key]: {
+                name: str(value) for name, value in row.items() if name not in ("built_at", "version_count")
+            }
             for row in project.rows(f"select * from marts.{table}")
         }
         for table, key in KEPT.items()
@@ -149,7 +151,12 @@ def test_a_discount_after_a_rise_is_told_from_a_real_one(market: Build) -> None:
         "select change_amount, is_raised_before_sale from marts.price_changes where sku_key in ('default:41', 'default:11') "
         "order by sku_key, changed_at"
     )
-    assert [tuple(row.values()) for row in changes] == [(-300, False), (None, False), (None, False), (-410, False)]
+    assert [tuple(row.values()) for row in changes] == [
+        (-300, False),
+        (None, False),
+        (None, False),
+        (-410, False),
+    ]
 
 
 def test_deep_leaves_are_rolled_up_on_every_ancestor(market: Build) -> None:
@@ -162,7 +169,11 @@ def test_deep_leaves_are_rolled_up_on_every_ancestor(market: Build) -> None:
 
 def test_the_same_good_is_matched_across_scripts_and_sellers(market: Build) -> None:
     pairs = {
-        (row["product_key"], row["other_product_key"]): (row["method"], float(row["confidence"]), row["is_cheapest"])
+        (row["product_key"], row["other_product_key"]): (
+            row["method"],
+            float(row["confidence"]),
+            row["is_cheapest"],
+        )
         for row in market.rows("select * from marts.price_comparison")
         if row["product_key"] in ("default:20", "default:21")
     }

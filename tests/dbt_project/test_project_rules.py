@@ -34,7 +34,8 @@ def models(manifest: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_no_model_reads_what_a_sync_wrote(manifest: dict[str, Any]) -> None:
-    assert {source["source_name"] for source in manifest["sources"].values()} == {"raw_plytix", "raw_webflow"}
+    sources = {source["source_name"] for source in manifest["sources"].values()}
+    assert sources == {"raw_plytix", "raw_webflow", "raw_uzum", "raw_uzex"}
     assert not [node["name"] for node in models(manifest) if "reverse_etl" in node["raw_code"]]
 
 
@@ -68,7 +69,7 @@ def test_each_activation_model_is_a_sync_with_an_exposure(manifest: dict[str, An
         name for exposure in manifest["exposures"].values() for name in exposure["depends_on"]["nodes"]
     }
     for node in models(manifest):
-        if node["schema"] != "activation":
+        if node["schema"] != "activation" or "market" in node["tags"]:
             continue
         sync = node["config"]["meta"]["sync"]
         assert sync.keys() >= SYNC_KEYS
@@ -78,3 +79,23 @@ def test_each_activation_model_is_a_sync_with_an_exposure(manifest: dict[str, An
             meta = column["config"].get("meta", {})
             named |= {meta[option] for option in ("currency", "alt") if option in meta}
         assert named <= set(node["columns"])
+
+
+def test_what_the_market_sends_is_ready_to_be_switched_on(manifest: dict[str, Any]) -> None:
+    exposed = {
+        name for exposure in manifest["exposures"].values() for name in exposure["depends_on"]["nodes"]
+    }
+    sent = [node for node in models(manifest) if node["schema"] == "activation" and "market" in node["tags"]]
+    assert len(sent) == 7
+    for node in sent:
+        sync = node["config"]["meta"]["planned_sync"]
+        assert sync["destination"] in ("webhook", "files")
+        assert sync["enabled"] is False
+        assert sync["key"] in node["columns"]
+        assert node["unique_id"] in exposed
+
+
+def test_only_the_market_selector_builds_market_models(manifest: dict[str, Any]) -> None:
+    folders = ("staging/uzum", "staging/uzex", "marts/market", "marts/procurement", "activation/market")
+    for node in models(manifest):
+        assert ("market" in node["tags"]) is node["path"].startswith(folders), node["name"]
