@@ -401,7 +401,7 @@ def share(windows: Sequence[RateWindow], workers: int) -> tuple[RateWindow, ...]
     """What each of several processes may send, so that together they keep the windows."""
     return tuple(
         RateWindow(window.requests // workers, window.seconds)
-        if window.requests >= workers * 10
+        if workers == 1 or window.requests >= workers * 10
         else RateWindow(1, window.seconds * workers / window.requests)
         for window in windows
     )

@@ -20,6 +20,7 @@ from pipelines.slices import Slice, SliceStatus, due, revisits, status, within
 from pipelines.sources.uzum import SOURCE
 
 SLICES = dg.AssetKey(["crawl", "uzum_slices"])
+POOL = "uzum_crawl"
 PARTITIONS = dg.DynamicPartitionsDefinition(name="uzum_slices")
 REVISIT = "revisit"
 """The partition that stands for whatever is worth a visit out of turn."""
@@ -43,7 +44,7 @@ def crawling(settings: Settings, warehouse: Warehouse) -> dg.Definitions:
         kinds={"dlt", "json"},
         owners=OWNERS,
         tags=MARKET,
-        pool="uzum_crawl",
+        pool=POOL,
         check_specs=[dg.AssetCheckSpec(_FRESH, asset=SLICES, description="No slice is stale or failed.")],
         description="Slices of Uzum's product ids; each is visited and landed in raw_uzum.products at once.",
     )
@@ -57,7 +58,6 @@ def crawling(settings: Settings, warehouse: Warehouse) -> dg.Definitions:
     crawl_job = dg.define_asset_job(
         "crawl_job",
         selection=dg.AssetSelection.assets(SLICES) | dg.AssetSelection.checks_for_assets(SLICES),
-        partitions_def=PARTITIONS,
         executor_def=dg.multiprocess_executor,
         description="Visit one slice of Uzum's ids. Several runs share the rate limit (KARVON_CRAWL_WORKERS).",
     )
@@ -73,11 +73,17 @@ def crawling(settings: Settings, warehouse: Warehouse) -> dg.Definitions:
     )
     def crawl_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         try:
+            allow_workers(context.instance, settings.crawl_workers)
             return wanted_slices(settings, warehouse, context.instance)
         except WarehouseLocked:
             return dg.SkipReason("The warehouse is busy; the next tick looks again.")
 
     return dg.Definitions(assets=[uzum_slices], jobs=[crawl_job], sensors=[crawl_sensor])
+
+
+def allow_workers(instance: dg.DagsterInstance, workers: int) -> None:
+    """As many steps of the crawl at once as there are shares of the rate limit."""
+    instance.event_log_storage.set_concurrency_slots(POOL, workers)
 
 
 def slices_of(settings: Settings, warehouse: Warehouse, connection: UzumConnection) -> list[SliceStatus]:

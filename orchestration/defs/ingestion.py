@@ -46,9 +46,23 @@ class LoadConfig(dg.Config):
 
 
 def ingestion(settings: Settings, warehouse: Warehouse, manifest: Manifest) -> dg.Definitions:
-    """An asset for each resource of each source."""
+    """An asset for each resource of each source, and the observations that models read."""
     return dg.Definitions(
-        assets=[_ingest_assets(source, settings, warehouse, manifest) for source in SOURCES]
+        assets=[
+            *(_ingest_assets(source, settings, warehouse, manifest) for source in SOURCES),
+            *(_observations(node) for node in manifest["sources"].values() if node["name"] == "observations"),
+        ]
+    )
+
+
+def _observations(node: Mapping[str, Any]) -> dg.AssetSpec:
+    """Every load writes them beside its documents."""
+    return dg.AssetSpec(
+        key=[node["schema"], node["name"]],
+        group_name=node["schema"].removeprefix("raw_"),
+        description=node["description"],
+        kinds={"dlt"},
+        owners=OWNERS,
     )
 
 

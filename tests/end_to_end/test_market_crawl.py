@@ -18,6 +18,7 @@ import pytest
 from karvon_command import Karvon, kill, until
 
 from karvon.settings import export_environment, load_settings
+from orchestration.defs.crawl import allow_workers
 from orchestration.instance import prepare_dagster_home
 
 _HERE = Path(__file__).parent
@@ -100,6 +101,7 @@ def test_workers_of_dagster_crawl_different_slices_at_once_and_no_id_twice(
     export_environment(settings)
     with dg.DagsterInstance.get() as instance:
         instance.add_dynamic_partitions("uzum_slices", sorted(set(keys)))
+        allow_workers(instance, 3)
     karvon.sandbox.switch("uzum.latency_ms", 500)
     workers = [_worker(karvon, "job", key) for key in keys]
     assert [_said(worker)[-1]["success"] for worker in workers] == [True, True, True]
