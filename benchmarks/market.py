@@ -88,7 +88,8 @@ def land(warehouse: Warehouse, products: int, day: int, every: int = 1) -> None:
             f"WHERE i % {every} = 0"
         )
         session.execute(
-            f"INSERT INTO raw_uzum.observations VALUES ('products', 'default', 'ids 1-{products}', {at}, true, '{load}')"
+            "INSERT INTO raw_uzum.observations VALUES "
+            f"('products', 'default', 'ids 1-{products}', {at}, true, '{load}')"
         )
         session.execute(f"INSERT INTO raw_uzum._dlt_loads VALUES ('{load}', 'uzum', 0, {at}, 'x')")
         for statement in _INDEXES if day == 0 and warehouse.dialect == "postgres" else ():

@@ -51,7 +51,7 @@ class Watcher:
 
     def look(self, now: dict[int, str], ids: Collection[int], *, counts: bool) -> None:
         for number in ids:
-            self.caught += counts and self.seen.get(number) != now.get(number)
+            self.caught += counts and self.seen.get(number, "") != now.get(number, "")
             self.requests += counts
             self.seen[number] = now.get(number, "")
 

@@ -1,4 +1,4 @@
-"""`karvon rehearse`: what an alert rule would have sent, before it is switched on. The SQL is the model alert_events."""
+"""`karvon rehearse`: what an alert rule would have sent. The SQL is the model alert_events."""
 
 from __future__ import annotations
 

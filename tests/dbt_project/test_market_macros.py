@@ -8,14 +8,19 @@ from typing import Any
 import pytest
 from dbt_build import Build
 
-# Texts come from a subquery: Postgres would cast constants before it asks whether they can be cast.
+
+def cast(text: str, kind: str) -> str:
+    """From a subquery: Postgres would cast a constant before it asks whether it can be cast."""
+    return f"{{{{ cast_text(\"(select cast('{text}' as text))\", '{kind}') }}}}"
+
+
 CASES: dict[str, tuple[str, Any]] = {
-    "{{ cast_text(\"(select cast('2025-12-05T05:45:20.620668008' as text))\", 'local_timestamp') }}": ("ISO, nine digits", "2025-12-05 00:45:20.620668"),
-    "{{ cast_text(\"(select cast('09/21/2026 13:05:00' as text))\", 'local_timestamp') }}": ("American", "2026-09-21 08:05:00"),
-    "{{ cast_text(\"(select cast('21.09.2026 13:05' as text))\", 'local_timestamp') }}": ("Russian", "2026-09-21 08:05:00"),
-    "{{ cast_text(\"(select cast('2026-09-21T08:05:00Z' as text))\", 'local_timestamp') }}": ("with an offset", "2026-09-21 08:05:00"),
-    "{{ cast_text(\"(select cast('21/09/2026' as text))\", 'local_timestamp') }}": ("no such month", None),
-    "{{ cast_text(\"(select cast('1556519941282' as text))\", 'epoch_ms') }}": ("milliseconds", "2019-04-29 06:39:01.282"),
+    cast("2025-12-05T05:45:20.620668008", "local_timestamp"): ("ISO, nine digits", "2025-12-05 00:45:20.620668"),
+    cast("09/21/2026 13:05:00", "local_timestamp"): ("American", "2026-09-21 08:05:00"),
+    cast("21.09.2026 13:05", "local_timestamp"): ("Russian", "2026-09-21 08:05:00"),
+    cast("2026-09-21T08:05:00Z", "local_timestamp"): ("with an offset", "2026-09-21 08:05:00"),
+    cast("21/09/2026", "local_timestamp"): ("no such month", None),
+    cast("1556519941282", "epoch_ms"): ("milliseconds", "2019-04-29 06:39:01.282"),
     "{{ local_date(\"timestamptz '2026-01-01 19:30:00+00'\") }}": ("already the next day in Tashkent", "2026-01-02"),
     "{{ json_at(as_json(\"'[10, 20]'\"), 1) }}": ("second of two", "20"),
     "{{ json_at(as_json(\"'[10, 20]'\"), 2) }}": ("out of range", None),
@@ -48,8 +53,8 @@ def answers(project: Build) -> list[str | None]:
     """All cases in one model, because each dbt process costs seconds."""
     folder = project.folder / "probes"
     folder.mkdir()
-    (folder / "dbt_project.yml").write_text("name: probes\nprofile: karvon\nmodel-paths: [models]\n"
-                                            f"macro-paths: [{json.dumps(str(project.project / 'macros'))}]\n")  # fmt: skip
+    macros = json.dumps(str(project.project / "macros"))
+    (folder / "dbt_project.yml").write_text(f"name: probes\nprofile: karvon\nmacro-paths: [{macros}]\n")
     (folder / "models").mkdir()
     selects = [f"select {place} as place, cast({sql} as text) as answer" for place, sql in enumerate(CASES)]
     (folder / "models" / "probe.sql").write_text("\nunion all\n".join(selects))
@@ -61,7 +66,7 @@ def answers(project: Build) -> list[str | None]:
 
 
 def test_the_macros_of_the_market_models_answer_alike_on_both_engines(answers: list[str | None]) -> None:
-    wanted = {what: value for what, value in CASES.values()}
+    wanted = dict(CASES.values())
     told = {what: answer for (what, _), answer in zip(CASES.values(), answers, strict=True)}
     for what, value in wanted.items():
         if told[what] is not None and value is not None and " " in value and ":" in value:

@@ -1,4 +1,4 @@
-"""Procurement, own shop, alerts and odd bodies: one build of all market models on rows that are traps of the dossier."""
+"""Procurement, own shop, alerts, odd bodies: one build of all market models on the traps of the dossier."""
 
 from __future__ import annotations
 

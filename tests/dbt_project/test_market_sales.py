@@ -141,15 +141,16 @@ def test_price_history_ends_with_an_absence_and_knows_a_missing_price(market: Bu
         (890, 1300, True, False),
     ]
     white = market.rows(
-        "select valid_to is null as is_open, is_return from marts.price_history where sku_key = 'default:82' order by valid_from"
+        "select valid_to is null as is_open, is_return from marts.price_history "
+        "where sku_key = 'default:82' order by valid_from"
     )
     assert [tuple(row.values()) for row in white] == [(False, False), (True, True)]
 
 
 def test_a_discount_after_a_rise_is_told_from_a_real_one(market: Build) -> None:
     changes = market.rows(
-        "select change_amount, is_raised_before_sale from marts.price_changes where sku_key in ('default:41', 'default:11') "
-        "order by sku_key, changed_at"
+        "select change_amount, is_raised_before_sale from marts.price_changes "
+        "where sku_key in ('default:41', 'default:11') order by sku_key, changed_at"
     )
     assert [tuple(row.values()) for row in changes] == [
         (-300, False),
