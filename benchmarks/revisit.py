@@ -92,7 +92,7 @@ def _simulated(
             slices = [Slice.between(1, market.last_id)]
         else:
             _build(settings)
-            slices = revisits(warehouse, SOURCE, "default", universe, sizes.requests)
+            slices = revisits(warehouse, SOURCE, "default", universe, sizes.requests, market.now)
             by_model.look(now, [number for one in slices for number in one.ids], counts=True)
             around = [(turn + at) % market.last_id + 1 for at in range(sizes.requests)]
             turn += sizes.requests

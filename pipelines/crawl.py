@@ -51,7 +51,7 @@ def crawl_due(
         slices: list[Slice] = []
         if not tried and (not waiting or sum(len(one.slice.ids) for one in waiting) > left):
             share = int(left * (universe.revisit_percent / 100 if waiting else 1))
-            slices = revisits(warehouse, source, connection.name, universe, share)
+            slices = revisits(warehouse, source, connection.name, universe, share, now)
         left_for_all = left - sum(len(one.ids) for one in slices)
         if waiting and left_for_all > 0:
             slices += [one.slice for one in within(waiting, left_for_all)]

@@ -116,7 +116,7 @@ def within(statuses: Sequence[SliceStatus], requests: int) -> list[SliceStatus]:
 
 
 def revisits(
-    warehouse: Warehouse, source: Source, connection: str, universe: Universe, requests: int
+    warehouse: Warehouse, source: Source, connection: str, universe: Universe, requests: int, now: datetime
 ) -> list[Slice]:
     """The records that are worth a visit most, by the model `crawl_priorities`, in slices.
 
@@ -126,9 +126,10 @@ def revisits(
         if requests <= 0 or not session.has_table("marts.crawl_priorities"):
             return []
         listed = session.rows(
-            "SELECT product_id FROM marts.crawl_priorities WHERE source = $1 AND connection = $2 "
+            "SELECT product_id FROM marts.crawl_priorities "
+            "WHERE source = $1 AND connection = $2 AND last_seen_at < $3 "
             f"ORDER BY visit_order LIMIT {requests * 2}",
-            (source.name, connection),
+            (source.name, connection, now),
         )
         built = session.value(
             "SELECT max(last_seen_at) FROM marts.crawl_priorities WHERE source = $1 AND connection = $2",

@@ -129,15 +129,14 @@ def _visit(
     scope: str,
     asked_at: datetime | None,
 ) -> dg.MaterializeResult[Any]:
-    universe = connection.universe
+    universe, clock = connection.universe, sandbox_time(settings, SOURCE.name)
     if scope == REVISIT:
         requests = int(universe.requests_per_run * universe.revisit_percent / 100)
-        slices = revisits(warehouse, SOURCE, connection.name, universe, requests)
+        now = clock or datetime.now(UTC)
+        slices = revisits(warehouse, SOURCE, connection.name, universe, requests, now)
     else:
         slices = [Slice.named(scope)]
-    options = LoadOptions(
-        max_shrink_percent=settings.max_shrink_percent, now=sandbox_time(settings, SOURCE.name)
-    )
+    options = LoadOptions(max_shrink_percent=settings.max_shrink_percent, now=clock)
     try:
         reports = list(crawl(SOURCE, connection, warehouse, slices, options, asked_at))
     except LoadError as error:
