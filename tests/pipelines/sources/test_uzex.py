@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from market_stand_in import Market
+from pydantic import SecretStr
 
 from pipelines.landing import LoadError
 from pipelines.sources.uzex import ranks
 from pipelines.sources.uzex.client import UzexClient, meaning
 from pipelines.sources.uzex.ranks import Walk, moment
 from pipelines.sources.uzex.settings import LISTS
-
-ENDED = {
-    "deals": ("auction_deals", "shop_deals", "national_deals", "etender_deals"),
-    "failed": ("etender_failed",),
-}
 
 
 def kinds(market: Market) -> dict[str, dict[str, int]]:
@@ -32,8 +30,6 @@ def now(market: Market) -> datetime:
 @pytest.fixture
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows of sixteen rows and slices of two windows, so that a small world has many."""
-    from dataclasses import replace
-
     from pipelines.sources import uzex
 
     narrow = {one.name: replace(one, rows=min(one.rows, 16), overlap=2) for one in LISTS}
@@ -48,8 +44,6 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _narrowed(fetch: Any, listed: Any) -> Any:
-    from functools import partial
-
     return partial(fetch.func, listed=listed)
 
 
@@ -205,6 +199,14 @@ def test_both_refusals_end_the_load_at_once_and_are_told_as_what_they_are(market
         market.load_uzex("auction_deals")
     assert failure.value.report.resources[-1].refused == 1
     assert len(market.requests("uzex")) == 1
+
+
+def test_what_the_operator_configured_is_what_is_sent(market: Market) -> None:
+    market.switch(uzex_user_agent_check=True, uzex_validation_check=True)
+    agreed = replace(market, headers={"validation": SecretStr("given-by-the-portal")})
+    manners = agreed.manners(agent="Mozilla/5.0 (an agent that the portal agreed to, bureau@example.uz)")
+    assert agreed.load_uzex("auction_deals", manners=manners)["auction_deals"].is_complete
+    assert "given-by-the-portal" not in repr(manners)
 
 
 def test_a_real_500_is_tried_again(market: Market) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from market_stand_in import Market
 from pydantic import SecretStr
@@ -82,17 +80,6 @@ def test_control_characters_in_descriptions_do_no_harm(market: Market, kind: str
     assert "\x00" not in "".join(
         product["description"] for product in market.live("raw_uzum.products").values()
     )
-
-
-def test_we_say_who_we_are_and_send_what_the_operator_was_told_to(market: Market) -> None:
-    from pipelines.sources.uzum.client import UzumClient
-
-    secret = {"X-Agreed": SecretStr("agreed-secret")}
-    connection = replace(market, headers=secret).uzum()
-    client = UzumClient(connection)
-    assert client._client.headers["user-agent"] == "Karvon tests"
-    assert client._client.headers["x-agreed"] == "agreed-secret"
-    assert "agreed-secret" not in repr(connection)
 
 
 def test_the_tree_comes_node_by_node_with_its_parent(market: Market) -> None:
