@@ -15,6 +15,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from benchmarks.measuring import ROOT, Clock, Facts, Program, measure
 from benchmarks.postgres import running_postgres
 from benchmarks.table import Line, compared
@@ -125,7 +127,7 @@ def _document(day: int) -> str:
 
 def build(clock: Clock, *, url: str, home: str) -> Facts:
     """Ours: the one dbt process of a run."""
-    settings = Settings(home=Path(home), profile="live", warehouse_url=url)
+    settings = Settings(home=Path(home), profile="live", warehouse=SecretStr(url))
     command = [
         str(Path(sys.executable).with_name("dbt")), "build", "--exclude-resource-type", "unit_test", "--select",
         "tag:market", "--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(ROOT / "dbt_project"),
