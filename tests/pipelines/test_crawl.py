@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from market_stand_in import IDS, Market
 
-from karvon.http import RateWindow, evenly
 from karvon.warehouse import Warehouse
 from pipelines.crawl import crawl, crawl_due
 from pipelines.landing import LoadError, LoadOptions
@@ -177,13 +176,3 @@ def test_records_worth_a_visit_come_by_the_models_order_and_say_which_were_visit
     assert [one.scope.rpartition(" ")[0] for one in (*first, *second)] == ["revisit 4 ids", "revisit 2 ids"]
     visits = [document["ids"] for document in market.live("raw_uzum.visits").values()]
     assert sorted(visits, reverse=True) == [wanted[:1:-1], wanted[1::-1]]
-
-
-def test_the_rate_is_used_and_never_exceeded(market: Market) -> None:
-    market.control("PUT", "limits", {"uzum": [{"requests": 40, "seconds": 1}]})
-    manners = market.manners(evenly((RateWindow(40, 1),)), concurrency=12)
-    market.crawl(manners=manners, universe={"last_id": 160, "slice_size": 160})
-    log = market.requests(path="/product/")
-    sent = [datetime.fromisoformat(one["at"]) for one in log]
-    assert {one["status"] for one in log} <= {200, 404}
-    assert len(log) / (max(sent) - min(sent)).total_seconds() > 40 * 0.8
