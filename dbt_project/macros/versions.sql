@@ -56,7 +56,8 @@ True for all of them in a full build. One dbt run at a time makes this safe: wha
     {%- if is_incremental() -%}
         {{ relation_alias }}.built_at > (select coalesce(max(built_at), timestamptz '1970-01-01 00:00:00+00') from {{ this }})
     {%- else -%}
-        true
+        {#- Always true; it names the relation, as the other branch does. -#}
+        coalesce({{ relation_alias }}.built_at = {{ relation_alias }}.built_at, true)
     {%- endif -%}
 {%- endmacro %}
 

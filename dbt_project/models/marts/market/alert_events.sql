@@ -9,7 +9,8 @@ with rules as (
     select
         alert_rules.*,
         {% for scope in ['category', 'region', 'seller', 'product', 'keyword'] -%}
-            {{ plain_words("replace(coalesce(alert_rules." ~ scope ~ ", ''), '|', ' qqq ')") }} as {{ scope }}_words{{ ',' if not loop.last }}
+            {{ plain_words("replace(coalesce(alert_rules." ~ scope ~ ", ''), '|', ' qqq ')") }}
+                as {{ scope }}_words{{ ',' if not loop.last }}
         {% endfor %}
     from {{ ref('alert_rules') }} as alert_rules
 ),
@@ -42,9 +43,11 @@ price_events as (
         changes.currency,
         case rules.condition
             when 'raised_before_sale'
-                then 'the list price had risen before; the discount saves ' || {{ plain_number('round(changes.true_saving_percent, 1)') }} || ' %'
+                then 'the list price had risen before; the discount saves '
+                    || {{ plain_number('round(changes.true_saving_percent, 1)') }} || ' %'
             else 'price ' || {{ plain_number('changes.old_price_amount') }} || ' → ' || {{ plain_number('changes.price_amount') }}
-                || ' ' || changes.currency || coalesce(' (' || {{ plain_number('round(changes.change_percent, 1)') }} || ' %)', '')
+                || ' ' || changes.currency
+                || coalesce(' (' || {{ plain_number('round(changes.change_percent, 1)') }} || ' %)', '')
         end as fact
     from {{ ref('price_changes') }} as changes
     inner join rules
@@ -53,8 +56,10 @@ price_events as (
             and (
                 (rules.condition = 'falls_percent' and changes.change_percent <= -rules.threshold)
                 or (rules.condition = 'rises_percent' and changes.change_percent >= rules.threshold)
-                or (rules.condition = 'price_below' and changes.price_amount < rules.threshold and changes.old_price_amount >= rules.threshold)
-                or (rules.condition = 'discount_above' and changes.discount_percent >= rules.threshold and coalesce(changes.old_discount_percent, 0) < rules.threshold)
+                or (rules.condition = 'price_below' and changes.price_amount < rules.threshold
+                    and changes.old_price_amount >= rules.threshold)
+                or (rules.condition = 'discount_above' and changes.discount_percent >= rules.threshold
+                    and coalesce(changes.old_discount_percent, 0) < rules.threshold)
                 or (rules.condition = 'raised_before_sale' and changes.is_raised_before_sale)
             )
 ),
@@ -148,7 +153,8 @@ seller_events as (
         cast(climbs.last_date as timestamp) at time zone 'Asia/Tashkent' as happened_at,
         cast(climbs.old_position as numeric(18, 2)) as old_value,
         cast(climbs.position as numeric(18, 2)) as new_value,
-        'from place ' || cast(climbs.old_position as text) || ' to ' || cast(climbs.position as text) || ' by weekly revenue' as fact
+        'from place ' || cast(climbs.old_position as text) || ' to ' || cast(climbs.position as text)
+        || ' by weekly revenue' as fact
     from climbs
     inner join rules
         on
@@ -192,8 +198,10 @@ lot_events as (
             and (
                 (rules.condition = 'new_lot' and lots.state = 'open')
                 or (rules.condition = 'failed_lot' and lots.state = 'failed')
-                or (rules.condition = 'start_amount_above' and lots.state = 'open' and lots.start_amount > rules.threshold and lots.currency = 'UZS')
-                or (rules.condition = 'ends_within_hours' and lots.state = 'open' and lots.hours_left between 0 and rules.threshold)
+                or (rules.condition = 'start_amount_above' and lots.state = 'open'
+                    and lots.start_amount > rules.threshold and lots.currency = 'UZS')
+                or (rules.condition = 'ends_within_hours' and lots.state = 'open'
+                    and lots.hours_left between 0 and rules.threshold)
             )
 ),
 
@@ -298,7 +306,10 @@ select
 from found
 inner join rules on found.rule = rules.rule
 where
-    {% for scope, words in [('category', 'category_words'), ('region', 'region_words'), ('seller', 'seller_words'), ('product', 'title_words'), ('keyword', 'search_words')] %}
+    {% for scope, words in [
+        ('category', 'category_words'), ('region', 'region_words'), ('seller', 'seller_words'),
+        ('product', 'title_words'), ('keyword', 'search_words'),
+    ] %}
         exists (
             select 1 from {{ scope }}_wishes as wishes
             where wishes.rule = found.rule and ' ' || found.{{ words }} like '% ' || wishes.wish || '%'

@@ -67,7 +67,8 @@ select
     {{ money('rolled_up.revenue_amount / nullif(rolled_up.units_sold, 0)') }} as average_bill_amount,
     {{ ratio('rolled_up.units_sold', 'rolled_up.products_with_sales') }} as units_per_product,
     {{ ratio('rolled_up.units_sold', 'rolled_up.sellers_with_sales') }} as units_per_seller,
-    {{ ratio('rolled_up.revenue_amount', 'coalesce(parent.revenue_amount, totals.revenue_amount)', 100) }} as share_of_parent_percent,
+    {{ ratio('rolled_up.revenue_amount', 'coalesce(parent.revenue_amount, totals.revenue_amount)', 100) }}
+        as share_of_parent_percent,
     {{ ratio('rolled_up.revenue_amount', 'totals.revenue_amount', 100) }} as share_of_market_percent,
     {{ current_moment() }} as built_at
 from rolled_up

@@ -6,7 +6,8 @@ category by title, in one alphabet, words in any order, without words that say n
 Options that contradict each other (no option text in common where both have some) take 0.2 off. The seed
 product_matches has the last word: `same` makes 1.0, `different` forbids the pair. Pairs are shown once from each side.
 #}
-{% set filler = ['original', 'originalnyy', 'originalnaya', 'orig', 'new', 'novyy', 'novaya', 'yangi', 'dlya', 'uchun', 'i', 'va', 's', 'bilan'] %}
+{% set filler = ['original', 'originalnyy', 'originalnaya', 'orig', 'new', 'novyy', 'novaya', 'yangi',
+    'dlya', 'uchun', 'i', 'va', 's', 'bilan'] %}
 
 with products as (
     select * from {{ ref('market_products') }}

@@ -49,8 +49,8 @@ marked as (
         case
             when
                 previous_number = version_number - 1
-                and price_amount is not distinct from previous_price
-                and full_price_amount is not distinct from previous_full_price
+                and coalesce(price_amount, -1) = coalesce(previous_price, -1)
+                and coalesce(full_price_amount, -1) = coalesce(previous_full_price, -1)
                 then 0
             else 1
         end as is_start

@@ -126,18 +126,21 @@ select
     is_observed,
     {{ whole("case when state = 'known' then coalesce(units_sold, 0) end") }} as units_sold,
     {{ whole("case when state = 'first_sight' then null else coalesce(units_low, 0) end") }} as units_low,
-    {{ whole("case state when 'known' then coalesce(units_high, case when sold_date is null then 0 end) when 'spread' then units_high end") }}
+    {{ whole("case when state = 'known' and sold_date is null then 0 when state in ('known', 'spread') then units_high end") }}
         as units_high,
-    {{ whole("case when state = 'known' then coalesce(orders_units, case when sold_date is null then 0 end) end") }} as orders_units,
-    {{ whole("case when state = 'known' then coalesce(stock_units, case when sold_date is null then 0 end) end") }} as stock_units,
+    {{ whole("case when state = 'known' and sold_date is null then 0 when state = 'known' then orders_units end") }}
+        as orders_units,
+    {{ whole("case when state = 'known' and sold_date is null then 0 when state = 'known' then stock_units end") }}
+        as stock_units,
     {{ whole("case when state = 'known' then coalesce(stock_units_high, case when sold_date is null then 0 end) end") }}
         as stock_units_high,
     {{ whole("case when state = 'known' then coalesce(restocked_units, 0) end") }} as restocked_units,
     coalesce(is_capped, false) as is_capped,
     coalesce(is_counter_reset, false) as is_counter_reset,
-    {{ money("case when state = 'known' and not coalesce(is_unpriced, false) then coalesce(revenue_amount, 0) end") }} as revenue_amount,
+    {{ money("case when state = 'known' and not coalesce(is_unpriced, false) then coalesce(revenue_amount, 0) end") }}
+        as revenue_amount,
     {{ money("case when state = 'first_sight' then null else coalesce(revenue_low_amount, 0) end") }} as revenue_low_amount,
-    {{ money("case state when 'known' then coalesce(revenue_high_amount, case when sold_date is null then 0 end) when 'spread' then revenue_high_amount end") }}
+    {{ money("case when state = 'known' and sold_date is null then 0 when state <> 'unknown' then revenue_high_amount end") }}
         as revenue_high_amount,
     currency
 from judged

@@ -40,4 +40,6 @@ select
     {{ current_moment() }} as built_at
 from windows
 cross join lateral
-    {{ each_day('case when windows.window_days <= 1 then windows.to_date else windows.from_date + 1 end', 'windows.to_date', 'dates') }}
+    {{ each_day(
+        'case when windows.window_days <= 1 then windows.to_date else windows.from_date + 1 end', 'windows.to_date', 'dates'
+    ) }}

@@ -84,7 +84,8 @@ stock as (
         changes.product_version_key,
         sum(changes.sold_from_stock) as stock_units,
         sum(changes.restocked_quantity) as restocked_units,
-        bool_or(changes.sold_from_stock = 0 and changes.restocked_quantity = 0 and changes.available_quantity > 0) as has_still_stock,
+        bool_or(changes.sold_from_stock = 0 and changes.restocked_quantity = 0 and changes.available_quantity > 0)
+            as has_still_stock,
         sum(changes.sold_from_stock * changes.price_amount) as sold_value,
         sum(case when changes.price_amount is not null then changes.sold_from_stock end) as priced_units,
         {{ median('changes.price_amount') }} as median_price,

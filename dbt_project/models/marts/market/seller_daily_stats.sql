@@ -25,9 +25,11 @@ select
     {{ whole('case when bool_or(units_high is null) then null else sum(units_high) end') }} as units_high,
     {{ money('coalesce(sum(revenue_amount), 0)') }} as revenue_amount,
     {{ money('coalesce(sum(revenue_low_amount), 0)') }} as revenue_low_amount,
-    {{ money('case when bool_or(revenue_high_amount is null) then null else sum(revenue_high_amount) end') }} as revenue_high_amount,
+    {{ money('case when bool_or(revenue_high_amount is null) then null else sum(revenue_high_amount) end') }}
+        as revenue_high_amount,
     {{ whole('coalesce(sum(case when revenue_amount is null then units_sold end), 0)') }} as unpriced_units,
-    {{ ratio('coalesce(sum(revenue_amount), 0)', 'sum(case when revenue_amount is not null then units_sold end)') }} as average_price_amount,
+    {{ ratio('coalesce(sum(revenue_amount), 0)', 'sum(case when revenue_amount is not null then units_sold end)') }}
+        as average_price_amount,
     currency,
     {{ current_moment() }} as built_at
 from facts

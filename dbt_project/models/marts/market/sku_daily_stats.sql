@@ -61,7 +61,10 @@ select
     ) as units_sold,
     {{ whole('case when max(window_days) <= 1 then sum(sold_from_stock) else 0 end') }} as units_low,
     {{ whole('sum(product_units_high)') }} as units_high,
-    {{ money('case when bool_or(sku_units is null or window_days > 1 and sku_units > 0) then null else sum(sku_units * price_amount) end') }}
+    {{ money(
+        'case when bool_or(sku_units is null or window_days > 1 and sku_units > 0) then null '
+        ~ 'else sum(sku_units * price_amount) end'
+    ) }}
         as revenue_amount,
     {{ current_moment() }} as built_at
 from divided

@@ -1,6 +1,7 @@
 {#
 What became of each SKU's stock from one version of its product to the next. A fall counts as sold, a rise as
-restocked; both at once hide each other. Over an absence nothing is concluded. Rows from the earliest new version on are made anew.
+restocked; both at once hide each other. Over an absence nothing is concluded.
+Rows from the earliest new version on are made anew.
 #}
 {{ config(materialized='incremental', unique_key='sku_version_key') }}
 

@@ -64,7 +64,8 @@ rates as (
 measured as (
     select
         stretches.*,
-        {{ days_between('coalesce(stretches.ended_at, greatest(horizon.last_at, stretches.began_at))', 'stretches.began_at') }} as days_out,
+        {{ days_between('coalesce(stretches.ended_at, greatest(horizon.last_at, stretches.began_at))', 'stretches.began_at') }}
+            as days_out,
         coalesce(rates.units_before, 0)
         / cast(greatest({{ local_date('stretches.began_at') }} - rates.first_date, 1) as numeric(18, 4)) as daily_units
     from stretches

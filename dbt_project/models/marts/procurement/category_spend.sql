@@ -34,5 +34,6 @@ select
     {{ money('deal_amount') }} as deal_amount,
     currency,
     {{ ratio('direct_amount', 'deal_amount', 100) }} as direct_percent,
-    {{ ratio('deal_amount', 'sum(deal_amount) over (partition by connection, deal_month, currency)', 100) }} as share_of_month_percent
+    {{ ratio('deal_amount', 'sum(deal_amount) over (partition by connection, deal_month, currency)', 100) }}
+        as share_of_month_percent
 from spend

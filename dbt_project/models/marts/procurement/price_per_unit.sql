@@ -44,7 +44,8 @@ select
     {{ money('highest_price_amount') }} as highest_price_amount,
     currency,
     {{ ratio(
-        'median_price_amount - lag(median_price_amount) over (partition by connection, product_group, unit, currency order by deal_month)',
+        'median_price_amount - lag(median_price_amount)'
+        ~ ' over (partition by connection, product_group, unit, currency order by deal_month)',
         'lag(median_price_amount) over (partition by connection, product_group, unit, currency order by deal_month)', 100
     ) }} as change_percent
 from months

@@ -40,7 +40,8 @@ select
     {{ money('deal_amount') }} as deal_amount,
     currency,
     {{ ratio('deal_count', 'sum(deal_count) over (partition by buyer_key, category, currency)', 100) }} as share_of_deals_percent,
-    {{ ratio('deal_amount', 'sum(deal_amount) over (partition by buyer_key, category, currency)', 100) }} as share_of_amount_percent,
+    {{ ratio('deal_amount', 'sum(deal_amount) over (partition by buyer_key, category, currency)', 100) }}
+        as share_of_amount_percent,
     {{ whole('sum(deal_count) over (partition by buyer_key, category, currency)') }} as buyer_deal_count,
     deal_count > 1 as is_repeat_pair,
     cast(average_price_steps as numeric(18, 4)) as average_price_steps,
