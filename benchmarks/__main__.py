@@ -20,9 +20,12 @@ from benchmarks.table import Line, printed
 
 ROWS = {
     "landing": "documents into DuckDB and Postgres",
+    "crawl_landing": "what a crawl found, slice by slice, DuckDB and Postgres",
+    "revisit": "changes caught per 1,000 requests, by expected change and by walking round",
     "planning": "a plan over a big catalogue, DuckDB and Postgres",
     "webflow_requests": "requests that kinds of changes cost",
     "fixed_costs": "the command line and the Dagster definitions",
+    "market": "market models when 1 % of a million documents is new, DuckDB and Postgres",
     "idle_run": "a run with nothing to do, and where its seconds go",
 }
 PACKAGES = (

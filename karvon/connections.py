@@ -25,7 +25,7 @@ import yaml
 from pydantic import SecretStr
 
 from karvon.addresses import Exceptions
-from karvon.http import RateWindow
+from karvon.http import RateWindow, evenly, share
 from karvon.settings import Settings, SettingsError
 
 SANDBOX_SITE_ID = "5f0c8c9e1c9d440000a1b2c3"
@@ -70,6 +70,71 @@ class WebhookConnection:
     """Addresses that are not public and may be reached all the same."""
 
 
+@dataclass(frozen=True)
+class Manners:
+    """How a public API is met: what we say about ourselves, and how fast this process comes."""
+
+    user_agent: str
+    headers: Mapping[str, SecretStr]
+    rate_limits: tuple[RateWindow, ...]
+    concurrency: int
+
+
+@dataclass(frozen=True)
+class Universe:
+    """The numbers that a crawl walks. It reaches `stop_after_missing` behind the last slice that found anything."""
+
+    first_id: int
+    last_id: int
+    """At least so far; 0 if nobody knows."""
+    slice_size: int
+    stop_after_missing: int
+    max_age_hours: float
+    """A slice is stale when its last complete visit is older."""
+    requests_per_run: int
+    revisit_percent: float
+    """Share of the requests that goes to products that change often (marts.crawl_priorities)."""
+
+
+@dataclass(frozen=True)
+class UzumConnection:
+    """The Uzum storefront in one language. `token` is for its search only (Uzum dossier §1.2)."""
+
+    name: str
+    base_url: str
+    graphql_url: str
+    language: str
+    token: SecretStr | None
+    keywords: tuple[str, ...]
+    review_products: tuple[str, ...]
+    manners: Manners
+    universe: Universe
+
+
+@dataclass(frozen=True)
+class UzumSellerConnection:
+    """One seller's own account (Uzum dossier §1.7)."""
+
+    name: str
+    base_url: str
+    token: SecretStr
+    rate_limits: tuple[RateWindow, ...]
+
+
+@dataclass(frozen=True)
+class UzexConnection:
+    """The procurement portal; `base_url` has a place for the module (Uzum dossier §2)."""
+
+    name: str
+    base_url: str
+    etender_url: str
+    language: str
+    manners: Manners
+    look_back_days: int
+    windows_per_run: int
+    details_per_run: int
+
+
 _DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "plytix": {"api_key": "PLYTIX_API_KEY", "api_password": "PLYTIX_API_PASSWORD"},
     "webflow": {"api_token": "WEBFLOW_API_TOKEN", "site_id": "WEBFLOW_SITE_ID"},
@@ -77,9 +142,13 @@ _DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "url": "KARVON_WEBHOOK_URL", "secret": "KARVON_WEBHOOK_SECRET", "chat": "KARVON_WEBHOOK_CHAT",
     },
     "files": {"folder": "KARVON_EXPORTS_DIR"},
+    "uzum": {"token": "UZUM_TOKEN"},
+    "uzum_seller": {"token": "UZUM_SELLER_TOKEN"},
+    "uzex": {},
 }  # fmt: skip
-_OPTIONAL = frozenset({"secret", "chat"})
-"""Fields that a connection may leave out, or whose variable may be unset."""
+_OPTIONAL = frozenset({("webhook", "secret"), ("webhook", "chat"), ("uzum", "token")})
+"""Vendor and field of what a connection may leave out, or whose usual variable may be unset."""
+_MARKETS = ("uzum", "uzum_seller", "uzex")
 
 
 def plytix_connections(settings: Settings) -> dict[str, PlytixConnection]:
@@ -153,6 +222,95 @@ def files_connections(settings: Settings) -> dict[str, Path]:
     return folders
 
 
+def markets_wanted(settings: Settings) -> bool:
+    """Whether runs without a selection take the markets too: asked for, or named in `connections.yml`."""
+    return settings.markets or any(vendor in _read_file(settings) for vendor in _MARKETS)
+
+
+def uzum_connections(settings: Settings) -> dict[str, UzumConnection]:
+    """The Uzum storefront. It needs no credentials; a token opens its search."""
+    sandbox = settings.profile == "sandbox"
+    return {
+        name: UzumConnection(
+            name=name,
+            base_url=f"{settings.sandbox_url}/uzum" if sandbox else settings.uzum_base_url,
+            graphql_url=f"{settings.sandbox_url}/uzum/graphql" if sandbox else settings.uzum_graphql_url,
+            language=settings.uzum_language,
+            token=SecretStr(values["token"]) if values.get("token") else None,
+            keywords=_separated(settings.uzum_keywords),
+            review_products=_separated(settings.uzum_review_products),
+            manners=_manners(
+                settings, settings.uzum_rate_limits, settings.uzum_concurrency, settings.uzum_headers
+            ),
+            universe=Universe(
+                first_id=settings.uzum_first_id,
+                last_id=settings.uzum_last_id,
+                slice_size=settings.uzum_slice_size,
+                stop_after_missing=settings.uzum_stop_after_missing,
+                # A day of the sandbox passes when somebody says so, not by the clock.
+                max_age_hours=0 if sandbox else settings.uzum_max_age_hours,
+                requests_per_run=1_000_000 if sandbox else settings.uzum_requests_per_run,
+                revisit_percent=settings.uzum_revisit_percent,
+            ),
+        )
+        for name, values in _declared(settings, "uzum").items()
+    }
+
+
+def uzum_seller_connections(settings: Settings) -> dict[str, UzumSellerConnection]:
+    """Sellers' own accounts: none, unless `connections.yml` names one or UZUM_SELLER_TOKEN is set."""
+    sandbox = settings.profile == "sandbox"
+    named = "uzum_seller" in _read_file(settings)
+    if not sandbox and not named and not settings.variable("UZUM_SELLER_TOKEN"):
+        return {}
+    return {
+        name: UzumSellerConnection(
+            name=name,
+            base_url=f"{settings.sandbox_url}/uzum/seller-openapi"
+            if sandbox
+            else settings.uzum_seller_base_url,
+            token=SecretStr(values["token"]),
+            rate_limits=rate_windows("2000/10" if sandbox else settings.uzum_seller_rate_limits),
+        )
+        for name, values in _declared(settings, "uzum_seller").items()
+    }
+
+
+def uzex_connections(settings: Settings) -> dict[str, UzexConnection]:
+    """The procurement portal; it needs no credentials."""
+    sandbox = settings.profile == "sandbox"
+    return {
+        name: UzexConnection(
+            name=name,
+            base_url=f"{settings.sandbox_url}/uzex/{{module}}" if sandbox else settings.uzex_base_url,
+            etender_url=f"{settings.sandbox_url}/uzex/etender" if sandbox else settings.uzex_etender_url,
+            language=settings.uzex_language,
+            manners=_manners(
+                settings, settings.uzex_rate_limits, settings.uzex_concurrency, settings.uzex_headers
+            ),
+            look_back_days=settings.uzex_look_back_days,
+            windows_per_run=settings.uzex_windows_per_run,
+            details_per_run=10_000 if sandbox else settings.uzex_details_per_run,
+        )
+        for name in _declared(settings, "uzex")
+    }
+
+
+def _separated(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (part.strip() for part in text.split(","))))
+
+
+def _manners(settings: Settings, limits: str, concurrency: int, headers: Mapping[str, SecretStr]) -> Manners:
+    sandbox = settings.profile == "sandbox"
+    windows = rate_windows("100000/1" if sandbox else limits)
+    return Manners(
+        user_agent=settings.user_agent,
+        headers=headers,
+        rate_limits=evenly(share(windows, settings.crawl_workers)),
+        concurrency=16 if sandbox else concurrency,
+    )
+
+
 def rate_windows(text: str) -> tuple[RateWindow, ...]:
     """`20/10,2000/3600` → windows of requests per seconds, all in force at once."""
     try:
@@ -173,7 +331,7 @@ def _declared(settings: Settings, vendor: str) -> dict[str, dict[str, str]]:
 def _names(settings: Settings, vendor: str) -> dict[str, Any]:
     """Connection name → field → variable, as declared."""
     declared = _read_file(settings).get(vendor) or {"default": dict(_DEFAULTS[vendor])}
-    return {str(name): fields for name, fields in declared.items()}
+    return {str(name): fields or {} for name, fields in declared.items()}
 
 
 def _resolve(settings: Settings, vendor: str, name: str, fields: Any) -> dict[str, str]:
@@ -182,15 +340,15 @@ def _resolve(settings: Settings, vendor: str, name: str, fields: Any) -> dict[st
         return _sandbox_values(vendor, name)
     where = f"{settings.connections_file.name}: {vendor}.{name}"
     wanted = _DEFAULTS[vendor]
-    needed = set(wanted) - _OPTIONAL
+    optional = {field for of, field in _OPTIONAL if of == vendor}
+    needed = set(wanted) - optional
     if not isinstance(fields, Mapping) or not needed <= set(fields) <= set(wanted):
-        more = sorted(set(wanted) & _OPTIONAL)
-        may = f", and may name those for {', '.join(more)}" if more else ""
+        may = f", and may name those for {', '.join(sorted(optional))}" if optional else ""
         raise SettingsError(f"{where} must name exactly the variables for {', '.join(sorted(needed))}{may}.")
     values: dict[str, str] = {}
     for field, variable in fields.items():
         value = settings.variable(str(variable))
-        if not value and field in _OPTIONAL and fields == wanted:
+        if not value and field in optional and fields == wanted:
             continue
         if not value:
             raise SettingsError(
@@ -208,6 +366,10 @@ def _sandbox_values(vendor: str, name: str) -> dict[str, str]:
         return {"api_key": f"sandbox-key{suffix}", "api_password": "sandbox-password"}
     if vendor == "webhook":
         return {"secret": "sandbox-secret", "chat": "sandbox-chat"}
+    if vendor in _MARKETS:
+        return {
+            "token": f"sandbox-seller-token{suffix}" if vendor == "uzum_seller" else "sandbox-guest-token"
+        }
     site_id = (
         hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()[:24] if suffix else SANDBOX_SITE_ID
     )

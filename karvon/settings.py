@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     """A Postgres database for Dagster's runs and events; unset: SQLite below `home`."""
     sandbox_port: int = Field(8791, ge=1, le=65535, validation_alias="KARVON_SANDBOX_PORT")
     sandbox_products: int = Field(300, ge=1, validation_alias="KARVON_SANDBOX_PRODUCTS")
+    sandbox_uzum_ids: int = Field(400, ge=1, validation_alias="KARVON_SANDBOX_UZUM_IDS")
+    sandbox_uzex_lots: int = Field(300, ge=1, validation_alias="KARVON_SANDBOX_UZEX_LOTS")
     secrets_folder: Path | None = Field(None, validation_alias="KARVON_SECRETS_DIR")
 
     plytix_base_url: str = Field("https://pim.plytix.com", validation_alias="PLYTIX_BASE_URL")
@@ -91,6 +93,45 @@ class Settings(BaseSettings):
 
     webhook_rate_limits: str = Field("1/1", validation_alias="KARVON_WEBHOOK_RATE_LIMITS")
     """Slack takes one message a second."""
+    markets: bool = Field(False, validation_alias="KARVON_MARKETS")
+    """Whether runs without a selection take the markets too; `karvon run --select market` always does."""
+    user_agent: str = Field(
+        "Karvon/0.1 (market research; set KARVON_USER_AGENT to say who you are)",
+        validation_alias="KARVON_USER_AGENT",
+    )
+    crawl_workers: int = Field(1, ge=1, validation_alias="KARVON_CRAWL_WORKERS")
+    """Processes that crawl one source at once; each gets its share of the rate limit."""
+    uzum_base_url: str = Field("https://api.uzum.uz", validation_alias="UZUM_BASE_URL")
+    uzum_graphql_url: str = Field("https://graphql.uzum.uz/", validation_alias="UZUM_GRAPHQL_URL")
+    uzum_language: str = Field("ru-RU", validation_alias="UZUM_LANGUAGE")
+    uzum_rate_limits: str = Field("2/1", validation_alias="UZUM_RATE_LIMITS")
+    uzum_concurrency: int = Field(4, ge=1, le=100, validation_alias="UZUM_CONCURRENCY")
+    uzum_headers: dict[str, SecretStr] = Field({}, validation_alias="UZUM_HEADERS")
+    uzum_keywords: str = Field("", validation_alias="UZUM_KEYWORDS")
+    """Search texts whose positions are recorded, separated by commas; they need UZUM_TOKEN."""
+    uzum_review_products: str = Field("", validation_alias="UZUM_REVIEW_PRODUCTS")
+    """Product ids whose reviews are read, separated by commas."""
+    uzum_first_id: int = Field(1, ge=0, validation_alias="UZUM_FIRST_ID")
+    uzum_last_id: int = Field(0, ge=0, validation_alias="UZUM_LAST_ID")
+    uzum_slice_size: int = Field(1000, ge=1, le=20_000, validation_alias="UZUM_SLICE_SIZE")
+    uzum_stop_after_missing: int = Field(1000, ge=0, validation_alias="UZUM_STOP_AFTER_MISSING")
+    uzum_max_age_hours: float = Field(24, ge=0, validation_alias="UZUM_MAX_AGE_HOURS")
+    uzum_requests_per_run: int = Field(2000, ge=1, validation_alias="UZUM_REQUESTS_PER_RUN")
+    uzum_revisit_percent: float = Field(50, ge=0, le=100, validation_alias="UZUM_REVISIT_PERCENT")
+    uzum_seller_base_url: str = Field(
+        "https://api-seller.uzum.uz/api/seller-openapi", validation_alias="UZUM_SELLER_BASE_URL"
+    )
+    uzum_seller_rate_limits: str = Field("2/1", validation_alias="UZUM_SELLER_RATE_LIMITS")
+    """Start value; the limit is learned from each answer's headers (Uzum dossier §1.7)."""
+    uzex_base_url: str = Field("https://xarid-api-{module}.uzex.uz", validation_alias="UZEX_BASE_URL")
+    uzex_etender_url: str = Field("https://apietender.uzex.uz", validation_alias="UZEX_ETENDER_URL")
+    uzex_language: str = Field("ru", validation_alias="UZEX_LANGUAGE")
+    uzex_rate_limits: str = Field("1/1", validation_alias="UZEX_RATE_LIMITS")
+    uzex_concurrency: int = Field(2, ge=1, le=100, validation_alias="UZEX_CONCURRENCY")
+    uzex_headers: dict[str, SecretStr] = Field({}, validation_alias="UZEX_HEADERS")
+    uzex_look_back_days: int = Field(30, ge=0, validation_alias="UZEX_LOOK_BACK_DAYS")
+    uzex_windows_per_run: int = Field(200, ge=1, validation_alias="UZEX_WINDOWS_PER_RUN")
+    uzex_details_per_run: int = Field(200, ge=0, validation_alias="UZEX_DETAILS_PER_RUN")
 
     @property
     def sandbox_url(self) -> str:

@@ -6,6 +6,8 @@ file has one writer process at a time, so a session holds it open only inside it
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import io
 import re
 import time
@@ -96,6 +98,27 @@ class Warehouse:
         with self.session() as session:
             session.execute("SELECT pg_advisory_lock(hashtext($1))", (what,))
             yield
+
+    @contextmanager
+    def claim(self, what: str) -> Iterator[bool]:
+        """Whether this session alone may do `what` while the block runs; the others are told no at once.
+
+        A process that dies gives its claims back.
+        """
+        if self.dialect == "postgres":
+            with self.session() as session:
+                yield bool(session.value("SELECT pg_try_advisory_lock(hashtext($1))", (what,)))
+            return
+        name = hashlib.md5(what.encode(), usedforsecurity=False).hexdigest()
+        folder = self.path.with_name(f"{self.path.name}.claims")
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / name).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
 
     def _open_duckdb(self) -> _DuckDBSession:
         import duckdb

@@ -9,6 +9,8 @@ import dagster as dg
 from karvon.settings import Settings
 
 OWNERS = ("team:commerce",)
+MARKET = {"karvon/domain": "market"}
+"""The tag of everything that belongs to Uzum and UZEX: `karvon run --select market`."""
 
 
 def sync_cron(every_minutes: int) -> str:

@@ -11,6 +11,7 @@ from karvon.settings import export_environment, load_settings
 from karvon.warehouse import Warehouse
 from orchestration.dbt import read_manifest
 from orchestration.defs.activation import activation
+from orchestration.defs.crawl import crawling
 from orchestration.defs.ingestion import ingestion
 from orchestration.defs.operations import operations
 from orchestration.defs.review import review
@@ -29,6 +30,7 @@ def defs() -> dg.Definitions:
     syncs = read_syncs(settings.manifest_path, settings.profile)
     return dg.Definitions.merge(
         ingestion(settings, warehouse, manifest, syncs),
+        crawling(settings, warehouse),
         user_apis(settings, warehouse, manifest),
         transformation(settings, warehouse, manifest),
         activation(settings, warehouse, syncs),

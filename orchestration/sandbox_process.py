@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from karvon.settings import Settings, SettingsError
@@ -38,6 +39,7 @@ def start_sandbox(settings: Settings, *extra: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "sandbox", "--port", str(settings.sandbox_port),
              "--state-dir", str(settings.sandbox_state), "--products", str(settings.sandbox_products),
+             "--uzum-ids", str(settings.sandbox_uzum_ids), "--uzex-lots", str(settings.sandbox_uzex_lots),
              "--exit-with", str(os.getpid()), *extra],
             stdout=output, stderr=output,
         )  # fmt: skip
@@ -64,6 +66,13 @@ def control(settings: Settings, method: str, path: str, body: Any = None) -> Any
     except urllib.error.HTTPError as error:
         detail = error.read().decode("utf-8", "replace")
         raise SettingsError(f"The sandbox refused: {detail}") from None
+
+
+def sandbox_time(settings: Settings, vendor: str) -> datetime | None:
+    """The clock of a sandbox market, whose days pass when somebody says so; None outside the sandbox."""
+    if settings.profile != "sandbox":
+        return None
+    return datetime.fromisoformat(control(settings, "GET", f"/_control/{vendor}")["now"])
 
 
 def _is_ours(settings: Settings) -> bool:

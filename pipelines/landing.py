@@ -21,7 +21,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from karvon.http import HttpClient, RemoteError
+from karvon.http import HttpClient, Refused, RemoteError
 from karvon.progress import track
 from karvon.warehouse import Session, Warehouse
 from pipelines.load_report import LoadReport, ResourceReport
@@ -71,6 +71,8 @@ class LoadOptions:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     max_shrink_percent: float = 50
     sweep_every_hours: float = 24
+    now: datetime | None = None
+    """When this load looks, if not now (UTC): for histories that are made up."""
 
 
 def load(
@@ -80,7 +82,7 @@ def load(
     options = options or LoadOptions()
     began = time.monotonic()
     extraction = _Extraction(source, connection, warehouse, options)
-    extraction.report.load_id = write_package(source.name, extraction.items(), warehouse)
+    extraction.report.load_id = write_package(source.schema, extraction.items(), warehouse)
     _complete_tables(source, warehouse)
     extraction.report.seconds = time.monotonic() - began
     if extraction.problems:
@@ -88,33 +90,34 @@ def load(
     return extraction.report
 
 
-def write_package(source: str, items: Iterable[Any], warehouse: Warehouse) -> str:
-    """Load items (Arrow tables marked by `marked`) as one dlt package and return its load id.
+def write_package(schema: str, items: Iterable[Any], warehouse: Warehouse) -> str:
+    """Load items (Arrow tables marked by `Marks`) into a schema as one dlt package and return its load id.
 
     Each package has a pipeline and a folder of its own. Raises dlt's errors; nothing is left behind then.
     """
     dlt = configured_dlt()
-    with tempfile.TemporaryDirectory(prefix=f"karvon_{source}_") as folder:
+    name = schema.removeprefix("raw_")
+    with tempfile.TemporaryDirectory(prefix=f"karvon_{name}_") as folder:
         pipeline = dlt.pipeline(
-            pipeline_name=f"{source}_{uuid.uuid4().hex}",
+            pipeline_name=f"{name}_{uuid.uuid4().hex}",
             destination=dlt.destinations.duckdb(str(warehouse.path))
             if warehouse.dialect == "duckdb"
             else dlt.destinations.postgres(warehouse.url),
-            dataset_name=f"raw_{source}",
+            dataset_name=schema,
             pipelines_dir=folder,
         )
-        resource = dlt.resource(items, name=source, write_disposition="append")
+        resource = dlt.resource(items, name=name, write_disposition="append")
         pipeline.extract(resource, loader_file_format="parquet")
         pipeline.normalize()
-        with making_tables(source, warehouse):
+        with making_tables(schema, warehouse):
             pipeline.sync_schema()
         info = pipeline.load()
     return str(info.loads_ids[0]) if info.loads_ids else ""
 
 
-def making_tables(source: str, warehouse: Warehouse) -> AbstractContextManager[None]:
+def making_tables(schema: str, warehouse: Warehouse) -> AbstractContextManager[None]:
     """Loads that make the same tables at once fail on Postgres, `IF NOT EXISTS` or not."""
-    return warehouse.exclusive(f"tables of raw_{source}")
+    return warehouse.exclusive(f"tables of {schema}")
 
 
 def configured_dlt() -> Any:
@@ -138,7 +141,7 @@ class _Extraction:
     def __init__(self, source: Source, connection: Any, warehouse: Warehouse, options: LoadOptions) -> None:
         self.source, self.connection, self.warehouse, self.options = source, connection, warehouse, options
         self.name: str = connection.name
-        self.now = datetime.now(UTC)
+        self.now = options.now or datetime.now(UTC)
         self.report = LoadReport(source.name, self.name)
         self.problems: list[str] = []
         self.shared: dict[str, list[Document]] = {}
@@ -160,25 +163,30 @@ class _Extraction:
         self, resource: Resource, http: HttpClient, loop: asyncio.AbstractEventLoop
     ) -> Iterator[Any]:
         began, requests = time.monotonic(), http.statistics.requests
-        table = RawTable(self.source.name, resource, self.name, self.warehouse, self.now)
+        table = RawTable(self.source.schema, resource, self.name, self.warehouse, self.now)
         context = self._context(resource, table, http)
         report = ResourceReport(resource.name, cursor_value=context.cursor)
+        other_requests, scope = 0, None
         self.report.resources.append(report)
         with track(f"{self.source.name} {resource.name}") as step:
             try:
                 for batch in _drain(resource.fetch(context), loop):
                     step.advance(len(batch.documents))
+                    other_requests, scope = other_requests + batch.requests, batch.scope or scope
                     yield from self._rows(resource, table.add(batch, report))
-                yield from self._rows(resource, table.flush(report))
-                report.is_complete = True
+                guard = self.options.max_shrink_percent if scope else 100
+                yield from self._rows(resource, table.flush(report, guard))
+                # What failed in it was not seen: such a load says nothing about what it does not hold.
+                report.is_complete = report.failed == 0 and report.refused == 0
             except RemoteError as error:
                 yield from self._rows(resource, table.flush(report))
-                report.failed += 1
+                report.refused += isinstance(error, Refused)
+                report.failed += not isinstance(error, Refused)
                 self.problems.append(f"{self.source.name}.{resource.name} ({self.name}): {error}")
         is_sweep = context.key is None and (
             resource.sweep(context) if callable(resource.sweep) else resource.sweep
         )
-        report.scope = _scope(context, is_sweep)
+        report.scope = scope or _scope(context, is_sweep)
         if is_sweep and report.is_complete:
             live = table.live_keys()
             refusal = table.shrink_refusal(live, self.options.max_shrink_percent)
@@ -187,7 +195,7 @@ class _Extraction:
                 self.problems.append(f"{self.source.name}.{resource.name} ({self.name}): {refusal}")
             else:
                 yield from self._rows(resource, table.tombstones(live, report))
-        report.requests = http.statistics.requests - requests
+        report.requests = http.statistics.requests - requests + other_requests
         report.seconds = time.monotonic() - began
         yield self._marked("observations", observation(report, self.name, self.now), OBSERVATION_COLUMNS)
 
@@ -205,6 +213,7 @@ class _Extraction:
             known=table.live_keys,
             parameters={"sweep_every_hours": self.options.sweep_every_hours, **self.options.parameters},
             changed=self.shared,
+            lacking=table.lacking,
         )
 
     def _rows(self, resource: Resource, landed: pa.Table | None) -> Iterator[Any]:
@@ -266,9 +275,9 @@ def observation(report: ResourceReport, connection: str, now: datetime) -> pa.Ta
 
 def _complete_tables(source: Source, warehouse: Warehouse) -> None:
     """Every resource has its table, whether it has rows or not: readers may rely on it."""
-    with making_tables(source.name, warehouse), warehouse.session() as session:
+    with making_tables(source.schema, warehouse), warehouse.session() as session:
         for resource in source.resources:
-            table = f"raw_{source.name}.{resource.name}"
+            table = f"{source.schema}.{resource.name}"
             session.execute(
                 f"CREATE TABLE IF NOT EXISTS {table} (connection text NOT NULL, document_key text NOT NULL, "
                 "document json, document_hash text, landed_at timestamptz, is_deleted boolean, "

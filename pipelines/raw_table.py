@@ -9,6 +9,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from karvon.http import Refused
 from karvon.warehouse import Session, Warehouse
 from pipelines.document import canonical_document
 from pipelines.load_report import ResourceReport
@@ -47,7 +48,7 @@ class RawTable:
 
     def __init__(
         self,
-        source: str,
+        schema: str,
         resource: Keyed,
         connection: str,
         warehouse: Warehouse,
@@ -58,7 +59,7 @@ class RawTable:
     ) -> None:
         """`table` is shared by several resources when it is given; `labels` are further columns that tell them
         apart, part of the identity of every row."""
-        self._schema, self._resource, self._connection = f"raw_{source}", resource, connection
+        self._schema, self._resource, self._connection = schema, resource, connection
         self._warehouse, self._now = warehouse, now
         self._table = f"{self._schema}.{table or resource.name}"
         self._labels = {"connection": connection, **(labels or {})}
@@ -86,7 +87,7 @@ class RawTable:
         identity = (self._resource.name, self._connection)
         cursor = session.value(
             f"SELECT o.cursor_value {committed} AND o.cursor_value IS NOT NULL "
-            "ORDER BY o.observed_at DESC LIMIT 1",
+            "ORDER BY o.observed_at DESC, o._dlt_load_id DESC LIMIT 1",
             identity,
         )
         last_sweep_at = session.value(f"SELECT max(o.observed_at) {committed} AND o.scope = 'all'", identity)
@@ -106,11 +107,23 @@ class RawTable:
         self._gone.update(batch.gone)
         return self.flush(report) if len(self._pending) >= CHUNK_DOCUMENTS else None
 
-    def flush(self, report: ResourceReport) -> pa.Table | None:
-        """Compare the pending documents with the warehouse; rows for the new and the changed ones."""
+    def flush(self, report: ResourceReport, max_gone_percent: float = 100) -> pa.Table | None:
+        """Compare the pending documents with the warehouse; rows for the new and the changed ones.
+
+        Raises `Refused` when so many that were there are gone that the API must have changed. Counts from ten up.
+        """
         rows = self._changes(report)
         if self._gone:
-            deletions = self._deletions(self._gone & self.live_keys())
+            last = self._last_hashes(sorted(self._gone))
+            gone = {key for key, (_, deleted) in last.items() if not deleted}
+            if len(gone) >= 10 and len(gone) * 100 > (len(gone) + len(self._seen)) * max_gone_percent:
+                self._gone = set()
+                raise Refused(
+                    f"{len(gone)} known records are missing and {len(self._seen)} were found, over the limit of "
+                    f"{max_gone_percent:g} %; nothing was deleted. If that is right, raise "
+                    "KARVON_MAX_SHRINK_PERCENT for one run; if not, the API answers in a new way."
+                )
+            deletions = self._deletions(gone)
             report.deleted += len(deletions)
             rows += deletions
             self._buried |= self._gone
@@ -148,6 +161,24 @@ class RawTable:
                 tuple(self._labels.values()),
             )
         return set(latest["document_key"].to_pylist())
+
+    def lacking(self, parent: str, field: str, limit: int) -> list[str]:
+        """Values of a top-level field in another table's documents that are no key here, the highest number first."""
+        with self._warehouse.session() as session:
+            if not session.has_table(f"{self._schema}.{parent}"):
+                return []
+            here = (
+                f"AND value NOT IN (SELECT document_key FROM {self._table} WHERE connection = $1)"
+                if session.has_table(self._table)
+                else ""
+            )
+            rows = session.rows(
+                f"SELECT value FROM (SELECT DISTINCT document ->> '{field}' AS value "
+                f"FROM {self._schema}.{parent} WHERE connection = $1) parents "
+                f"WHERE value IS NOT NULL {here} ORDER BY length(value) DESC, value DESC LIMIT {limit}",
+                (self._connection,),
+            )
+        return [row["value"] for row in rows]
 
     def shrink_refusal(self, live: set[str], max_percent: float) -> str | None:
         """Why the deletions of this sweep are not believable, or None. Counts from ten rows up."""

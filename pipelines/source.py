@@ -26,6 +26,10 @@ class Batch:
     failed: int = 0
     cursor: str | None = None
     """Highest cursor value in this batch; kept for the next load once this one is complete."""
+    scope: str | None = None
+    """What this load looks at, if it is a slice: `ids 1-1000`, `ranks 1-5000`."""
+    requests: int = 0
+    """Requests that other clients than the load's own sent for this batch."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,21 @@ class Context:
     parameters: Mapping[str, Any]
     changed: Mapping[str, Sequence[Document]]
     """New and changed documents of earlier resources of this load, of those declared with `share`."""
+    lacking: Callable[[str, str, int], list[str]]
+    """Of another resource, values of a top-level field that this resource has no key for: so many, highest first."""
 
 
 Fetch = Callable[[Context], AsyncIterator[Batch]]
+
+
+async def _nothing(_context: Context) -> AsyncIterator[Batch]:
+    """What a resource that is walked by number gives to an ordinary load."""
+    return
+    yield
+
+
+Visit = Callable[[HttpClient, int], Awaitable[Document]]
+"""Read one numbered record. Raises `NotFound` when there is none, and what `HttpClient` raises."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +74,15 @@ class Resource:
 
     name: str
     key: Callable[[Document], str]
-    fetch: Fetch
+    fetch: Fetch = _nothing
     noise: tuple[str, ...] = ()
     """Top-level keys that are not kept: they repeat, or change without meaning."""
     sweep: bool | Callable[[Context], bool] = False
     """Asked after the fetch, which may have found out that a complete list is needed."""
+    visit: Visit | None = None
+    """For records that no list gives: they are walked by number (pipelines.crawl), and `fetch` is not called."""
+    is_unfinished: Callable[[str | None], bool] = lambda _cursor: False
+    """Whether a load that ended with this cursor read one slice of more: load again until it says no."""
     share: bool = False
     by_key: bool = False
     """Whether `fetch` can read one record; a load with a key takes only such resources, if the source has any."""
@@ -78,6 +98,13 @@ class Source:
     connect: Callable[[Any], HttpClient] = field(repr=False)
     probe: Callable[[Any], Awaitable[str]] = field(repr=False)
     """Ask the API for the least, to prove the credentials; says what was found. Raises `RemoteError`."""
+    belongs_to: str = ""
+    """The source whose schema holds the tables, for one that only has credentials of its own."""
+
+    @property
+    def schema(self) -> str:
+        """Where the tables are."""
+        return f"raw_{self.belongs_to or self.name}"
 
     def loaded(self, wanted: Collection[str] | None, key: str | None) -> list[Resource]:
         """The resources that a load takes, in order."""
@@ -85,5 +112,7 @@ class Source:
         return [
             resource
             for resource in self.resources
-            if (wanted is None or resource.name in wanted) and (resource.by_key or not one)
+            if (wanted is None or resource.name in wanted)
+            and (resource.by_key or not one)
+            and resource.visit is None
         ]

@@ -3,7 +3,14 @@
 import argparse
 from pathlib import Path
 
-from sandbox.server import DEFAULT_PORT, DEFAULT_PRODUCTS, DEFAULT_SEED, serve
+from sandbox.server import (
+    DEFAULT_PORT,
+    DEFAULT_PRODUCTS,
+    DEFAULT_SEED,
+    DEFAULT_UZEX_LOTS,
+    DEFAULT_UZUM_IDS,
+    serve,
+)
 
 
 def main() -> None:
@@ -11,10 +18,19 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=DEFAULT_PORT)
     parser.add_argument("--state-dir", type=Path, required=True, help="where the worlds are kept")
     parser.add_argument("--products", type=int, default=DEFAULT_PRODUCTS, help="size of a world made now")
+    parser.add_argument(
+        "--uzum-ids", type=int, default=DEFAULT_UZUM_IDS, help="product ids of a market made now"
+    )
+    parser.add_argument(
+        "--uzex-lots", type=int, default=DEFAULT_UZEX_LOTS, help="auctions of an exchange made now"
+    )
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
     parser.add_argument("--exit-with", type=int, metavar="PID", help="stop when this process is gone")
     given = parser.parse_args()
-    serve(given.state_dir, given.port, products=given.products, seed=given.seed, exit_with=given.exit_with)
+    serve(
+        given.state_dir, given.port, products=given.products, seed=given.seed,
+        uzum_ids=given.uzum_ids, uzex_lots=given.uzex_lots, exit_with=given.exit_with,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

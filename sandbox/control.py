@@ -20,7 +20,7 @@ from sandbox.rate_limits import RateLimits
 from sandbox.request_log import RequestLog
 from sandbox.state import Document, State
 
-VENDORS = ("plytix", "webflow", "webhook")
+VENDORS = ("plytix", "webflow", "webhook", "uzum", "uzex")
 
 
 class WrongUse(Exception):

@@ -9,6 +9,7 @@ FaultKind = Literal[
     "html",
     "truncated",
     "empty_200",
+    "redirect",
     "drop_connection",
     "drop_after_processing",
     "cut_answer",
@@ -34,6 +35,7 @@ class FaultRule:
     retry_after: float | None = None
     seconds: float = 1.0
     body: Any = None
+    location: str = "https://uzum.uz/showcaptcha"
     struck: int = field(default=0)
 
     def concerns(self, vendor: str, account: str, method: str, path: str) -> bool:
@@ -63,7 +65,7 @@ class Faults:
             raise ValueError(f"fault.kind must be one of {', '.join(get_args(FaultKind))}, not {kind!r}")
         matching = {key: value for key, value in wanted.items() if key != "fault"}
         unknown = (set(matching) - {"vendor", "account", "method", "path", "times", "after"}) | (
-            set(fault) - {"status", "retry_after", "seconds", "body"}
+            set(fault) - {"status", "retry_after", "seconds", "body", "location"}
         )
         if unknown:
             raise ValueError(f"unknown in a fault rule: {', '.join(sorted(unknown))}")

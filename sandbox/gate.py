@@ -29,6 +29,10 @@ VENDOR_BY_PREFIX = {
     "/webflow/": "webflow",
     "/shop": "shop",
     "/_webhook/": "webhook",
+    "/uzum/seller-openapi/": "uzum_seller",
+    "/uzum/graphql": "uzum_graphql",
+    "/uzum/": "uzum",
+    "/uzex/": "uzex",
 }
 
 
@@ -156,6 +160,8 @@ def refused_answer(fault: FaultRule, vendor: str) -> Answer | None:
         return None
     if fault.kind == "empty_200":
         return Answer(200, [(b"content-type", b"application/json"), (b"content-length", b"0")], b"")
+    if fault.kind == "redirect":
+        return Answer(302, [(b"location", fault.location.encode()), (b"content-length", b"0")], b"")
     headers = [] if fault.retry_after is None else [(b"retry-after", f"{fault.retry_after:g}".encode())]
     if fault.kind == "html":
         length = str(len(HTML_PAGE)).encode()
@@ -172,6 +178,11 @@ def error_body(vendor: str, status: int, text: str, retry_after: int | None) -> 
             status, "internal_error"
         )
         return {"message": text, "code": code, "externalReference": None, "details": []}
+    if vendor.startswith("uzum"):
+        errors = [{"code": f"http-{status}", "message": text, "detailMessage": text}]
+        return {"payload": None, "errors": errors, "error": text}
+    if vendor == "uzex":
+        return {"status": status, "message": text}
     return {"error": {"msg": text} | ({"retry_after": retry_after} if retry_after is not None else {})}
 
 

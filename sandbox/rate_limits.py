@@ -12,6 +12,10 @@ DEFAULT_LIMITS: dict[str, list[dict[str, float]]] = {
     "plytix": [{"requests": 2000, "seconds": 10}, {"requests": 200_000, "seconds": 3600}],
     "plytix_auth": [{"requests": 8, "seconds": 1}],
     "webflow": [{"requests": 6000, "seconds": 60}],
+    # The Seller API keeps its own limits (sandbox/uzum/seller_limits.py).
+    "uzum": [{"requests": 2000, "seconds": 1}],
+    "uzum_graphql": [{"requests": 100, "seconds": 1}],
+    "uzex": [{"requests": 2000, "seconds": 1}],
 }
 
 

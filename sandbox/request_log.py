@@ -106,8 +106,8 @@ class RequestLog:
 
 
 def path_shape(path: str) -> str:
-    """`/products/5f0c8c9e1c9d440000a1b2c3` and all its kind become `/products/{id}`."""
-    shape = re.sub(r"[0-9a-f]{24}", "{id}", path)
+    """`/products/5f0c8c9e1c9d440000a1b2c3`, `/product/17` and all their kind become `/products/{id}`."""
+    shape = re.sub(r"[0-9a-f]{24}|(?<=/)\d+(?=/|$)", "{id}", path)
     return re.sub(r"(/plytix/(?:files|thumbs)/).*", r"\1{file}", shape)
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.types import ASGIApp
 
-from sandbox import demo, plytix, webflow
+from sandbox import demo, plytix, uzex, uzum, webflow
 from sandbox.control import Control, control_routes
 from sandbox.demo.apis import DemoWorld
 from sandbox.faults import Faults
@@ -24,6 +25,8 @@ from sandbox.webhook import webhook_routes
 DEFAULT_PORT = 8791
 DEFAULT_PRODUCTS = 300
 DEFAULT_SEED = 7
+DEFAULT_UZUM_IDS = 400
+DEFAULT_UZEX_LOTS = 300
 
 
 def create_app(
@@ -31,11 +34,14 @@ def create_app(
     *,
     products: int = DEFAULT_PRODUCTS,
     seed: int = DEFAULT_SEED,
+    uzum_ids: int = DEFAULT_UZUM_IDS,
+    uzex_lots: int = DEFAULT_UZEX_LOTS,
     public_url: str = f"http://127.0.0.1:{DEFAULT_PORT}",
 ) -> ASGIApp:
-    """Plytix, Webflow, the shop page, a receiver of webhooks and the control interface over the state in `state_dir`.
+    """All stand-ins, the shop page, a receiver of webhooks and the control interface over the state in `state_dir`.
 
-    `products` and `seed` shape worlds that are made now; one that `state_dir` already holds stays as it is.
+    `products`, `uzum_ids`, `uzex_lots` and `seed` shape worlds that are made now; one that `state_dir` already
+    holds stays as it is.
     """
     state = State(state_dir, public_url=public_url)
     state.switches.declare(
@@ -43,6 +49,10 @@ def create_app(
     )
     plytix.declare_switches(state.switches)
     webflow.declare_switches(state.switches)
+    uzum.declare_switches(state.switches)
+    uzex.declare_switches(state.switches)
+    market = uzum.Market(state, ids=uzum_ids, seed=seed)
+    exchange = uzex.Exchange(state, lots=uzex_lots, seed=seed)
     control = Control(
         state=state,
         worlds=Worlds(state, products=products, seed=seed),
@@ -55,17 +65,22 @@ def create_app(
     routes = [
         *demo.demo_routes(state, demo_world),
         *demo.control_routes(demo_world),
+        Mount("/uzum", routes=uzum.uzum_routes(state, market)),
+        Mount("/uzex", routes=uzex.uzex_routes(state, exchange)),
         *plytix.plytix_routes(control.worlds),
         *webflow.webflow_routes(state),
         *webflow.shop_routes(state),
         *webflow.control_routes(state),
         *webhook_routes(state),
+        *uzum.control_routes(market),
+        *uzex.control_routes(exchange),
         *control_routes(control),
     ]
     # Outside Starlette, whose own middleware would hide the connection that a fault closes.
     return Gate(
         Starlette(routes=routes), state=state, faults=control.faults, limits=control.limits, log=control.log,
-        identify={"plytix": plytix.account_of, "webflow": webflow.account_of},
+        identify={"plytix": plytix.account_of, "webflow": webflow.account_of,
+                  "uzum_seller": uzum.seller_account_of},
     )  # fmt: skip
 
 
@@ -75,10 +90,15 @@ def serve(
     *,
     products: int = DEFAULT_PRODUCTS,
     seed: int = DEFAULT_SEED,
+    uzum_ids: int = DEFAULT_UZUM_IDS,
+    uzex_lots: int = DEFAULT_UZEX_LOTS,
     exit_with: int | None = None,
 ) -> None:
     """Serve on 127.0.0.1 until interrupted, or until the process `exit_with` is gone."""
-    app = create_app(state_dir, products=products, seed=seed, public_url=f"http://127.0.0.1:{port}")
+    app = create_app(
+        state_dir, products=products, seed=seed, uzum_ids=uzum_ids, uzex_lots=uzex_lots,
+        public_url=f"http://127.0.0.1:{port}",
+    )  # fmt: skip
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", access_log=False, lifespan="off")
     )

@@ -75,6 +75,14 @@ All three statements run in the transaction of the model they belong to.
         select pending.model, pending.load_id from staging.pending_loads as pending
         where pending.model = '{{ model.name }}' and pending.is_settled;
         delete from staging.pending_loads where model = '{{ model.name }}' and is_settled;
+        {{ remember_checksum() }}
+    {% endif %}
+{% endmacro %}
+
+
+{# What the rows of this model were made with; models that drop_changed_models looks after. #}
+{% macro remember_checksum() %}
+    {% if execute and flags.WHICH in ['run', 'build'] and model.config.materialized == 'incremental' %}
         delete from staging.model_checksums where model = '{{ model.name }}';
         insert into staging.model_checksums (model, checksum)
         values ('{{ model.name }}', '{{ staging_checksum(model) }}');
@@ -118,24 +126,28 @@ column of every type, so that a changed macro rebuilds the models as well.
         {% do probe.append({'name': type, 'path': 'a.b', 'type': type}) %}
     {% endfor %}
     {% set reading = unpack('probe', probe) ~ json_elements('x', 'y') ~ json_field('x', 'y') ~ json_text('x') %}
+    {% if 'uzex' in node.path %}
+        {% set reading = reading ~ uzex_deal_columns() ~ uzex_lot_columns() ~ uzex_item_columns() %}
+    {% endif %}
     {{ return(local_md5(node.raw_code ~ reading | replace(' ', ''))) }}
 {% endmacro %}
 
 
 {# A dropped relation makes is_incremental() false: the model is rebuilt in full by this run. #}
-{% macro drop_changed_staging_models() %}
+{% macro drop_changed_models() %}
     {% if execute and flags.WHICH in ['run', 'build'] %}
         {% set stored = {} %}
         {% for row in run_query('select model, checksum from staging.model_checksums') %}
             {% do stored.update({row[0]: row[1]}) %}
         {% endfor %}
         {% for node in graph.nodes.values()
-            if node.resource_type == 'model' and node.schema == 'staging' and node.unique_id in selected_resources
+            if node.resource_type == 'model' and node.config.materialized == 'incremental'
+            and (node.schema == 'staging' or 'market' in node.tags) and node.unique_id in selected_resources
         %}
             {% if stored.get(node.name) != staging_checksum(node) %}
                 {% set relation = landed(node.schema, node.alias) %}
                 {% if relation %}
-                    {% do log(node.name ~ ': its SQL changed, it is rebuilt from all documents', info=true) %}
+                    {% do log(node.name ~ ': its SQL changed, it is rebuilt in full', info=true) %}
                     {% do adapter.drop_relation(relation) %}
                 {% endif %}
             {% endif %}

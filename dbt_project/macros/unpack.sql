@@ -9,6 +9,7 @@ Takes a JSON column apart into typed columns, all paths in one pass (design §3)
 relation  a CTE or relation that holds the columns of `keep` and the JSON column `document`
 columns   name; path (dotted; of a list of paths the first with a value counts); type, one of
           text (default), integer, number, numeric(p, s), boolean, timestamp, date: read from text, '' is null
+          local_timestamp: a time without an offset is Tashkent's; epoch_ms: milliseconds since 1970
           words: a string, or a list of strings joined by ", "
           id / ids: tolerant id readers, see json_ids        object / json: kept as JSON
 keep      columns that pass through
@@ -62,7 +63,7 @@ cast_problems, the same as a sentence for people. Both are null when all is well
 
 
 {% macro unpack_types() %}
-    {{ return(['text', 'integer', 'number', 'boolean', 'timestamp', 'date'] + unpack_json_types()) }}
+    {{ return(['text', 'integer', 'number', 'boolean', 'timestamp', 'local_timestamp', 'epoch_ms', 'date'] + unpack_json_types()) }}
 {% endmacro %}
 
 {# Types that are read from JSON; the others are read from text. #}
@@ -81,7 +82,8 @@ cast_problems, the same as a sentence for people. Both are null when all is well
 
 {% macro unpack_kind(type) %}
     {% set kinds = {
-        'integer': 'a whole number', 'boolean': 'true or false', 'timestamp': 'a time', 'date': 'a date',
+        'integer': 'a whole number', 'boolean': 'true or false', 'date': 'a date',
+        'timestamp': 'a time', 'local_timestamp': 'a time', 'epoch_ms': 'a time in milliseconds',
     } %}
     {{ return(kinds.get(type, 'a number')) }}
 {% endmacro %}

@@ -42,9 +42,12 @@ def _checks(settings: Settings, warehouse: Warehouse) -> Iterator[tuple[str, Cal
     yield "dbt project", lambda: _dbt(settings, warehouse)
     yield "syncs", lambda: _syncs(settings)
     yield "destinations", lambda: _destinations(settings)
-    from orchestration.defs.ingestion import SOURCES
+    from karvon.connections import markets_wanted
+    from orchestration.defs.ingestion import MARKET_SOURCES, SOURCES
 
     for source, connections in SOURCES.items():
+        if source in MARKET_SOURCES and not markets_wanted(settings):
+            continue
         try:
             found = connections(settings)
         except SettingsError as error:

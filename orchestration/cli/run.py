@@ -21,11 +21,16 @@ from orchestration.cli.session import opened, plain_errors
 Metadata = Mapping[tuple[str, ...], Mapping[str, Any]]
 
 _ROOMS = ("karvon.", "pipelines.", "reverse_etl.", "orchestration.")
+_TOLD = ("new", "changed", "deleted", "missing", "refused", "failed")
+_SHORT = {"market": 'tag:"karvon/domain"="market"'}
 _DAGSTER_LEVEL = {"DEBUG": "DEBUG", "INFO": "INFO"}
 _STEPS = {
     "load_plytix": "load Plytix",
     "load_webflow": "read the shop",
     "load_user_apis": "read user APIs",
+    "load_uzum": "crawl Uzum",
+    "load_uzum_seller": "own Uzum shop",
+    "load_uzex": "load UZEX",
     "dbt_models": "build models",
     "webflow_store": "plan and apply",
     "files": "write files",
@@ -34,7 +39,7 @@ _STEPS = {
 
 
 @click.command("run")
-@click.option("--select", help="Only these assets, in Dagster's selection syntax, e.g. 'group:plytix'.")
+@click.option("--select", help="`market`, or assets in Dagster's selection syntax, e.g. 'group:plytix'.")
 @click.option("--refresh", multiple=True, metavar="SOURCE[.RESOURCE]", help="Read from the beginning.")
 @click.option(
     "--since", metavar="DATE", help="Read what changed since this UTC date or time instead of the cursor."
@@ -69,7 +74,8 @@ def run_command(
     console = Console(stderr=True, soft_wrap=True)
     load = {"config": {"refresh": list(refresh), "since": since, "key": key}}
     activate = {"config": {"apply": apply, "key": key, "limit": limit, "retry": retry}}
-    ops: dict[str, Any] = {"load_plytix": load, "load_webflow": load, **dict.fromkeys(DESTINATIONS, activate)}
+    readers = [name for name in _STEPS if name.startswith("load_") and name != "load_user_apis"]
+    ops: dict[str, Any] = {**dict.fromkeys(readers, load), **dict.fromkeys(DESTINATIONS, activate)}
     began = time.monotonic()
     with running_sandbox(settings), shown_progress(console):
         result = _execute(settings, ops, select)
@@ -103,7 +109,8 @@ def _selected(select: str, repository: dg.RepositoryDefinition) -> list[dg.Asset
     # Groups in a selection are what Dagster calls beta; users need not read that.
     warnings.simplefilter("ignore", dg.BetaWarning)
     try:
-        chosen = sorted(dg.AssetSelection.from_string(select).resolve(repository.asset_graph))
+        selection = dg.AssetSelection.from_string(_SHORT.get(select, select))
+        chosen = sorted(selection.resolve(repository.asset_graph))
     except dg.DagsterInvalidSubsetError:
         chosen = []
     except dg.DagsterError as error:
@@ -111,6 +118,18 @@ def _selected(select: str, repository: dg.RepositoryDefinition) -> list[dg.Asset
     if not chosen:
         raise click.UsageError(f"--select {select!r} matches no asset; `make dev` shows them.")
     return chosen
+
+
+def _job(
+    repository: dg.RepositoryDefinition, chosen: list[dg.AssetKey] | None
+) -> tuple[dg.JobDefinition, list[dg.AssetKey] | None]:
+    """The job that has the chosen assets: the markets have one of their own, as plain runs leave them out."""
+    job, markets = repository.get_job("sync_job"), repository.get_job("market_job")
+    if chosen is None:
+        return job, None
+    if not set(chosen) & job.asset_layer.selected_asset_keys:
+        job = markets
+    return job, [key for key in chosen if key in job.asset_layer.selected_asset_keys]
 
 
 def _execute(settings: Settings, ops: dict[str, Any], select: str | None) -> dg.ExecuteInProcessResult:
@@ -121,8 +140,8 @@ def _execute(settings: Settings, ops: dict[str, Any], select: str | None) -> dg.
     with dg.DagsterInstance.get() as instance:
         close_dead_runs(instance)
         repository = defs().get_repository_def()
-        job = repository.get_job("sync_job")
         chosen = _selected(select, repository) if select else None
+        job, chosen = _job(repository, chosen)
         subset = job.get_subset(asset_selection=set(chosen) if chosen else None)
         taking_part = {node.name for node in subset.nodes}
         return job.execute_in_process(
@@ -182,20 +201,14 @@ def _summary(console: Console, settings: Settings, result: dg.ExecuteInProcessRe
 
 def _line(op: str, metadata: Metadata) -> str:
     if op.startswith("load_"):
-        loaded = {
-            path[-1]: counts
-            for path, counts in metadata.items()
-            if path[0] == f"raw_{op.removeprefix('load_')}"
-            and "new" in counts
-            and counts["new"] + counts["changed"] + counts["deleted"]
-        }
+        if op == "load_user_apis":
+            return _user_apis(metadata)
         said = (
-            f"{name} {' '.join(f'{counts[what]} {what}' for what in ('new', 'changed', 'deleted') if counts[what])}"
-            for name, counts in loaded.items()
+            (path[-1], " ".join(f"{counts[what]} {what}" for what in _TOLD if counts[what]))
+            for path, counts in metadata.items()
+            if path in _tables(op.removeprefix("load_"))
         )
-        failed = sum(counts.get("sources_failed", 0) for counts in metadata.values())
-        told = f"; {failed} failed (`karvon sources list`)" if failed and op == "load_user_apis" else ""
-        return (", ".join(said) or "nothing new") + told
+        return ", ".join(f"{name} {counted}" for name, counted in said if counted) or "nothing new"
     if op == "dbt_models":
         models = [counts for counts in metadata.values() if "rebuilt" in counts]
         return (
@@ -204,6 +217,22 @@ def _line(op: str, metadata: Metadata) -> str:
     vendor = op.split("_", 1)[0]
     sent = (counts for path, counts in metadata.items() if path[0] == vendor and "plan_id" in counts)
     return str(next(sent, {}).get("summary", ""))
+
+
+def _user_apis(metadata: Metadata) -> str:
+    counts = metadata.get(("raw_user_apis", "records"), {})
+    landed = " ".join(f"{counts[what]} {what}" for what in _TOLD if counts.get(what))
+    failed = counts.get("sources_failed", 0)
+    told = f"; {failed} failed (`karvon sources list`)" if failed else ""
+    return (f"records {landed}" if landed else "nothing new") + told
+
+
+def _tables(source: str) -> set[tuple[str, ...]]:
+    from orchestration.defs.ingestion import SOURCES
+
+    return {
+        (one.schema, resource.name) for one in SOURCES if one.name == source for resource in one.resources
+    }
 
 
 def _plan_status(metadata: Metadata) -> str:

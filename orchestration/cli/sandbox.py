@@ -25,17 +25,28 @@ def serve() -> None:
     click.echo(
         f"Shop: {settings.sandbox_url}/shop   Control: {settings.sandbox_url}/_control (sandbox/README.md)"
     )
-    run_server(settings.sandbox_state, settings.sandbox_port, products=settings.sandbox_products)
+    run_server(
+        settings.sandbox_state, settings.sandbox_port, products=settings.sandbox_products,
+        uzum_ids=settings.sandbox_uzum_ids, uzex_lots=settings.sandbox_uzex_lots,
+    )  # fmt: skip
 
 
 @sandbox_command.command("next-day")
+@click.option("--market", is_flag=True, help="A day of sales and deals on Uzum and UZEX instead.")
 @plain_errors
-def next_day() -> None:
+def next_day(market: bool) -> None:
     """Let the world move on: a day of edits, new goods and removals in the PIM."""
     from orchestration.sandbox_process import control, running_sandbox
 
     settings, _ = opened()
     with running_sandbox(settings):
+        if market:
+            for vendor in ("uzum", "uzex"):
+                control(settings, "POST", f"/_control/{vendor}/next-day", {})
+                at = control(settings, "GET", f"/_control/{vendor}")["date"]
+                click.echo(f"  {vendor}: it is {at} now")
+            click.echo("`karvon run --select market` looks at it.")
+            return
         done = control(settings, "POST", "/_control/plytix/next-day", {})
     for change in done["changes"]:
         click.echo(f"  {change['kind']}: {change.get('sku') or change.get('name') or change.get('id', '')}")

@@ -1,19 +1,28 @@
 """Raw assets: one op per source, which loads all its connections; one asset per resource."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 
-from karvon.connections import plytix_connections, webflow_connections
+from karvon.connections import (
+    plytix_connections,
+    uzex_connections,
+    uzum_connections,
+    uzum_seller_connections,
+    webflow_connections,
+)
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
-from orchestration.automation import OWNERS, freshness
+from orchestration.automation import MARKET, OWNERS, freshness
 from orchestration.dbt import Manifest
-from pipelines.landing import LoadError, LoadOptions, LoadReport, load
+from orchestration.sandbox_process import sandbox_time
+from pipelines.crawl import crawl_due, load_slices
+from pipelines.landing import LoadError, LoadOptions, LoadReport
 from pipelines.source import Source
-from pipelines.sources import plytix, webflow
+from pipelines.sources import plytix, uzex, uzum, webflow
 from reverse_etl.ledger import managed_stock
 from reverse_etl.syncs import Sync
 
@@ -21,7 +30,12 @@ from reverse_etl.syncs import Sync
 SOURCES: Mapping[Source, Callable[[Settings], Mapping[str, Any]]] = {
     plytix.SOURCE: plytix_connections,
     webflow.SOURCE: webflow_connections,
+    uzum.SOURCE: uzum_connections,
+    uzum.SELLER_SOURCE: uzum_seller_connections,
+    uzex.SOURCE: uzex_connections,
 }
+MARKET_SOURCES = (uzum.SOURCE, uzum.SELLER_SOURCE, uzex.SOURCE)
+"""Sources that a plain run leaves out unless they are wanted (KARVON_MARKETS)."""
 
 
 class LoadConfig(dg.Config):
@@ -35,9 +49,26 @@ class LoadConfig(dg.Config):
 def ingestion(
     settings: Settings, warehouse: Warehouse, manifest: Manifest, syncs: tuple[Sync, ...]
 ) -> dg.Definitions:
-    """An asset for each resource of each source; the syncs say which of the destination's collections matter."""
+    """An asset for each resource of each source, and the observations that models read.
+
+    The syncs say which of the destination's collections matter.
+    """
     return dg.Definitions(
-        assets=[_ingest_assets(source, settings, warehouse, manifest, syncs) for source in SOURCES]
+        assets=[
+            *(_ingest_assets(source, settings, warehouse, manifest, syncs) for source in SOURCES),
+            *(_observations(node) for node in manifest["sources"].values() if node["name"] == "observations"),
+        ]
+    )
+
+
+def _observations(node: Mapping[str, Any]) -> dg.AssetSpec:
+    """Every load writes them beside its documents."""
+    return dg.AssetSpec(
+        key=[node["schema"], node["name"]],
+        group_name=node["schema"].removeprefix("raw_"),
+        description=node["description"],
+        kinds={"dlt"},
+        owners=OWNERS,
     )
 
 
@@ -50,14 +81,13 @@ def _ingest_assets(
     source: Source, settings: Settings, warehouse: Warehouse, manifest: Manifest, syncs: tuple[Sync, ...]
 ) -> dg.AssetsDefinition:
     described = {
-        node["name"]: node
-        for node in manifest["sources"].values()
-        if node["source_name"] == f"raw_{source.name}"
+        node["name"]: node for node in manifest["sources"].values() if node["source_name"] == source.schema
     }
     specs = [
         dg.AssetSpec(
-            key=[f"raw_{source.name}", resource.name],
+            key=[source.schema, resource.name],
             group_name=source.name,
+            tags=MARKET if source in MARKET_SOURCES else {},
             description=described.get(resource.name, {}).get("description"),
             kinds={"dlt", "json"},
             owners=OWNERS,
@@ -116,7 +146,8 @@ def _load(
             },
         )
         try:
-            reports.append(load(source, connection, warehouse, options))
+            for report in _loads(source, connection, settings, warehouse, options):
+                reports.append(report)
         except LoadError as error:
             reports.append(error.report)
             problems.append(str(error))
@@ -124,6 +155,19 @@ def _load(
         yield _result(source, resource, reports)
     if problems:
         raise dg.Failure("\n".join(problems))
+
+
+def _loads(
+    source: Source, connection: Any, settings: Settings, warehouse: Warehouse, options: LoadOptions
+) -> Iterator[LoadReport]:
+    """Lists first, slice by slice; then what is walked by number."""
+    if source in MARKET_SOURCES:
+        options = replace(options, now=sandbox_time(settings, source.belongs_to or source.name))
+    walked = {resource.name for resource in source.resources if resource.visit is not None}
+    if (options.resources or walked) - walked:
+        yield from load_slices(source, connection, warehouse, options, settings.uzex_windows_per_run)
+    if walked & (options.resources or walked):
+        yield from crawl_due(source, connection, warehouse, options)
 
 
 def _refreshed(source: Source, wishes: list[str]) -> set[str]:
@@ -138,7 +182,7 @@ def _result(source: Source, resource: str, reports: list[LoadReport]) -> dg.Mate
     names = ("seen", "new", "changed", "unchanged", "deleted", "missing", "refused", "failed", "requests")
     totals = {name: sum(getattr(report, name) for report in counted) for name in names}
     return dg.MaterializeResult(
-        asset_key=[f"raw_{source.name}", resource],
+        asset_key=[source.schema, resource],
         metadata={
             **totals,
             "seconds": round(sum(report.seconds for report in counted), 3),

@@ -1,33 +1,51 @@
-"""The one job, its schedule, and the sensor that tells people about failed runs."""
+"""The jobs, the schedule, and the sensor that tells people about failed runs."""
 
 from __future__ import annotations
 
 import dagster as dg
 
+from karvon.connections import markets_wanted
 from karvon.settings import Settings, load_settings
-from orchestration.automation import sync_cron
+from orchestration.automation import MARKET, sync_cron
+from orchestration.defs.crawl import SLICES
 from orchestration.defs.messages import tell
 from orchestration.defs.user_apis import SOURCE_ASSET
 
-sync_job = dg.define_asset_job(
-    "sync_job",
-    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(SOURCE_ASSET),
+_MARKETS = dg.AssetSelection.tag(*next(iter(MARKET.items())))
+_BY_PARTITION = dg.AssetSelection.assets(SLICES, SOURCE_ASSET)
+"""Read by jobs of their own: an ordinary run has no partition."""
+
+market_job = dg.define_asset_job(
+    "market_job",
+    selection=_MARKETS - _BY_PARTITION,
     executor_def=dg.in_process_executor,
-    description="Load what changed, build the models, plan the changes to the shop, apply them if allowed.",
+    description="Visit what is due on Uzum, read what is new on UZEX, build their models.",
 )
 
 
+def sync_job(settings: Settings) -> dg.UnresolvedAssetJobDefinition:
+    """The chain from the PIM to the shop, with the markets if they are wanted."""
+    everything = dg.AssetSelection.all() - _BY_PARTITION
+    return dg.define_asset_job(
+        "sync_job",
+        selection=everything if markets_wanted(settings) else everything - _MARKETS,
+        executor_def=dg.in_process_executor,
+        description="Load what changed, build the models, plan the changes to the shop, apply them if allowed.",
+    )
+
+
 def operations(settings: Settings) -> dg.Definitions:
-    """Job, schedule, failure sensor."""
+    """Jobs, schedule, failure sensor."""
+    job = sync_job(settings)
     schedule = dg.ScheduleDefinition(
         name="sync_schedule",
-        job=sync_job,
+        job=job,
         cron_schedule=sync_cron(settings.sync_every_minutes),
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Every KARVON_SYNC_EVERY_MINUTES; writes to destinations only if KARVON_APPLY allows it.",
     )
-    return dg.Definitions(jobs=[sync_job], schedules=[schedule], sensors=[tell_about_failures])
+    return dg.Definitions(jobs=[job, market_job], schedules=[schedule], sensors=[tell_about_failures])
 
 
 @dg.run_failure_sensor(

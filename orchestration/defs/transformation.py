@@ -10,9 +10,11 @@ from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from karvon.progress import track
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
-from orchestration.automation import OWNERS
+from orchestration.automation import MARKET, OWNERS
 from orchestration.dbt import DbtError, Manifest, build, in_build_order, row_counts, stale_models
 from reverse_etl import schema
+
+MARKET_FOLDERS = {"uzum", "uzex", "market", "procurement"}
 
 
 class _Translator(DagsterDbtTranslator):
@@ -24,8 +26,20 @@ class _Translator(DagsterDbtTranslator):
         if node["resource_type"] == "source":
             return spec
         return spec.replace_attributes(
-            key=dg.AssetKey([node["schema"], node["name"]]), group_name=node["schema"], owners=OWNERS
+            key=dg.AssetKey([node["schema"], node["name"]]),
+            group_name=node["schema"],
+            owners=OWNERS,
+            tags={**spec.tags, **(MARKET if _is_of_markets(manifest, unique_id) else {})},
         )
+
+
+def _is_of_markets(manifest: Mapping[str, Any], unique_id: str) -> bool:
+    """By folder; a seed is, if only such models read it."""
+    node = manifest["nodes"][unique_id]
+    if node["resource_type"] != "seed":
+        return bool(MARKET_FOLDERS & set(node["fqn"]))
+    readers = [child for child in manifest["child_map"].get(unique_id, ()) if child.startswith("model.")]
+    return bool(readers) and all(_is_of_markets(manifest, reader) for reader in readers)
 
 
 def transformation(settings: Settings, warehouse: Warehouse, manifest: Manifest) -> dg.Definitions:

@@ -12,6 +12,8 @@ from benchmarks.table import HEADERS, Line, printed
 
 COMPARED = {
     "landing": 8,
+    "crawl_landing": 0,
+    "revisit": 1,
     "planning": 2,
     "webflow_requests": 4,
     "fixed_costs": 2,

@@ -25,7 +25,15 @@ def models(manifest: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_no_sync_reads_what_a_sync_wrote(manifest: dict[str, Any]) -> None:
     sources = {source["source_name"] for source in manifest["sources"].values()}
-    assert sources == {"raw_plytix", "raw_webflow", "reverse_etl"}
+    assert sources == {
+        "raw_plytix",
+        "raw_webflow",
+        "raw_uzum",
+        "raw_uzex",
+        "raw_user_apis",
+        "restricted",
+        "reverse_etl",
+    }
     waiting = [node["unique_id"] for node in models(manifest) if node["schema"] == "activation"]
     above: set[str] = set()
     while waiting:
@@ -73,7 +81,7 @@ def test_each_activation_model_is_a_sync_with_an_exposure(manifest: dict[str, An
         name for exposure in manifest["exposures"].values() for name in exposure["depends_on"]["nodes"]
     }
     for node in models(manifest):
-        if node["schema"] != "activation":
+        if node["schema"] != "activation" or "market" in node["tags"]:
             continue
         sync = node["config"]["meta"]["sync"]
         is_shop = sync["destination"].startswith("webflow")
@@ -86,3 +94,23 @@ def test_each_activation_model_is_a_sync_with_an_exposure(manifest: dict[str, An
             meta = column["config"].get("meta", {})
             named |= {meta[option] for option in ("currency", "alt") if option in meta}
         assert named <= set(node["columns"])
+
+
+def test_what_the_market_sends_is_ready_to_be_switched_on(manifest: dict[str, Any]) -> None:
+    exposed = {
+        name for exposure in manifest["exposures"].values() for name in exposure["depends_on"]["nodes"]
+    }
+    sent = [node for node in models(manifest) if node["schema"] == "activation" and "market" in node["tags"]]
+    assert len(sent) == 7
+    for node in sent:
+        sync = node["config"]["meta"]["planned_sync"]
+        assert sync["destination"] in ("webhook", "files")
+        assert sync["enabled"] is False
+        assert sync["key"] in node["columns"]
+        assert node["unique_id"] in exposed
+
+
+def test_only_the_market_selector_builds_market_models(manifest: dict[str, Any]) -> None:
+    folders = ("staging/uzum", "staging/uzex", "marts/market", "marts/procurement", "activation/market")
+    for node in models(manifest):
+        assert ("market" in node["tags"]) is node["path"].startswith(folders), node["name"]

@@ -15,6 +15,7 @@ from karvon.http import (
     Answer,
     HttpClient,
     Malformed,
+    Meaning,
     NotFound,
     RateWindow,
     Refused,
@@ -245,3 +246,29 @@ def test_a_webhook_may_answer_anything() -> None:
             return await http.request("POST", "/hook", json={"text": "x"}, as_json=False)
 
     assert asyncio.run(run()).data is None
+
+
+@pytest.mark.parametrize(
+    ("meaning", "kind", "requests"),
+    [("refused", Refused, 1), ("missing", NotFound, 1), ("failed", Unavailable, 3)],
+)
+def test_what_an_answer_means_may_be_another_thing_than_its_status(
+    meaning: Meaning, kind: type[RemoteError], requests: int
+) -> None:
+    script = Script(httpx.Response(200, json={"errors": ["no"]}, headers={"retry-after": "0"}))
+    with pytest.raises(kind, match=r"answered 200.*docs/markets\.md") as failure:
+        ask(script, meaning=lambda status, body: meaning if status == 200 and b"errors" in body else None)
+    assert (failure.value.status, len(script.requests)) == (200, requests)
+
+
+def test_an_answer_that_says_it_is_busy_is_waited_out() -> None:
+    script = Script(httpx.Response(200, content=b"busy", headers={"retry-after": "0.1"}), OK)
+    answer = ask(script, meaning=lambda _, body: "busy" if body == b"busy" else None)
+    assert (answer.data, len(script.requests)) == ({"data": [1]}, 2)
+
+
+def test_raw_control_characters_inside_strings_are_read_and_broken_json_is_not() -> None:
+    assert parse_json(b'{"a": "line\nend\ttab", "b": 1.5}') == {"a": "line\nend\ttab", "b": 1.5}
+    for broken in (b'{"a": NaN}', b'{"a": "cut'):
+        with pytest.raises(ValueError, match=r".+"):
+            parse_json(broken)

@@ -8,14 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from karvon.connections import plytix_connections, webflow_connections
+from karvon.connections import (
+    markets_wanted,
+    plytix_connections,
+    uzex_connections,
+    uzum_connections,
+    uzum_seller_connections,
+    webflow_connections,
+)
+from karvon.http import RateWindow, evenly, share
 from karvon.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
 
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
-        if name.startswith(("KARVON_", "PLYTIX_", "WEBFLOW_")):
+        if name.startswith(("KARVON_", "PLYTIX_", "WEBFLOW_", "UZUM_", "UZEX_")):
             monkeypatch.delenv(name)
     monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
     monkeypatch.setattr("karvon.settings.DOTENV", tmp_path / ".env")
@@ -34,7 +42,7 @@ def test_every_variable_is_documented_and_every_documented_one_is_read() -> None
     read = {str(field.validation_alias) for field in Settings.model_fields.values()}
     of_connections = {
         "PLYTIX_API_KEY", "PLYTIX_API_PASSWORD", "WEBFLOW_API_TOKEN", "WEBFLOW_SITE_ID", "KARVON_WEBHOOK_URL",
-        "KARVON_WEBHOOK_SECRET", "KARVON_WEBHOOK_CHAT", "KARVON_EXPORTS_DIR",
+        "KARVON_WEBHOOK_SECRET", "KARVON_WEBHOOK_CHAT", "KARVON_EXPORTS_DIR", "UZUM_TOKEN", "UZUM_SELLER_TOKEN",
     }  # fmt: skip
     assert documented == read | of_connections
 
@@ -162,3 +170,46 @@ def test_dbt_gets_the_warehouse_in_parts(monkeypatch: pytest.MonkeyPatch) -> Non
         "KARVON_PG_PASSWORD": "p@ss",
         "KARVON_PG_DATABASE": "shop",
     }
+
+
+def test_the_markets_need_no_credentials_and_say_who_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = live(monkeypatch, KARVON_USER_AGENT="Bureau of prices, prices@example.uz")
+    uzum, uzex = uzum_connections(settings)["default"], uzex_connections(settings)["default"]
+    assert (uzum.token, uzum_seller_connections(settings)) == (None, {})
+    assert {uzum.manners.user_agent, uzex.manners.user_agent} == {"Bureau of prices, prices@example.uz"}
+    assert (uzum.manners.rate_limits, uzex.manners.rate_limits) == ((RateWindow(2, 1),), (RateWindow(1, 1),))
+    assert uzex.base_url.format(module="shop") == "https://xarid-api-shop.uzex.uz"
+
+
+def test_further_headers_are_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = live(monkeypatch, UZUM_HEADERS='{"X-Agreed": "very-secret"}', UZUM_TOKEN="another-secret")
+    connection = uzum_connections(settings)["default"]
+    assert connection.manners.headers["X-Agreed"].get_secret_value() == "very-secret"
+    assert "secret" not in repr(connection)
+
+
+def test_a_seller_is_loaded_when_a_token_is_set_or_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert set(uzum_seller_connections(live(monkeypatch, UZUM_SELLER_TOKEN="token-of-mine"))) == {"default"}
+    file = tmp_path / "connections.yml"
+    file.write_text("uzum_seller: {home: {token: HOME_TOKEN}}")
+    settings = live(monkeypatch, KARVON_CONNECTIONS_FILE=str(file), HOME_TOKEN="token-of-home")
+    assert set(uzum_seller_connections(settings)) == {"home"}
+    assert markets_wanted(settings)
+
+
+def test_markets_take_part_in_plain_runs_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not markets_wanted(load_settings())
+    monkeypatch.setenv("KARVON_MARKETS", "true")
+    assert markets_wanted(load_settings())
+
+
+def test_workers_divide_the_rate_and_a_fast_one_is_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert share((RateWindow(100, 1),), 4) == (RateWindow(25, 1),)
+    assert share((RateWindow(2, 1),), 4) == (RateWindow(1, 2),)
+    assert evenly((RateWindow(100, 1), RateWindow(2, 1))) == (
+        RateWindow(100, 1), RateWindow(2, 1), RateWindow(12, 0.1),
+    )  # fmt: skip
+    settings = live(monkeypatch, UZUM_RATE_LIMITS="100/1", KARVON_CRAWL_WORKERS="2")
+    assert uzum_connections(settings)["default"].manners.rate_limits[0] == RateWindow(50, 1)

@@ -12,9 +12,11 @@ import dagster as dg
 import pytest
 
 from karvon.settings import PROJECT_ROOT, export_environment, load_settings
+from karvon.warehouse import Warehouse
 from orchestration.automation import sync_cron
 from orchestration.cli import _COMMANDS, cli
 from orchestration.definitions import defs
+from orchestration.defs.crawl import wanted_slices
 from orchestration.defs.operations import tell_about_failures
 
 
@@ -38,7 +40,7 @@ def upstream(repository: dg.RepositoryDefinition, *key: str) -> set[str]:
 def test_there_is_an_asset_for_every_resource_model_and_sync(repository: dg.RepositoryDefinition) -> None:
     from orchestration.defs.ingestion import SOURCES
 
-    raw = {f"raw_{source.name}/{resource.name}" for source in SOURCES for resource in source.resources}
+    raw = {f"{source.schema}/{resource.name}" for source in SOURCES for resource in source.resources}
     models = {
         f"{path.relative_to(PROJECT_ROOT / 'dbt_project' / 'models').parts[0]}/{path.stem}"
         for path in (PROJECT_ROOT / "dbt_project" / "models").rglob("*.sql")
@@ -105,11 +107,49 @@ def test_the_shop_has_its_own_checks(repository: dg.RepositoryDefinition) -> Non
         assert {(asset, "plan_is_within_guards"), (asset, "shop_equals_view")} <= checks
 
 
-def test_there_is_a_job_for_each_thing_that_a_person_decides(repository: dg.RepositoryDefinition) -> None:
+def test_there_is_a_job_for_each_kind_of_work(repository: dg.RepositoryDefinition) -> None:
     jobs = [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")]
-    assert sorted(jobs) == ["apply_plan", "approve_rows", "retry_errors", "sync_job", "undo_plan"]
+    assert sorted(jobs) == [
+        "apply_plan", "approve_rows", "crawl_job", "data_source_job", "market_job", "retry_errors", "sync_job",
+        "undo_plan",
+    ]  # fmt: skip
     assert [schedule.name for schedule in repository.schedule_defs] == ["sync_schedule"]
-    assert [sensor.name for sensor in repository.sensor_defs] == ["failed_run_sensor"]
+    assert {sensor.name for sensor in repository.sensor_defs} == {"failed_run_sensor", "crawl_sensor"}
+
+
+def test_plain_runs_leave_the_markets_out_unless_they_are_wanted(
+    repository: dg.RepositoryDefinition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of(job: str, found: dg.RepositoryDefinition) -> set[str]:
+        return {key.to_user_string() for key in found.get_job(job).asset_layer.selected_asset_keys}
+
+    shop, market = of("sync_job", repository), of("market_job", repository)
+    assert {"raw_uzum/products", "raw_uzex/auction_deals", "staging/stg_uzum__products"} <= market
+    assert not shop & market
+    assert shop | market | {"crawl/uzum_slices"} >= {
+        key for key in keys(repository) if "observations" not in key
+    }
+    monkeypatch.setenv("KARVON_MARKETS", "true")
+    assert of("sync_job", defs().get_repository_def()) == shop | market
+
+
+def test_the_crawl_asks_for_the_stalest_slices_within_its_requests(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("orchestration.defs.crawl.sandbox_time", lambda *_: None)
+    monkeypatch.setenv("UZUM_LAST_ID", "5000")
+    settings = load_settings()
+    warehouse = Warehouse(f"duckdb:///{tmp_path / 'empty.duckdb'}")
+    instance = dg.DagsterInstance.ephemeral()
+    asked = wanted_slices(settings, warehouse, instance)
+    assert isinstance(asked, dg.SensorResult)
+    assert [run.partition_key for run in asked.run_requests or ()][:2] == [
+        "default ids 1-1000",
+        "default ids 1001-2000",
+    ]
+    new = asked.dynamic_partitions_requests
+    assert new is not None
+    assert set(new[0].partition_keys) >= {"default revisit", "default ids 4001-5000"}
 
 
 @pytest.mark.parametrize(

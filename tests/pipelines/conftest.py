@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 import uvicorn
+from market_stand_in import IDS, Market
 from stand_ins import Loader, Sandbox
 
 from karvon.warehouse import Warehouse
@@ -48,3 +49,14 @@ def sandbox(sandbox_url: str) -> Iterator[Sandbox]:
 @pytest.fixture
 def loader(sandbox: Sandbox, duckdb_url: str) -> Loader:
     return Loader(Warehouse(duckdb_url), sandbox)
+
+
+@pytest.fixture
+def market(sandbox_url: str, duckdb_url: str) -> Iterator[Market]:
+    """Markets of a size that a test reads in a moment, begun anew."""
+    stand_in = Market(sandbox_url, Warehouse(duckdb_url), name=f"m{next(_accounts)}")
+    stand_in.control("POST", "uzum/reset", {"ids": IDS, "seed": 3})
+    stand_in.control("POST", "uzex/reset", {"lots": 40, "seed": 3})
+    yield stand_in
+    for what in ("switches", "faults", "limits", "requests"):
+        stand_in.control("DELETE", what)

@@ -14,9 +14,9 @@ from sandbox.server import create_app
 class SandboxClient:
     """Calls an in-process sandbox; `plytix` signs in to an account when it is first used."""
 
-    def __init__(self, state_dir: Path, *, products: int) -> None:
+    def __init__(self, state_dir: Path, *, products: int, uzum_ids: int = 120, uzex_lots: int = 120) -> None:
         self.state_dir = state_dir
-        self._app = create_app(state_dir, products=products)
+        self._app = create_app(state_dir, products=products, uzum_ids=uzum_ids, uzex_lots=uzex_lots)
         self._tokens: dict[str, str] = {}
 
     def call(self, method: str, path: str, **options: Any) -> httpx.Response:

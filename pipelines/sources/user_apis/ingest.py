@@ -34,7 +34,7 @@ from pipelines.sources.user_apis.registry import Registry
 from pipelines.sources.user_apis.registry_documents import land_registry
 from pipelines.sources.user_apis.status import Outcome, SourceRun
 
-SCHEMA = "user_apis"
+SCHEMA = "raw_user_apis"
 RECORD_COLUMNS = {
     "user_id": {"data_type": "text", "nullable": False},
     "source_id": {"data_type": "text", "nullable": False},
@@ -341,16 +341,16 @@ def _prepare(session: Session, warehouse: Warehouse) -> None:
     """The tables that readers rely on, and what finds the last version of a key on Postgres."""
     with making_tables(SCHEMA, warehouse):
         privacy.prepare(session)
-        session.execute(f"CREATE SCHEMA IF NOT EXISTS raw_{SCHEMA}")
+        session.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         session.execute(
-            f"CREATE TABLE IF NOT EXISTS raw_{SCHEMA}.records (user_id text NOT NULL, source_id text NOT NULL, "
+            f"CREATE TABLE IF NOT EXISTS {SCHEMA}.records (user_id text NOT NULL, source_id text NOT NULL, "
             "resource text NOT NULL, entity text, connection text NOT NULL, document_key text NOT NULL, "
             "document json, document_hash text, landed_at timestamptz, is_deleted boolean, "
             "_dlt_load_id text NOT NULL)"
         )
         if warehouse.dialect == "postgres":
             session.execute(
-                f"CREATE INDEX IF NOT EXISTS records_key ON raw_{SCHEMA}.records "
+                f"CREATE INDEX IF NOT EXISTS records_key ON {SCHEMA}.records "
                 "(user_id, source_id, resource, document_key, landed_at DESC)"
             )
-            session.execute(f"CREATE INDEX IF NOT EXISTS records_load ON raw_{SCHEMA}.records (_dlt_load_id)")
+            session.execute(f"CREATE INDEX IF NOT EXISTS records_load ON {SCHEMA}.records (_dlt_load_id)")

@@ -1,0 +1,85 @@
+{#
+Every version of each document of a raw table, tombstones included: for models in which each version is a
+fact. The counterpart of latest_documents.
+
+An incremental run takes the pending loads, each whole: with unique_key='load_id' a load that grew replaces its
+rows. A document that a load holds twice counts once. built_at is the run that staged the version; what reads
+it incrementally goes by that and never by landed_at, because loads arrive out of order (see is_new_for).
+#}
+{% macro document_versions(source_name, table_name) %}
+    {% set declared = source(source_name, table_name) %}
+    {% if execute and not landed(declared.schema, declared.identifier) %}
+        select
+            cast(null as text) as connection, cast(null as text) as document_key, cast(null as json) as document,
+            {{ cast_type('timestamp') }} as landed_at, cast(null as boolean) as is_deleted,
+            cast(null as text) as load_id, {{ cast_type('timestamp') }} as built_at
+        where false
+    {% else %}
+        select
+            connection, document_key, document, landed_at, coalesce(is_deleted, false) as is_deleted,
+            _dlt_load_id as load_id, {{ current_moment() }} as built_at
+        from (
+            select
+                raw.*,
+                row_number() over (
+                    partition by raw.connection, raw.document_key, raw._dlt_load_id
+                    order by raw.landed_at desc nulls last, raw.document_hash desc nulls last
+                ) as copy_number
+            from {{ declared }} as raw
+            {% if is_incremental() %}
+            where raw._dlt_load_id in (
+                select pending.load_id from staging.pending_loads as pending where pending.model = '{{ model.name }}'
+            )
+            {% endif %}
+        ) as copies
+        where copy_number = 1
+    {% endif %}
+{% endmacro %}
+
+{# The columns of document_versions that unpack passes through. #}
+{% macro version_columns() %}
+    {{ return(['connection', 'document_key', 'landed_at', 'is_deleted', 'load_id', 'built_at']) }}
+{% endmacro %}
+
+{# Identity of one version of one document. #}
+{% macro version_key(relation=none) -%}
+    {%- set prefix = relation ~ '.' if relation else '' -%}
+    {{ prefix }}connection || ':' || {{ prefix }}document_key || ':' || {{ prefix }}load_id
+{%- endmacro %}
+
+
+{#
+Rows of an upstream relation that this incremental model has not seen: those built after its own newest row.
+True for all of them in a full build. One dbt run at a time makes this safe: whatever is built later has a later time.
+#}
+{% macro is_new_for(relation_alias) -%}
+    {%- if is_incremental() -%}
+        {{ relation_alias }}.built_at > (select coalesce(max(built_at), timestamptz '1970-01-01 00:00:00+00') from {{ this }})
+    {%- else -%}
+        {#- Always true; it names the relation, as the other branch does. -#}
+        coalesce({{ relation_alias }}.built_at = {{ relation_alias }}.built_at, true)
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# The raw `observations` of a source: what was looked at. Empty when the source was never loaded. #}
+{% macro pending_observations(source_name) %}
+    {% set declared = source(source_name, 'observations') %}
+    {% if execute and not landed(declared.schema, declared.identifier) %}
+        select
+            cast(null as text) as connection, cast(null as text) as resource, cast(null as text) as scope,
+            {{ cast_type('timestamp') }} as observed_at, cast(null as boolean) as is_complete,
+            cast(null as text) as load_id, {{ current_moment() }} as built_at
+        where false
+    {% else %}
+        select
+            connection, resource, scope, observed_at, coalesce(is_complete, false) as is_complete,
+            _dlt_load_id as load_id, {{ current_moment() }} as built_at
+        from {{ declared }}
+        {% if is_incremental() %}
+        where _dlt_load_id in (
+            select pending.load_id from staging.pending_loads as pending where pending.model = '{{ model.name }}'
+        )
+        {% endif %}
+    {% endif %}
+{% endmacro %}

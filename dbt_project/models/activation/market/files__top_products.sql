@@ -1,0 +1,14 @@
+{# The best products of every category, as a file for people. #}
+select
+    top_product_key,
+    category_key,
+    period_days,
+    position,
+    title,
+    seller_key,
+    units_sold,
+    units_low,
+    units_high,
+    revenue_amount,
+    currency
+from {{ ref('top_products') }}

@@ -1,0 +1,318 @@
+{#
+What each rule of the seed alert_rules fires on, over the whole stored history, rules that are switched off included:
+the alerts take the recent ones of active rules, `karvon rehearse RULE` shows all of one rule. The key tells the same
+event for ever, so it is sent once. Texts of rules are compared in one alphabet; `|` separates alternatives.
+#}
+{{ config(materialized='view') }}
+
+with rules as (
+    select
+        alert_rules.*,
+        {% for scope in ['category', 'region', 'seller', 'product', 'keyword'] -%}
+            {{ plain_words("replace(coalesce(alert_rules." ~ scope ~ ", ''), '|', ' qqq ')") }}
+                as {{ scope }}_words{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('alert_rules') }} as alert_rules
+),
+
+{# One row per wanted text; a rule without one wants all. #}
+{% for scope in ['category', 'region', 'seller', 'product', 'keyword'] -%}
+    {{ scope }}_wishes as (
+        select rules.rule, trim(wish.part) as wish
+        from rules
+        cross join lateral {{ each_part('rules.' ~ scope ~ '_words', ' *qqq *', 'wish') }}
+    ),
+
+{% endfor -%}
+category_words as (
+    select category_key, {{ plain_words('path') }} as words from {{ ref('market_categories') }}
+),
+
+seller_words as (
+    select seller_key, name, link, seller_id, {{ plain_words('name') }} as words from {{ ref('market_sellers') }}
+),
+
+price_events as (
+    select
+        rules.rule,
+        changes.product_key,
+        changes.price_change_key as event_key,
+        changes.changed_at as happened_at,
+        changes.old_price_amount as old_value,
+        changes.price_amount as new_value,
+        changes.currency,
+        case rules.condition
+            when 'raised_before_sale'
+                then 'the list price had risen before; the discount saves '
+                    || {{ plain_number('round(changes.true_saving_percent, 1)') }} || ' %'
+            else 'price ' || {{ plain_number('changes.old_price_amount') }} || ' → ' || {{ plain_number('changes.price_amount') }}
+                || ' ' || changes.currency
+                || coalesce(' (' || {{ plain_number('round(changes.change_percent, 1)') }} || ' %)', '')
+        end as fact
+    from {{ ref('price_changes') }} as changes
+    inner join rules
+        on
+            rules.kind = 'price'
+            and (
+                (rules.condition = 'falls_percent' and changes.change_percent <= -rules.threshold)
+                or (rules.condition = 'rises_percent' and changes.change_percent >= rules.threshold)
+                or (rules.condition = 'price_below' and changes.price_amount < rules.threshold
+                    and changes.old_price_amount >= rules.threshold)
+                or (rules.condition = 'discount_above' and changes.discount_percent >= rules.threshold
+                    and coalesce(changes.old_discount_percent, 0) < rules.threshold)
+                or (rules.condition = 'raised_before_sale' and changes.is_raised_before_sale)
+            )
+),
+
+stock_events as (
+    select
+        rules.rule,
+        outs.product_key,
+        outs.stock_out_key || ':' || rules.condition as event_key,
+        case rules.condition when 'back_in_stock' then outs.ended_at else outs.began_at end as happened_at,
+        cast(null as numeric(18, 2)) as old_value,
+        outs.lost_revenue_amount as new_value,
+        outs.currency,
+        case rules.condition
+            when 'back_in_stock' then 'in stock again after ' || {{ plain_number('round(outs.days_out, 1)') }} || ' days'
+            else 'out of stock; it sold ' || {{ plain_number('round(outs.daily_units, 2)') }} || ' a day'
+        end as fact
+    from {{ ref('stock_outs') }} as outs
+    inner join rules
+        on
+            rules.kind = 'stock'
+            and (
+                (rules.condition = 'out_of_stock' and outs.daily_units > 0)
+                or (rules.condition = 'back_in_stock' and outs.ended_at is not null)
+                or (rules.condition = 'lost_revenue_above' and outs.lost_revenue_amount > rules.threshold)
+            )
+    union all
+    select
+        rules.rule,
+        rollups.product_key,
+        rollups.product_key || ':' || cast(rollups.as_of_date as text) as event_key,
+        cast(rollups.as_of_date as timestamp) at time zone 'Asia/Tashkent' as happened_at,
+        cast(null as numeric(18, 2)) as old_value,
+        rollups.days_of_stock as new_value,
+        rollups.currency,
+        'stock for ' || {{ plain_number('round(rollups.days_of_stock, 1)') }} || ' days' as fact
+    from {{ ref('product_rollups') }} as rollups
+    inner join rules
+        on
+            rules.kind = 'stock' and rules.condition = 'days_of_stock_below'
+            and rollups.days_of_stock < rules.threshold and rollups.available_quantity > 0
+),
+
+first_crawls as (
+    select connection, min(first_seen_at) as first_at from {{ ref('market_sellers') }}
+    group by connection
+),
+
+weeks as (
+    select
+        seller_key,
+        connection,
+        cast(date_trunc('week', stats_date) as date) as week,
+        max(stats_date) as last_date,
+        rank() over (
+            partition by connection, cast(date_trunc('week', stats_date) as date) order by sum(revenue_amount) desc
+        ) as position
+    from {{ ref('seller_daily_stats') }}
+    group by seller_key, connection, cast(date_trunc('week', stats_date) as date)
+),
+
+climbs as (
+    select
+        weeks.*,
+        before.position as old_position
+    from weeks
+    inner join weeks as before on weeks.seller_key = before.seller_key and weeks.week = before.week + 7
+),
+
+seller_events as (
+    select
+        rules.rule,
+        sellers.seller_key,
+        cast(null as text) as product_key,
+        'new:' || sellers.seller_key as event_key,
+        sellers.first_seen_at as happened_at,
+        cast(null as numeric(18, 2)) as old_value,
+        cast(sellers.orders_count as numeric(18, 2)) as new_value,
+        'a new seller' as fact
+    from {{ ref('market_sellers') }} as sellers
+    inner join first_crawls on sellers.connection = first_crawls.connection
+    inner join rules
+        on rules.kind = 'seller' and rules.condition = 'new_seller'
+    where sellers.first_seen_at > first_crawls.first_at + interval '1 day'
+    union all
+    select
+        rules.rule,
+        climbs.seller_key,
+        cast(null as text) as product_key,
+        'climb:' || climbs.seller_key || ':' || cast(climbs.week as text) as event_key,
+        cast(climbs.last_date as timestamp) at time zone 'Asia/Tashkent' as happened_at,
+        cast(climbs.old_position as numeric(18, 2)) as old_value,
+        cast(climbs.position as numeric(18, 2)) as new_value,
+        'from place ' || cast(climbs.old_position as text) || ' to ' || cast(climbs.position as text)
+        || ' by weekly revenue' as fact
+    from climbs
+    inner join rules
+        on
+            rules.kind = 'seller' and rules.condition = 'climbs_places'
+            and climbs.old_position - climbs.position >= rules.threshold
+    union all
+    select
+        rules.rule,
+        products.seller_key,
+        products.product_key,
+        'product:' || products.product_key as event_key,
+        products.first_seen_at as happened_at,
+        cast(null as numeric(18, 2)) as old_value,
+        products.lowest_price_amount as new_value,
+        'a new product' as fact
+    from {{ ref('new_products') }} as products
+    inner join rules on rules.kind = 'seller' and rules.condition = 'new_product'
+    where products.is_proven_new
+),
+
+lot_events as (
+    select
+        rules.rule,
+        lots.lot_key,
+        lots.lot_key || ':' || rules.condition as event_key,
+        lots.first_seen_at as happened_at,
+        lots.subject,
+        lots.category_name,
+        lots.region_name,
+        lots.buyer_name,
+        lots.start_amount,
+        lots.currency,
+        lots.ends_at,
+        lots.search_words,
+        lots.region_words,
+        lots.state
+    from {{ ref('open_lots') }} as lots
+    inner join rules
+        on
+            rules.kind = 'lot'
+            and (
+                (rules.condition = 'new_lot' and lots.state = 'open')
+                or (rules.condition = 'failed_lot' and lots.state = 'failed')
+                or (rules.condition = 'start_amount_above' and lots.state = 'open'
+                    and lots.start_amount > rules.threshold and lots.currency = 'UZS')
+                or (rules.condition = 'ends_within_hours' and lots.state = 'open'
+                    and lots.hours_left between 0 and rules.threshold)
+            )
+),
+
+goods_events as (
+    select rule, 'price' as kind, product_key, event_key, happened_at, old_value, new_value, currency, fact from price_events
+    union all
+    select rule, 'stock' as kind, product_key, event_key, happened_at, old_value, new_value, currency, fact from stock_events
+),
+
+found as (
+    select
+        events.rule,
+        events.kind,
+        events.event_key,
+        events.product_key as subject_key,
+        events.happened_at,
+        products.title,
+        events.fact,
+        sellers.name as party_name,
+        categories.path as category_name,
+        cast(null as text) as region_name,
+        events.old_value,
+        events.new_value,
+        events.currency,
+        'https://uzum.uz/product/' || cast(products.product_id as text) as url,
+        coalesce(category_words.words, '') as category_words,
+        '' as region_words,
+        coalesce(sellers.words, '') as seller_words,
+        products.title_words,
+        products.title_words || ' ' || coalesce(category_words.words, '') as search_words
+    from goods_events as events
+    inner join {{ ref('market_products') }} as products on events.product_key = products.product_key
+    left join {{ ref('market_categories') }} as categories on products.category_key = categories.category_key
+    left join category_words on products.category_key = category_words.category_key
+    left join seller_words as sellers on products.seller_key = sellers.seller_key
+    union all
+    select
+        events.rule,
+        'seller' as kind,
+        events.event_key,
+        events.seller_key as subject_key,
+        events.happened_at,
+        coalesce(products.title, sellers.name) as title,
+        events.fact,
+        sellers.name as party_name,
+        cast(null as text) as category_name,
+        cast(null as text) as region_name,
+        events.old_value,
+        events.new_value,
+        'UZS' as currency,
+        'https://uzum.uz/shop/' || sellers.link as url,
+        coalesce(category_words.words, '') as category_words,
+        '' as region_words,
+        coalesce(sellers.words, '') as seller_words,
+        coalesce(products.title_words, '') as title_words,
+        coalesce(sellers.words, '') || ' ' || coalesce(products.title_words, '') as search_words
+    from seller_events as events
+    left join seller_words as sellers on events.seller_key = sellers.seller_key
+    left join {{ ref('market_products') }} as products on events.product_key = products.product_key
+    left join category_words on products.category_key = category_words.category_key
+    union all
+    select
+        rule,
+        'lot' as kind,
+        event_key,
+        lot_key as subject_key,
+        happened_at,
+        subject as title,
+        case state when 'failed' then 'found no supplier' else 'open' end
+        || coalesce(', start price ' || {{ plain_number('start_amount') }} || ' ' || currency, '') as fact,
+        buyer_name as party_name,
+        category_name,
+        region_name,
+        cast(null as numeric(18, 2)) as old_value,
+        start_amount as new_value,
+        currency,
+        cast(null as text) as url,
+        search_words as category_words,
+        region_words,
+        {{ plain_words("coalesce(buyer_name, '')") }} as seller_words,
+        search_words as title_words,
+        search_words
+    from lot_events
+)
+
+select
+    found.rule || ':' || found.event_key as alert_key,
+    found.rule,
+    found.kind,
+    rules.is_active,
+    found.happened_at,
+    found.subject_key,
+    found.title,
+    found.fact,
+    found.party_name,
+    found.category_name,
+    found.region_name,
+    {{ money('found.old_value') }} as old_value,
+    {{ money('found.new_value') }} as new_value,
+    found.currency,
+    found.url
+from found
+inner join rules on found.rule = rules.rule
+where
+    {% for scope, words in [
+        ('category', 'category_words'), ('region', 'region_words'), ('seller', 'seller_words'),
+        ('product', 'title_words'), ('keyword', 'search_words'),
+    ] %}
+        exists (
+            select 1 from {{ scope }}_wishes as wishes
+            where wishes.rule = found.rule and ' ' || found.{{ words }} like '% ' || wishes.wish || '%'
+        )
+        {% if not loop.last %}and{% endif %}
+    {% endfor %}

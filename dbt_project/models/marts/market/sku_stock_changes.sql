@@ -1,0 +1,69 @@
+{#
+What became of each SKU's stock from one version of its product to the next. A fall counts as sold, a rise as
+restocked; both at once hide each other. Over an absence nothing is concluded.
+Rows from the earliest new version on are made anew.
+#}
+{{ config(materialized='incremental', unique_key='sku_version_key') }}
+
+with touched as (
+    select versions.product_key, min(versions.landed_at) as since
+    from {{ ref('stg_uzum__products') }} as versions
+    where {{ is_new_for('versions') }}
+    group by versions.product_key
+),
+
+versions as (
+    select
+        versions.product_version_key,
+        touched.since,
+        row_number() over (
+            partition by versions.product_key order by versions.landed_at, versions.load_id
+        ) as version_number
+    from {{ ref('stg_uzum__products') }} as versions
+    inner join touched on versions.product_key = touched.product_key
+),
+
+sightings as (
+    select
+        skus.sku_version_key,
+        skus.product_version_key,
+        skus.sku_key,
+        skus.product_key,
+        skus.connection,
+        skus.landed_at,
+        skus.price_amount,
+        skus.full_price_amount,
+        skus.currency,
+        skus.available_quantity,
+        versions.since,
+        versions.version_number,
+        lag(versions.version_number) over (partition by skus.sku_key order by versions.version_number) as previous_number,
+        lag(skus.available_quantity) over (partition by skus.sku_key order by versions.version_number) as previous_quantity,
+        lag(skus.price_amount) over (partition by skus.sku_key order by versions.version_number) as previous_price_amount
+    from {{ ref('stg_uzum__skus') }} as skus
+    inner join versions on skus.product_version_key = versions.product_version_key
+)
+
+select
+    sku_version_key,
+    product_version_key,
+    sku_key,
+    product_key,
+    connection,
+    landed_at as observed_at,
+    {{ local_date('landed_at') }} as observed_date,
+    price_amount,
+    previous_price_amount,
+    full_price_amount,
+    currency,
+    available_quantity,
+    case when previous_number = version_number - 1 then previous_quantity end as previous_quantity,
+    previous_number is null as is_first_sight,
+    coalesce(previous_number < version_number - 1, false) as is_return,
+    case when previous_number = version_number - 1 then greatest(previous_quantity - available_quantity, 0) end
+        as sold_from_stock,
+    case when previous_number = version_number - 1 then greatest(available_quantity - previous_quantity, 0) end
+        as restocked_quantity,
+    {{ current_moment() }} as built_at
+from sightings
+where landed_at >= since

@@ -1,0 +1,91 @@
+{#
+What was bought, one row per item: the items of auctions, tenders and direct purchases, and e-shop deals, which are
+one item each. A tender's budget lines are priced at the start price: unit prices of the deal scale them down.
+#}
+with items as (
+    {% for model in ['auction_deal_items', 'etender_items', 'direct_items'] %}
+        select
+            item_key, connection, module, parent_id, position, product_code, product_name, category_name, quantity,
+            price_amount, cost_amount, currency, unit_name, country_name
+        from {{ ref('stg_uzex__' ~ model) }}
+        where not is_deleted
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
+deals as (
+    select
+        deals.*,
+        case deals.module when 'direct' then deals.deal_id else deals.lot_id end as parent_id
+    from {{ ref('deals') }} as deals
+),
+
+from_details as (
+    select
+        items.item_key,
+        deals.deal_key,
+        items.position,
+        items.product_code,
+        items.product_name,
+        coalesce(items.category_name, deals.category_name) as category_name,
+        items.quantity,
+        items.unit_name,
+        case
+            when items.module = 'etender' then items.price_amount * deals.deal_amount / nullif(deals.start_amount, 0)
+            else items.price_amount
+        end as unit_price_amount,
+        case
+            when items.module = 'etender' then items.cost_amount * deals.deal_amount / nullif(deals.start_amount, 0)
+            else items.cost_amount
+        end as cost_amount,
+        items.country_name
+    from items
+    inner join deals
+        on items.connection = deals.connection and items.module = deals.module and items.parent_id = deals.parent_id
+),
+
+from_deals as (
+    select
+        deals.deal_key || ':item' as item_key,
+        deals.deal_key,
+        cast(1 as bigint) as position,
+        deals.product_code,
+        coalesce(deals.product_name, deals.category_name) as product_name,
+        deals.category_name,
+        deals.quantity,
+        deals.unit_name,
+        deals.deal_amount / nullif(deals.quantity, 0) as unit_price_amount,
+        deals.deal_amount as cost_amount,
+        cast(null as text) as country_name
+    from deals
+    where deals.module in ('shop', 'national')
+),
+
+united as (
+    select * from from_details
+    union all
+    select * from from_deals
+)
+
+select
+    united.item_key as deal_item_key,
+    united.deal_key,
+    deals.connection,
+    deals.module,
+    deals.deal_date,
+    united.position,
+    united.product_code,
+    united.product_name,
+    coalesce(united.product_code, nullif({{ plain_words('united.product_name') }}, '')) as product_group,
+    united.category_name,
+    united.quantity,
+    united.unit_name,
+    {{ money('united.unit_price_amount') }} as unit_price_amount,
+    {{ money('united.cost_amount') }} as cost_amount,
+    deals.currency,
+    united.country_name,
+    deals.buyer_key,
+    deals.supplier_key,
+    deals.is_award
+from united
+inner join deals on united.deal_key = deals.deal_key

@@ -1,0 +1,2 @@
+{{ config(unique_key='load_id') }}
+{{ stage_uzex_lots('competitions', 'competition') }}

@@ -1,0 +1,23 @@
+{# Photos of the newest version of a product: all of a product are replaced together. Keys in `photo` are sizes. #}
+{{ config(unique_key='product_key') }}
+
+{% set columns = [
+    {'name': 'photos', 'path': 'photos', 'type': 'json'},
+] %}
+
+with documents as ({{ latest_documents('raw_uzum', 'products') }}),
+
+unpacked as ({{ unpack('documents', columns) }})
+
+select
+    unpacked.connection || ':' || unpacked.document_key || ':' || cast(photo.position as text) as photo_key,
+    unpacked.connection || ':' || unpacked.document_key as product_key,
+    unpacked.connection,
+    photo.position,
+    {{ json_field('photo.value', 'photoKey') }} as photo_id,
+    {{ json_field('photo.value', 'color') }} as colour,
+    'https://images.uzum.uz/' || {{ json_field('photo.value', 'photoKey') }} || '/original.jpg' as url,
+    unpacked.landed_at
+from unpacked
+cross join lateral {{ json_elements('unpacked.photos', 'photo') }}
+where not unpacked.is_deleted and {{ json_field('photo.value', 'photoKey') }} is not null

@@ -1,0 +1,59 @@
+{# One row per version of a product and SKU in it. The tombstone of a product has none: the SKUs are gone with it. #}
+{{ config(unique_key='load_id') }}
+
+{% set product_columns = [
+    {'name': 'skus', 'path': 'skuList', 'type': 'json'},
+] %}
+{% set columns = [
+    {'name': 'sku_id', 'path': 'id', 'type': 'integer'},
+    {'name': 'full_price_amount', 'path': 'fullPrice', 'type': 'numeric(18, 2)'},
+    {'name': 'purchase_price_amount', 'path': ['purchasePrice', 'sellPrice'], 'type': 'numeric(18, 2)'},
+    {'name': 'available_quantity', 'path': 'availableAmount', 'type': 'integer'},
+    {'name': 'barcode', 'path': 'barcode'},
+    {'name': 'stock_type', 'path': 'stock.type'},
+    {'name': 'delivery_days', 'path': 'stock.deliveryDays', 'type': 'integer'},
+] %}
+
+with documents as ({{ document_versions('raw_uzum', 'products') }}),
+
+products as ({{ unpack('documents', product_columns, keep=version_columns()) }}),
+
+skus as (
+    select
+        products.connection,
+        products.document_key,
+        products.landed_at,
+        products.load_id,
+        products.built_at,
+        sku.position,
+        sku.value as document
+    from products
+    cross join lateral {{ json_elements('products.skus', 'sku') }}
+    where not products.is_deleted
+),
+
+unpacked as (
+    {{ unpack('skus', columns, keep=['connection', 'document_key', 'landed_at', 'load_id', 'built_at', 'position']) }}
+)
+
+select
+    {{ version_key() }} || ':' || cast(sku_id as text) as sku_version_key,
+    {{ version_key() }} as product_version_key,
+    connection || ':' || cast(sku_id as text) as sku_key,
+    connection || ':' || document_key as product_key,
+    connection,
+    sku_id,
+    position,
+    full_price_amount,
+    coalesce(purchase_price_amount, full_price_amount) as price_amount,
+    'UZS' as currency,
+    available_quantity,
+    barcode,
+    upper(stock_type) as stock_type,
+    delivery_days,
+    landed_at,
+    load_id,
+    built_at,
+    cast_failures
+from unpacked
+where sku_id is not null

@@ -1,0 +1,119 @@
+"""The UZEX source: procurement lists, details and reference data. README.md says what each costs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+
+from karvon.connections import UzexConnection
+from karvon.http import NotFound, Refused, RemoteError
+from pipelines.source import Batch, Context, Document, Fetch, Resource, Source
+from pipelines.sources.side_by_side import side_by_side
+from pipelines.sources.uzex.client import UzexClient
+from pipelines.sources.uzex.ranks import is_unfinished, key_of, read_down, read_whole
+from pipelines.sources.uzex.settings import (
+    DETAILS,
+    LIST_NOISE,
+    LISTS,
+    PERSONAL,
+    REFERENCES,
+    Detail,
+    RankList,
+)
+
+DETAILS_AT_ONCE = 20
+
+
+def _list(listed: RankList) -> Resource:
+    return Resource(
+        listed.name,
+        partial(key_of, listed),
+        partial(read_down if listed.date else read_whole, listed=listed),
+        noise=(*LIST_NOISE, *PERSONAL),
+        sweep=not listed.date,
+        is_unfinished=is_unfinished if listed.date else lambda _cursor: False,
+        share=any(listed.name in dict(detail.parents) for detail in DETAILS),
+        shrink_advice="the list may have been cut: UZEX_WINDOWS_PER_RUN bounds it",
+    )
+
+
+def _details(detail: Detail) -> Fetch:
+    """Details of rows that are new or changed, then of those that never had one, newest first, within the budget."""
+
+    async def fetch(context: Context) -> AsyncIterator[Batch]:
+        client, budget = UzexClient.of(context), context.connection.details_per_run
+        wanted = [
+            str(row[field])
+            for parent, field in detail.parents
+            for row in context.changed.get(parent, ())
+            if row.get(field) is not None
+        ]
+        for parent, field in detail.parents:
+            wanted += context.lacking(parent, field, budget)
+        numbers = list(dict.fromkeys(wanted))[:budget]
+        for at in range(0, len(numbers), DETAILS_AT_ONCE):
+            group = numbers[at : at + DETAILS_AT_ONCE]
+            found = await side_by_side(_detail(client, detail, number) for number in group)
+            documents = [document for document in found if document is not None]
+            yield Batch(
+                documents,
+                missing=sum("is_missing" in document for document in documents),
+                failed=len(found) - len(documents),
+            )
+
+    return fetch
+
+
+async def _detail(client: UzexClient, detail: Detail, number: str) -> Document | None:
+    """One detail; None if it failed. What the portal does not have is kept as such, or it would be asked for ever."""
+    try:
+        answer = await client.get(detail.module, detail.path.format(id=number))
+    except RemoteError as error:
+        if isinstance(error, Refused) and not isinstance(error, NotFound):
+            raise
+        return None
+    identity = {detail.key: int(number)}
+    if isinstance(answer, list):
+        return {**identity, "items": answer}
+    return {**answer, **identity} if isinstance(answer, dict) else {**identity, "is_missing": True}
+
+
+def _reference(path: str) -> Fetch:
+    async def fetch(context: Context) -> AsyncIterator[Batch]:
+        yield Batch(await UzexClient.of(context).get("trade", path) or ())
+
+    return fetch
+
+
+async def probe(connection: UzexConnection) -> str:
+    """The regions of one host and a row of another: the hosts refuse one by one."""
+    async with UzexClient(connection) as client:
+        regions, rows = await asyncio.gather(
+            client.get("trade", REFERENCES["regions"]),
+            client.window(LISTS[0].module, LISTS[0].path, {**LISTS[0].body, "from": 1, "to": 2}),
+        )
+    return f"answers; {len(regions or ())} regions, {len(rows)} auction deals in a window of one"
+
+
+SOURCE = Source(
+    name="uzex",
+    probe=probe,
+    connect=UzexClient,
+    resources=(
+        *(
+            Resource(name, lambda row: str(row["id"]), _reference(path), sweep=True)
+            for name, path in REFERENCES.items()
+        ),
+        *(_list(listed) for listed in LISTS),
+        *(
+            Resource(
+                detail.name,
+                lambda document, key=detail.key: str(document[key]),  # type: ignore[misc]
+                _details(detail),
+                noise=(*LIST_NOISE, *PERSONAL),
+            )
+            for detail in DETAILS
+        ),
+    ),
+)
