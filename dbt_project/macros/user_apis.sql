@@ -4,15 +4,15 @@ sources are the same few models.
 #}
 
 {# The text at a path that is itself a column ($."a"[0]."b" on both engines). #}
-{% macro json_at(document, path) -%}
-    {{ return(adapter.dispatch('json_at')(document, path)) }}
+{% macro json_at_path(document, path) -%}
+    {{ return(adapter.dispatch('json_at_path')(document, path)) }}
 {%- endmacro %}
 
-{% macro duckdb__json_at(document, path) -%}
+{% macro duckdb__json_at_path(document, path) -%}
     json_extract_string({{ document }}, {{ path }})
 {%- endmacro %}
 
-{% macro postgres__json_at(document, path) -%}
+{% macro postgres__json_at_path(document, path) -%}
     (jsonb_path_query_first({{ document }}, cast({{ path }} as jsonpath)) #>> '{}')
 {%- endmacro %}
 

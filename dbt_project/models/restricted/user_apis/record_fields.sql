@@ -48,7 +48,7 @@ found as (
         fields.constant_value,
         fields.default_value,
         fields.value_map,
-        nullif(trim({{ json_at('changed.document', 'fields.json_path') }}), '') as their_value
+        nullif(trim({{ json_at_path('changed.document', 'fields.json_path') }}), '') as their_value
     from changed
     inner join fields on changed.definition_key = fields.definition_key
     where fields.field is not null
