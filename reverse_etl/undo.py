@@ -18,8 +18,8 @@ from typing import Any
 from karvon.warehouse import Session, Warehouse
 from reverse_etl import ledger, operations
 from reverse_etl.assembly import new_plan_id, numbered, packed, request_count
+from reverse_etl.binding import bind
 from reverse_etl.compare import removal
-from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.guards import Sizes, violations
 from reverse_etl.ledger import Entry
 from reverse_etl.operations import REMOVALS, Finding, Operation
@@ -53,13 +53,19 @@ def make_undo(
     findings: list[Finding] = []
     sizes: dict[str, Sizes] = {}
     with warehouse.session() as session:
+        bounds = {bound.sync.name: bound for bound in bind(session, list(by_name.values()))}
         for name in dict.fromkeys(one.sync for one in done):
             mine = [one for one in done if one.sync == name]
-            if name not in by_name:
+            if name not in bounds:
                 findings += [_cannot(one, "its sync is not in the project any more") for one in mine]
                 continue
-            sync = by_name[name]
-            scan = Scan(session, warehouse.dialect, sync, DESTINATIONS[sync.destination])
+            sync, destination = bounds[name].sync, bounds[name].destination
+            if destination.mirror(sync) is None:
+                findings += [
+                    _cannot(one, f"what went to {sync.destination} cannot be taken back") for one in mine
+                ]
+                continue
+            scan = Scan(session, warehouse.dialect, sync, destination)
             sizes[name] = Sizes(*scan.sizes())
             undoing = _Undoing(
                 scan, plan_id, frozenset(one.identity for one in done if one.action == "create")
@@ -123,7 +129,7 @@ class _Undoing:
         self.keys_of_remote = {
             spec.sync: _keys_of_remote(session, sync, spec, part)
             for spec in sync.fields
-            if spec.as_ == "references" and spec.sync
+            if spec.refers and spec.sync
         }
         self.sent_before = _sent_before(session, sync, part)
 
@@ -137,6 +143,8 @@ class _Undoing:
             self._tell(one, "it was deleted; a new one would be another record with another address")
         elif entry is None:
             self._tell(one, "its record is gone")
+        elif self.sync.collection and one.action not in ("create", "update"):
+            self._tell(one, "an item's publishing and archiving is taken back in Webflow itself")
         elif one.action == "unarchive" or one.action == "create":
             yield from self._removed(one, entry)
         elif one.is_stock:

@@ -33,6 +33,7 @@ select
     ranges.load_id,
     ranges.built_at
 from ranges
-cross join lateral
+cross join
+    lateral
     {{ each_number(whole('floor(ranges.range_first_id / 1000.0)'), whole('floor(ranges.range_last_id / 1000.0)'), 'block') }}
 where ranges.range_first_id is not null and ranges.range_last_id >= ranges.range_first_id
