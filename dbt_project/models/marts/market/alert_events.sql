@@ -8,20 +8,21 @@ event for ever, so it is sent once. Texts of rules are compared in one alphabet;
 with rules as (
     select
         alert_rules.*,
-        {% for scope in ['category', 'region', 'seller', 'product', 'keyword'] -%}
-            {{ plain_words("replace(coalesce(alert_rules." ~ scope ~ ", ''), '|', ' qqq ')") }}
-                as {{ scope }}_words{{ ',' if not loop.last }}
-        {% endfor %}
+    {% for scope in ['category', 'region', 'seller', 'product', 'keyword'] -%}
+    {{ plain_words("replace(coalesce(alert_rules." ~ scope ~ ", ''), '|', ' qqq ')") }}
+        as {{ scope }}_words{{ ',' if not loop.last }}
+    
+{% endfor %}
     from {{ ref('alert_rules') }} as alert_rules
 ),
 
 {# One row per wanted text; a rule without one wants all. #}
 {% for scope in ['category', 'region', 'seller', 'product', 'keyword'] -%}
-    {{ scope }}_wishes as (
-        select rules.rule, trim(wish.part) as wish
-        from rules
-        cross join lateral {{ each_part('rules.' ~ scope ~ '_words', ' *qqq *', 'wish') }}
-    ),
+{{ scope }}_wishes as (
+    select rules.rule, trim(wish.part) as wish
+    from rules
+    cross join lateral {{ each_part('rules.' ~ scope ~ '_words', ' *qqq *', 'wish') }}
+),
 
 {% endfor -%}
 category_words as (
@@ -43,9 +44,11 @@ price_events as (
         changes.currency,
         case rules.condition
             when 'raised_before_sale'
-                then 'the list price had risen before; the discount saves '
+                then
+                    'the list price had risen before; the discount saves '
                     || {{ plain_number('round(changes.true_saving_percent, 1)') }} || ' %'
-            else 'price ' || {{ plain_number('changes.old_price_amount') }} || ' → ' || {{ plain_number('changes.price_amount') }}
+            else
+                'price ' || {{ plain_number('changes.old_price_amount') }} || ' → ' || {{ plain_number('changes.price_amount') }}
                 || ' ' || changes.currency
                 || coalesce(' (' || {{ plain_number('round(changes.change_percent, 1)') }} || ' %)', '')
         end as fact
@@ -56,10 +59,14 @@ price_events as (
             and (
                 (rules.condition = 'falls_percent' and changes.change_percent <= -rules.threshold)
                 or (rules.condition = 'rises_percent' and changes.change_percent >= rules.threshold)
-                or (rules.condition = 'price_below' and changes.price_amount < rules.threshold
-                    and changes.old_price_amount >= rules.threshold)
-                or (rules.condition = 'discount_above' and changes.discount_percent >= rules.threshold
-                    and coalesce(changes.old_discount_percent, 0) < rules.threshold)
+                or (
+                    rules.condition = 'price_below' and changes.price_amount < rules.threshold
+                    and changes.old_price_amount >= rules.threshold
+                )
+                or (
+                    rules.condition = 'discount_above' and changes.discount_percent >= rules.threshold
+                    and coalesce(changes.old_discount_percent, 0) < rules.threshold
+                )
                 or (rules.condition = 'raised_before_sale' and changes.is_raised_before_sale)
             )
 ),
@@ -198,10 +205,14 @@ lot_events as (
             and (
                 (rules.condition = 'new_lot' and lots.state = 'open')
                 or (rules.condition = 'failed_lot' and lots.state = 'failed')
-                or (rules.condition = 'start_amount_above' and lots.state = 'open'
-                    and lots.start_amount > rules.threshold and lots.currency = 'UZS')
-                or (rules.condition = 'ends_within_hours' and lots.state = 'open'
-                    and lots.hours_left between 0 and rules.threshold)
+                or (
+                    rules.condition = 'start_amount_above' and lots.state = 'open'
+                    and lots.start_amount > rules.threshold and lots.currency = 'UZS'
+                )
+                or (
+                    rules.condition = 'ends_within_hours' and lots.state = 'open'
+                    and lots.hours_left between 0 and rules.threshold
+                )
             )
 ),
 
@@ -310,9 +321,9 @@ where
         ('category', 'category_words'), ('region', 'region_words'), ('seller', 'seller_words'),
         ('product', 'title_words'), ('keyword', 'search_words'),
     ] %}
-        exists (
-            select 1 from {{ scope }}_wishes as wishes
-            where wishes.rule = found.rule and ' ' || found.{{ words }} like '% ' || wishes.wish || '%'
-        )
-        {% if not loop.last %}and{% endif %}
-    {% endfor %}
+    exists (
+        select 1 from {{ scope }}_wishes as wishes
+        where wishes.rule = found.rule and ' ' || found.{{ words }} like '% ' || wishes.wish || '%'
+    )
+    {% if not loop.last %}and{% endif %}
+{% endfor %}

@@ -31,7 +31,7 @@ nodes as (
         union all
         select * from tree_nodes
     ) as found
-    order by category_key, landed_at desc, parent_key nulls last
+    order by category_key asc, landed_at desc, parent_key asc nulls last
 ),
 
 walk as (

@@ -13,14 +13,14 @@ newest as (
         versions.is_deleted
     from {{ ref('stg_uzum__products') }} as versions
     inner join touched on versions.product_key = touched.product_key
-    order by versions.product_key, versions.landed_at desc, versions.load_id desc
+    order by versions.product_key asc, versions.landed_at desc, versions.load_id desc
 ),
 
 skus as (
     select distinct on (skus.sku_key) skus.*
     from {{ ref('stg_uzum__skus') }} as skus
     inner join touched on skus.product_key = touched.product_key
-    order by skus.sku_key, skus.landed_at desc, skus.load_id desc
+    order by skus.sku_key asc, skus.landed_at desc, skus.load_id desc
 ),
 
 options as (

@@ -21,7 +21,7 @@ visited_before as (
             products.connection = visits.connection
             and cast(floor(products.product_id / 1000.0) as bigint) = visits.id_block
             and products.product_id between visits.first_id and visits.last_id
-            and visits.observed_at < products.first_seen_at
+            and products.first_seen_at > visits.observed_at
     group by products.product_key
 )
 

@@ -30,7 +30,7 @@ raised as (
     inner join steps as rise
         on
             steps.sku_key = rise.sku_key
-            and rise.change_number <= steps.change_number
+            and steps.change_number >= rise.change_number
             and rise.valid_from >= steps.valid_from - interval '14 days'
             and rise.full_price_amount > rise.old_full_price_amount
     where steps.price_amount < steps.full_price_amount

@@ -32,7 +32,7 @@ seen_days as (
             products.connection = visit_days.connection
             and cast(floor(products.product_id / 1000.0) as bigint) = visit_days.id_block
             and products.product_id between visit_days.first_id and visit_days.last_id
-            and (products.gone_at is null or visit_days.observed_at < products.gone_at)
+            and (products.gone_at is null or products.gone_at > visit_days.observed_at)
     union
     select product_key, to_date as seen_date
     from {{ ref('sales_windows') }}

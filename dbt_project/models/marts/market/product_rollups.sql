@@ -26,7 +26,7 @@ parted as (
     select
         windows.*,
         {% for days in [7, 30, 60, 90] %}
-            cast(least(greatest({{ days }} - days_ago, 0), window_days) as numeric(18, 6)) / window_days as part_{{ days }},
+        cast(least(greatest({{ days }} - days_ago, 0), window_days) as numeric(18, 6)) / window_days as part_{{ days }},
         {% endfor %}
         units_high is null as is_unbounded
     from windows
@@ -36,13 +36,13 @@ sums as (
     select
         product_key,
         {% for days in [7, 30, 90] %}
-            sum(units_sold * part_{{ days }}) as units_{{ days }}d,
-            sum(case when part_{{ days }} = 1 then units_low else 0 end) as units_low_{{ days }}d,
-            case
-                when bool_or(is_unbounded and part_{{ days }} > 0) then null
-                else sum(case when part_{{ days }} > 0 then units_high else 0 end)
-            end as units_high_{{ days }}d,
-            sum(units_sold * part_{{ days }} * unit_price_amount) as revenue_{{ days }}d_amount,
+        sum(units_sold * part_{{ days }}) as units_{{ days }}d,
+        sum(case when part_{{ days }} = 1 then units_low else 0 end) as units_low_{{ days }}d,
+        case
+            when bool_or(is_unbounded and part_{{ days }} > 0) then null
+            else sum(case when part_{{ days }} > 0 then units_high else 0 end)
+        end as units_high_{{ days }}d,
+        sum(units_sold * part_{{ days }} * unit_price_amount) as revenue_{{ days }}d_amount,
         {% endfor %}
         sum(units_sold * (part_60 - part_30)) as units_previous_30d
     from parted
@@ -56,10 +56,10 @@ select
     products.seller_key,
     horizon.last_date as as_of_date,
     {% for days in [7, 30, 90] %}
-        cast(coalesce(sums.units_{{ days }}d, 0) as numeric(18, 2)) as units_{{ days }}d,
-        {{ whole('coalesce(sums.units_low_' ~ days ~ 'd, 0)') }} as units_low_{{ days }}d,
-        {{ whole('case when sums.product_key is null then 0 else sums.units_high_' ~ days ~ 'd end') }} as units_high_{{ days }}d,
-        {{ money('coalesce(sums.revenue_' ~ days ~ 'd_amount, 0)') }} as revenue_{{ days }}d_amount,
+    cast(coalesce(sums.units_{{ days }}d, 0) as numeric(18, 2)) as units_{{ days }}d,
+    {{ whole('coalesce(sums.units_low_' ~ days ~ 'd, 0)') }} as units_low_{{ days }}d,
+    {{ whole('case when sums.product_key is null then 0 else sums.units_high_' ~ days ~ 'd end') }} as units_high_{{ days }}d,
+    {{ money('coalesce(sums.revenue_' ~ days ~ 'd_amount, 0)') }} as revenue_{{ days }}d_amount,
     {% endfor %}
     products.currency,
     cast(coalesce(sums.units_previous_30d, 0) as numeric(18, 2)) as units_previous_30d,

@@ -39,7 +39,8 @@ select
     windows.currency,
     {{ current_moment() }} as built_at
 from windows
-cross join lateral
+cross join
+    lateral
     {{ each_day(
         'case when windows.window_days <= 1 then windows.to_date else windows.from_date + 1 end', 'windows.to_date', 'dates'
     ) }}

@@ -73,8 +73,8 @@ visited as (
             living.connection = visits.connection
             and cast(floor(living.product_id / 1000.0) as bigint) = visits.id_block
             and living.product_id between visits.first_id and visits.last_id
-            and visits.observed_at >= living.previous_at
-            and visits.observed_at < living.previous_next_at
+            and living.previous_at <= visits.observed_at
+            and living.previous_next_at > visits.observed_at
     where living.landed_at >= living.since
     group by living.product_version_key
 ),

@@ -10,26 +10,26 @@ with sales as (
 
 scoped as (
     {% for days in [7, 30, 90] %}
-        {% for scope in ["'all'", 'root_key'] %}
-            select
-                {{ scope }} as scope_key,
-                connection,
-                seller_key,
-                currency,
-                as_of_date,
-                cast({{ days }} as integer) as period_days,
-                count(*) as product_count,
-                count(case when units_{{ days }}d > 0 then 1 end) as products_with_sales,
-                sum(units_{{ days }}d) as units_sold,
-                sum(units_low_{{ days }}d) as units_low,
-                case when bool_or(units_high_{{ days }}d is null) then null else sum(units_high_{{ days }}d) end as units_high,
-                sum(revenue_{{ days }}d_amount) as revenue_amount
-            from sales
-            where {{ scope }} is not null
-            group by {% if scope == 'root_key' %}root_key, {% endif %}connection, seller_key, currency, as_of_date
-            {% if not loop.last %}union all{% endif %}
-        {% endfor %}
-        {% if not loop.last %}union all{% endif %}
+    {% for scope in ["'all'", 'root_key'] %}
+    select
+        {{ scope }} as scope_key,
+        connection,
+        seller_key,
+        currency,
+        as_of_date,
+        cast({{ days }} as integer) as period_days,
+        count(*) as product_count,
+        count(case when units_{{ days }}d > 0 then 1 end) as products_with_sales,
+        sum(units_{{ days }}d) as units_sold,
+        sum(units_low_{{ days }}d) as units_low,
+        case when bool_or(units_high_{{ days }}d is null) then null else sum(units_high_{{ days }}d) end as units_high,
+        sum(revenue_{{ days }}d_amount) as revenue_amount
+    from sales
+    where {{ scope }} is not null
+    group by {% if scope == 'root_key' %}root_key, {% endif %}connection, seller_key, currency, as_of_date
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+    {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
 

@@ -11,7 +11,7 @@ names as (
         buyer_name,
         buyer_region_name
     from awards
-    order by buyer_key, deal_at desc nulls last, deal_key
+    order by buyer_key asc, deal_at desc nulls last, deal_key asc
 ),
 
 organisations as (

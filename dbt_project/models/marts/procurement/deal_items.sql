@@ -4,12 +4,12 @@ one item each. A tender's budget lines are priced at the start price: unit price
 #}
 with items as (
     {% for model in ['auction_deal_items', 'etender_items', 'direct_items'] %}
-        select
-            item_key, connection, module, parent_id, position, product_code, product_name, category_name, quantity,
-            price_amount, cost_amount, currency, unit_name, country_name
-        from {{ ref('stg_uzex__' ~ model) }}
-        where not is_deleted
-        {% if not loop.last %}union all{% endif %}
+    select
+        item_key, connection, module, parent_id, position, product_code, product_name, category_name, quantity,
+        price_amount, cost_amount, currency, unit_name, country_name
+    from {{ ref('stg_uzex__' ~ model) }}
+    where not is_deleted
+    {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
 

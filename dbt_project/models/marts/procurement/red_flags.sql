@@ -11,7 +11,8 @@ with awards as (
 ),
 
 norms as (
-    select connection, product_group, lower(unit_name) as unit, currency, count(*) as item_count,
+    select
+        connection, product_group, lower(unit_name) as unit, currency, count(*) as item_count,
         {{ median('unit_price_amount') }} as median_price
     from {{ ref('deal_items') }}
     where is_award and unit_price_amount > 0 and product_group is not null

@@ -11,7 +11,7 @@ names as (
         supplier_name,
         supplier_region_name
     from awards
-    order by supplier_key, deal_at desc nulls last, deal_key
+    order by supplier_key asc, deal_at desc nulls last, deal_key asc
 ),
 
 organisations as (

@@ -80,17 +80,19 @@ normalised as (
             when 'email' then lower(value_text)
             when 'status' then lower(value_text)
             when 'currency' then upper(value_text)
-            when 'phone' then
-                case
-                    when left(value_text, 5) = 'hmac:' then value_text
-                    else nullif(regexp_replace(regexp_replace(value_text, '[^0-9]', '', 'g'), '^00', ''), '')
-                end
+            when 'phone'
+                then
+                    case
+                        when left(value_text, 5) = 'hmac:' then value_text
+                        else nullif(regexp_replace(regexp_replace(value_text, '[^0-9]', '', 'g'), '^00', ''), '')
+                    end
             when 'timestamp' then {{ normalised_time('value_text', 'date_order', 'time_zone') }}
-            when 'amount' then
-                case
-                    when decimal_sign = 'comma' then replace(replace(replace(value_text, ' ', ''), '.', ''), ',', '.')
-                    else replace(replace(value_text, ' ', ''), ',', '')
-                end || case when minor_units > 0 then 'e-' || cast(minor_units as text) else '' end
+            when 'amount'
+                then
+                    case
+                        when decimal_sign = 'comma' then replace(replace(replace(value_text, ' ', ''), '.', ''), ',', '.')
+                        else replace(replace(value_text, ' ', ''), ',', '')
+                    end || case when minor_units > 0 then 'e-' || cast(minor_units as text) else '' end
             else value_text
         end as value_text
     from mapped
