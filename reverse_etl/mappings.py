@@ -88,7 +88,7 @@ def changes(
 def edited(changed: Sequence[MappingChange], project: Path) -> dict[Path, str]:
     """The new text of every file that the changes touch. Raises `CannotEdit`."""
     texts: dict[Path, str] = {}
-    for sync in dict.fromkeys(one.sync for one in changed):
+    for sync in {one.sync.name: one.sync for one in changed}.values():
         path = project / sync.file
         text = texts.get(path) or path.read_text(encoding="utf-8")
         metas = {one.column: one.after for one in changed if one.sync == sync}

@@ -146,7 +146,7 @@ def test_guards_count_the_rows_of_a_file(bench) -> None:
     del shop.rows["a"], shop.rows["b"]
     plan = shop.plan()
     assert plan.is_blocked
-    assert "2 removals planned for items, 4 rows of ours" in plan.violations[0].message
+    assert "2 removals planned for items (50%), 4 rows of ours" in plan.violations[0].message
     shop.rows.clear()
     assert shop.plan().violations[0].guard == "empty model"
 
