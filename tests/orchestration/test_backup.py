@@ -140,7 +140,9 @@ def cut(file: Path) -> Path:
 
 def overwritten(file: Path) -> Path:
     content = bytearray(file.read_bytes())
-    content[len(content) // 3 : len(content) // 3 + 200] = bytes(200)
+    middle = slice(len(content) // 3, len(content) // 3 + 200)
+    # Turned over, not zeroed: an empty block would stay as it is.
+    content[middle] = bytes(byte ^ 0xFF for byte in content[middle])
     file.write_bytes(content)
     return file
 
