@@ -1,10 +1,12 @@
-"""Pictures for the README: the lineage in Dagster and the sandbox's shop, taken by headless Chromium.
+"""Pictures for the docs: a plan's page, the lineage in Dagster and the sandbox's shop, taken by headless Chromium.
 
-`make screenshots`. Uses the sandbox world in KARVON_HOME; run `make run` first. Needs `chromium` on the PATH.
+`make screenshots`. Uses the sandbox world in KARVON_HOME and lets it move on by a day, which is planned and not
+applied; run `make run` first. Needs `chromium` on the PATH.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from karvon.settings import PROJECT_ROOT, load_settings
 
@@ -37,9 +40,52 @@ def main() -> None:
         _wait_for(f"http://127.0.0.1:{PORT}/server_info")
         _take(browser, f"{settings.sandbox_url}/shop", PROJECT_ROOT / "docs" / "shop.png", "1280,860")
         _take(browser, LINEAGE, PROJECT_ROOT / "docs" / "lineage.png", "1900,1150")
+        with tempfile.TemporaryDirectory() as folder:
+            page = _plan(karvon, settings.sandbox_url, Path(folder) / "plan.html")
+            picture = PROJECT_ROOT / "docs" / "plan.png"
+            _take(
+                browser,
+                f"{page.as_uri()}#kind=update&field=main-image&open={_with_pictures(karvon)}",
+                picture,
+                "1180,1750",
+            )
     finally:
         ui.terminate()
         ui.wait(timeout=60)
+
+
+def _plan(karvon: Path, sandbox: str, page: Path) -> Path:
+    """The page after a day in the PIM and some edits by hand in the shop."""
+    _control(sandbox, "/plytix/next-day", {})
+    products = _control(sandbox, "/webflow/shop?ids=true")["products"]
+    name, price = products[3], products[5]["skus"][0]
+    edits = (
+        ("product", name["id"], {"name": f"Summer sale! {name['fields']['name']}"}),
+        ("product", products[8]["id"], {"seo-title": "Edited by marketing"}),
+        ("sku", price["id"], {"price": {"value": 100, "unit": "USD"}}),
+    )
+    for collection, item, fields in edits:
+        _control(sandbox, "/webflow/edit", {"collection": collection, "item": item, "fieldData": fields})
+    subprocess.run([karvon, "run", "--plan-only"], check=False, capture_output=True)
+    subprocess.run([karvon, "plan", "show", "--html", page], check=True, capture_output=True)
+    return page
+
+
+def _with_pictures(karvon: Path) -> str:
+    """The row of the plan that gets a new picture."""
+    told = subprocess.run([karvon, "plan", "show", "--json"], check=True, capture_output=True).stdout
+    return next(
+        str(one["key"])
+        for one in json.loads(told)["operations"]
+        if one["action"] == "update" and "main-image" in one["changes"]
+    )
+
+
+def _control(sandbox: str, path: str, body: Any = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{sandbox}/_control{path}", data=data)  # noqa: S310 - loopback address
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - loopback address
+        return json.loads(answer.read())
 
 
 def _wait_for(url: str, seconds: float = 120) -> None:

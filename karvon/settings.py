@@ -131,6 +131,11 @@ class Settings(BaseSettings):
         return frozenset(host.strip().lower() for host in self.private_hosts.split(",") if host.strip())
 
     @property
+    def reports_path(self) -> Path:
+        """Where pages about plans are written."""
+        return self.home.absolute() / self.profile / "reports"
+
+    @property
     def sandbox_state(self) -> Path:
         return self.home.absolute() / "sandbox"
 

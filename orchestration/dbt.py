@@ -21,6 +21,7 @@ from typing import Any
 
 from karvon.settings import PROJECT_ROOT, Settings, child_environment
 from karvon.warehouse import Session, Warehouse
+from reverse_etl.schema import migrate
 
 PROJECT = PROJECT_ROOT / "dbt_project"
 Manifest = Mapping[str, Any]
@@ -107,6 +108,9 @@ def build(
     Raises `DbtError` after the last event when a model or an error-severity test failed.
     """
     models = stale.models
+    with warehouse.session() as session:
+        # The views about runs read these tables, and nothing has run yet on a fresh warehouse.
+        migrate(warehouse, session)
     _mark_as_stale(warehouse, models)
     names = [manifest["nodes"][unique_id]["name"] for unique_id in models]
     without_unit_tests = () if stale.definitions_changed else ("--exclude-resource-type", "unit_test")

@@ -48,6 +48,8 @@ class ApplyResult:
     counts: Counter[str] = field(default_factory=Counter)
     """Status → operations: done, failed, held, skipped, unknown, planned (not tried)."""
     requests: int = 0
+    traffic: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    """(destination, connection) → requests, and how many of them were answered 429."""
     notes: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     stopped: str | None = None
@@ -192,7 +194,10 @@ class _Run:
                 heartbeat.cancel()
                 with suppress(asyncio.CancelledError):
                     await heartbeat
-                self.result.requests = sum(channel.requests for channel in opened.values())
+                self.result.traffic = {
+                    target: (channel.requests, channel.throttled) for target, channel in opened.items()
+                }
+                self.result.requests = sum(requests for requests, _ in self.result.traffic.values())
 
     async def _renew(self) -> None:
         while True:
@@ -317,6 +322,11 @@ def _close(warehouse: Warehouse, result: ApplyResult) -> None:
             "UPDATE reverse_etl.plans SET status = $1, finished_at = $2, stopped = $3 WHERE plan_id = $4",
             (status, now(), result.stopped, result.plan_id),
         )
+        for target, counts in result.traffic.items():
+            session.execute(
+                "INSERT INTO reverse_etl.traffic VALUES ($1, $2, $3, $4, $5, $6)",
+                (result.plan_id, *target, now(), *counts),
+            )
 
 
 def _calls(todo: Iterable[Operation]) -> Iterator[Call]:

@@ -243,7 +243,7 @@ def _operation(
         payload_hash=digest(payload), desired=fields.desired, baseline=fields.baseline, extras=known,
         remote_id=entry.remote_id if entry else None, row_hash=subject.row_hash,
         mapping_hash=sync.mapping_hash, mirror_hash=subject.mirror_hash, is_complete=fields.complete,
-        requests=1 if payload else 0, **_place(sync, subject),
+        requests=1 if payload else 0, edited_at=_edited_at(sync, subject), **_place(sync, subject),
     )  # fmt: skip
 
 
@@ -267,7 +267,8 @@ def _stock(
             changes={spec.field if spec else "inventory": {"before": seen, "after": quantity}}, payload=payload,
             payload_hash=digest({"quantity": quantity}), remote_id=entry.remote_id if entry else None,
             row_hash=subject.row_hash, mapping_hash=sync.mapping_hash, desired=fields.desired,
-            baseline=fields.baseline, requests=1 if entry is None else 2, **_place(sync, subject),
+            baseline=fields.baseline, requests=1 if entry is None else 2, edited_at=_edited_at(sync, subject),
+            **_place(sync, subject),
         )
     ]  # fmt: skip
 
@@ -275,6 +276,10 @@ def _stock(
 def _stock_returns(sync: Sync, values: Mapping[str, Value]) -> bool:
     """A child whose removal was "stock 0" and whose stock nobody manages must be made endless again first."""
     return sync.parent is not None and (sync.stock is None or values.get(sync.stock.field) is None)
+
+
+def _edited_at(sync: Sync, subject: Subject) -> datetime | None:
+    return subject.row[sync.edited_at] if sync.edited_at else None
 
 
 def _place(sync: Sync, subject: Subject) -> dict[str, Any]:

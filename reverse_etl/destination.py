@@ -130,6 +130,10 @@ class Channel(Protocol):
     def requests(self) -> int:
         """Requests sent so far."""
 
+    @property
+    def throttled(self) -> int:
+        """How many of them were refused for their rate."""
+
     async def prepare(self, call: Sequence[Operation], known: Known) -> list[Operation | Outcome]:
         """Everything that must be read or resolved before the call is journaled as sent; writes nothing."""
 

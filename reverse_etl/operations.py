@@ -58,8 +58,12 @@ class Operation:
     error_field: str | None = None
     is_permanent: bool = False
     note: str | None = None
+    undoes: str | None = None
+    """The plan that this takes back."""
     attempts: int = 0
     planned_at: datetime | None = None
+    edited_at: datetime | None = None
+    """When the row was last edited at its source, as the model says."""
     sent_at: datetime | None = None
     answered_at: datetime | None = None
     is_default: bool = False
@@ -102,7 +106,7 @@ def compact(value: Any) -> str:
 
 
 _COLUMNS = tuple(column.name for column in fields(Operation) if column.name not in _NOT_STORED)
-_TIMES = ("planned_at", "sent_at", "answered_at")
+_TIMES = ("planned_at", "edited_at", "sent_at", "answered_at")
 _NUMBERS = ("seq", "call", "stage", "requests", "attempts")
 _SCHEMA = pa.schema(
     [

@@ -81,12 +81,7 @@ class Scan:
     def candidates(self, only: Sequence[str] | None, rejected: Sequence[str]) -> list[Candidate]:
         """Rows to compare field by field, in the order of their keys; `only` restricts them to some keys."""
         params = [*self.sync.target, self.sync.name, self.sync.mapping_hash, self.mirror.seen_at]
-        conditions = [
-            f"""(l.key IS NULL OR l.row_hash <> d.row_hash OR l.mapping_hash <> $4 OR l.removed
-              {"OR (d.stock IS NOT NULL AND l.stock_sent IS DISTINCT FROM d.stock)" if self.sync.stock else ""}
-              OR (m.mirror_hash IS NOT NULL AND m.mirror_hash IS DISTINCT FROM l.mirror_hash
-                  AND m.seen_at > l.applied_at))"""
-        ]
+        conditions = [self._differs()]
         if only is not None:
             params.append(keys_of(only))
             conditions.append(f"d.key IN {listed(len(params))}")
@@ -98,14 +93,29 @@ class Scan:
             SELECT d.key, d.parent_key, m.document_key, m.mirror_hash,
                    coalesce(m.seen_at > l.applied_at, true) AS is_fresh,
                    l.key IS NULL AS is_new
-            FROM desired AS d
-            LEFT JOIN reverse_etl.ledger AS l
-              ON l.destination = $1 AND l.connection = $2 AND l.sync = $3 AND l.key = d.key
-            LEFT JOIN latest AS m ON m.document_key = l.{self.destination.document_of(self.sync)}
+            FROM {self._joined()}
             WHERE d.held IS NULL AND {" AND ".join(conditions)} ORDER BY d.key""",
             params,
         )
         return [Candidate(**row) for row in rows.to_pylist()]
+
+    def settled(self) -> tuple[int, int]:
+        """Rows of which no field differs, and how many of them have a stock that we keep."""
+        found = self.session.rows(
+            f"""WITH {self._desired()}, {self.mirror.latest(5)}
+            SELECT count(*) AS rows, count(d.stock) AS stocks FROM {self._joined()} WHERE NOT {self._differs()}""",
+            (*self.sync.target, self.sync.name, self.sync.mapping_hash, self.mirror.seen_at),
+        )
+        return int(found[0]["rows"]), int(found[0]["stocks"])
+
+    def unsettled(self) -> list[str]:
+        """Keys of all other rows, held ones among them."""
+        rows = self.session.rows(
+            f"""WITH {self._desired()}, {self.mirror.latest(5)}
+            SELECT DISTINCT d.key FROM {self._joined()} WHERE {self._differs()} ORDER BY d.key""",
+            (*self.sync.target, self.sync.name, self.sync.mapping_hash, self.mirror.seen_at),
+        )
+        return [row["key"] for row in rows]
 
     def removals(self, only: Sequence[str] | None) -> list[dict[str, Any]]:
         """Ledger rows without a row in the model: key, remote_id, mirror_hash.
@@ -204,6 +214,22 @@ class Scan:
             (value,),
         )
         return [row["key"] for row in rows if row["key"] is not None]
+
+    def _joined(self) -> str:
+        """Rows of the model with what the ledger and the mirror know of them; parameters 1 to 3 name the sync."""
+        return f"""desired AS d
+            LEFT JOIN reverse_etl.ledger AS l
+              ON l.destination = $1 AND l.connection = $2 AND l.sync = $3 AND l.key = d.key
+            LEFT JOIN latest AS m ON m.document_key = l.{self.destination.document_of(self.sync)}"""
+
+    def _differs(self) -> str:
+        """Whether a joined row needs a closer look; parameter 4 is the hash of the mapping. Never null."""
+        stock = (
+            "OR (d.stock IS NOT NULL AND l.stock_sent IS DISTINCT FROM d.stock)" if self.sync.stock else ""
+        )
+        return f"""(l.key IS NULL OR l.row_hash <> d.row_hash OR l.mapping_hash <> $4 OR l.removed {stock}
+              OR coalesce(m.mirror_hash IS DISTINCT FROM l.mirror_hash AND m.seen_at > l.applied_at
+                          AND m.mirror_hash IS NOT NULL, false))"""
 
     def _desired(self) -> str:
         sync = self.sync

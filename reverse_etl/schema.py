@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from karvon.warehouse import Session, Warehouse
 
+NAME = "reverse_etl"
 # (version reached, statement, only on this engine or None). Never change an entry; add new ones.
 MIGRATIONS: tuple[tuple[int, str, str | None], ...] = (
     (
@@ -67,6 +68,62 @@ MIGRATIONS: tuple[tuple[int, str, str | None], ...] = (
     (2, "CREATE INDEX ledger_remote ON reverse_etl.ledger (remote_id)", "postgres"),
     (2, "CREATE INDEX operations_plan ON reverse_etl.operations (plan_id, seq)", "postgres"),
     (2, "CREATE INDEX operations_key ON reverse_etl.operations (sync, key)", "postgres"),
+    # The plan that is taken back by this one, or by this operation.
+    (3, "ALTER TABLE reverse_etl.plans ADD COLUMN undoes text", None),
+    (3, "ALTER TABLE reverse_etl.operations ADD COLUMN undoes text", None),
+    (
+        3,
+        "CREATE INDEX operations_undoing ON reverse_etl.operations (sync, key) WHERE undoes IS NOT NULL",
+        "postgres",
+    ),
+    # What waits for a person now; `field` is empty where the whole row waits. `plan_id` held it last, `held_at` is
+    # when it was held first.
+    (
+        3,
+        """CREATE TABLE reverse_etl.holds (
+            plan_id text NOT NULL, held_at timestamptz NOT NULL, destination text NOT NULL,
+            connection text NOT NULL, sync text NOT NULL, key text NOT NULL, rule text NOT NULL,
+            field text NOT NULL, before text, after text, value_hash text NOT NULL, message text NOT NULL)""",
+        None,
+    ),
+    # Who allowed what. `key` is empty where a guard over a whole plan was allowed for that plan.
+    (
+        3,
+        """CREATE TABLE reverse_etl.approvals (
+            approved_at timestamptz NOT NULL, approver text NOT NULL, plan_id text NOT NULL,
+            destination text NOT NULL, connection text NOT NULL, sync text NOT NULL, key text NOT NULL,
+            rule text NOT NULL, field text NOT NULL, value_hash text NOT NULL)""",
+        None,
+    ),
+    # Edits in the destination. What is left standing (decided: kept, reported) has one row, that of the last plan
+    # that saw it; `found_at` is when it was seen first.
+    (
+        3,
+        """CREATE TABLE reverse_etl.drift (
+            plan_id text NOT NULL, found_at timestamptz NOT NULL, destination text NOT NULL,
+            connection text NOT NULL, sync text NOT NULL, key text NOT NULL, field text NOT NULL,
+            ours text, answered text, theirs text, policy text NOT NULL, decided text NOT NULL)""",
+        None,
+    ),
+    # When the row was last edited at its source, as the model said: where the edit-to-live clock begins.
+    (5, "ALTER TABLE reverse_etl.operations ADD COLUMN edited_at timestamptz", None),
+    # What an apply cost: requests on the wire, repeats among them, and how many of them were answered 429.
+    (
+        5,
+        """CREATE TABLE reverse_etl.traffic (
+            plan_id text NOT NULL, destination text NOT NULL, connection text NOT NULL,
+            ended_at timestamptz NOT NULL, requests bigint NOT NULL, throttled bigint NOT NULL)""",
+        None,
+    ),
+    # After a run: of how many rows a field should be as the view says, and of how many it is.
+    (
+        5,
+        """CREATE TABLE reverse_etl.parity (
+            plan_id text NOT NULL, measured_at timestamptz NOT NULL, destination text NOT NULL,
+            connection text NOT NULL, sync text NOT NULL, field text NOT NULL, row_count bigint NOT NULL,
+            equal_count bigint NOT NULL)""",
+        None,
+    ),
 )
 LATEST = MIGRATIONS[-1][0]
 

@@ -109,6 +109,8 @@ class Sync(Spec):
     on_removal: Literal["archive", "keep", "delete"] | None = None
     publish: Literal["staging", "live"] = "staging"
     held: str | None = None
+    edited_at: str | None = None
+    """Column with the time of the row's last edit at its source: where the edit-to-live clock begins."""
     on_moved: Literal["recompute", "hold"] = "recompute"
     """What to do when a stock moved in the shop between plan and apply."""
     guards: Guards = Guards()
@@ -165,8 +167,7 @@ class Sync(Spec):
         names = [self.key, *(name for field in self.fields for name in field.columns)]
         if self.parent:
             names += [self.parent.column, self.parent.default, self.parent.order]
-        if self.held:
-            names.append(self.held)
+        names += [name for name in (self.held, self.edited_at) if name]
         return tuple(dict.fromkeys(names))
 
     @property

@@ -13,7 +13,7 @@ import pytest
 
 from karvon.settings import PROJECT_ROOT
 
-ROOMS = ("karvon", "pipelines", "reverse_etl", "orchestration", "sandbox")
+ROOMS = ("karvon", "pipelines", "reverse_etl", "reports", "orchestration", "sandbox")
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,8 @@ def test_the_project_keeps_its_walls(copied_project: Path) -> None:
         ("pipelines", "from reverse_etl import plan", "pipelines/ loads documents"),
         ("reverse_etl", "import dlt", "reverse_etl/ plans and applies"),
         ("reverse_etl", "import orchestration.dbt", "reverse_etl/ plans and applies"),
+        ("reports", "import orchestration.dbt", "reports/ draws pages"),
+        ("reports", "from reverse_etl.apply import apply_plan", "reports/ draws pages"),
         ("sandbox", "from karvon.http import HttpClient", "sandbox/ stands in"),
         ("sandbox", "from reverse_etl.destinations import webflow", "sandbox/ stands in"),
     ],

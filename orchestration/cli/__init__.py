@@ -19,6 +19,7 @@ _COMMANDS = {
     "run": ("run", "Load what changed, build the models, plan the changes and apply them."),
     "plan": ("plan", "Show the changes that the shop needs, from what the warehouse holds."),
     "apply": ("plan", "Apply a stored plan."),
+    "explain": ("explain", "Why a product is not on the site, or why it shows what it shows."),
     "status": ("inspect", "The last run, the last plan and what waits."),
     "history": ("inspect", "Past plans and what became of them."),
     "errors": ("inspect", "Rows the destination refused, with its own words."),

@@ -58,10 +58,15 @@ def definitions_command() -> None:
 def dbt_command(arguments: tuple[str, ...]) -> None:
     """Run dbt with the settings of this profile."""
     from orchestration.dbt import dbt_command as command_line
+    from reverse_etl.schema import migrate
 
-    settings, _ = opened()
+    settings, warehouse = opened()
     settings.dbt_target_path.mkdir(parents=True, exist_ok=True)
     if settings.warehouse_url.startswith("duckdb:"):
         Path(settings.warehouse_url.removeprefix("duckdb:///")).parent.mkdir(parents=True, exist_ok=True)
+    if {"build", "run"} & set(arguments):
+        with warehouse.session() as session:
+            # The views about runs read these tables.
+            migrate(warehouse, session)
     done = subprocess.run(command_line(*arguments), env=child_environment(settings), check=False)
     raise click.exceptions.Exit(done.returncode)

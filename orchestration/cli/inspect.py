@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
@@ -20,14 +21,18 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @plain_errors
 def status_command(as_json: bool) -> None:
     """What is in the shop by our hand, when it was last written, and what waits."""
+    from reports.measures import measures, spoken
     from reverse_etl.history import history, status
 
     _, warehouse = opened()
-    syncs, plans = status(warehouse), history(warehouse, limit=1)
+    syncs, plans, measured = status(warehouse), history(warehouse, limit=1), measures(warehouse)
     if as_json:
-        _json({"syncs": syncs, "last_plan": plans[0] if plans else None})
+        rows = [one.as_row() for one in measured.values()]
+        _json({"syncs": syncs, "last_plan": plans[0] if plans else None, "measures": rows})
         return
     _table("In the destinations, by our hand", syncs)
+    if measured:
+        _table("Parity of view and destination, and from edit to live", spoken(list(measured.values())))
     for plan in plans:
         click.echo(
             f"Last plan {plan['plan_id']} ({plan['status']}): {_counted(plan['results']) or '0 changes'}"
@@ -115,6 +120,12 @@ def _json(content: Any) -> None:
     click.echo(json.dumps(content, default=str, indent=2))
 
 
+def _shown(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return "" if value is None else str(value)
+
+
 def _table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         click.echo(f"{title}: nothing yet.")
@@ -123,5 +134,5 @@ def _table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     for name in rows[0]:
         table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
+        table.add_row(*(_shown(value) for value in row.values()))
     Console().print(table)

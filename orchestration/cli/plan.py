@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -12,18 +16,42 @@ from orchestration.cli import BLOCKED, FAILURE, PENDING
 from orchestration.cli.display import shown_progress
 from orchestration.cli.session import opened, plain_errors
 
+if TYPE_CHECKING:
+    from karvon.warehouse import Warehouse
+    from reverse_etl.stored_plans import Plan
+    from reverse_etl.syncs import Sync
 
-@click.command("plan")
+_FORMS: tuple[Callable[[Any], Any], ...] = (
+    click.option("--json", "as_json", is_flag=True, help="The whole plan as JSON."),
+    click.option("--markdown", "as_markdown", is_flag=True, help="As Markdown text, for a pull request."),
+    click.option(
+        "--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+        help="Write the plan as one page: filter, before and after, pictures.",
+    ),
+)  # fmt: skip
+
+
+def _in_forms(command: Callable[..., Any]) -> Callable[..., Any]:
+    return reduce(lambda decorated, option: option(decorated), reversed(_FORMS), command)
+
+
+@click.group("plan", invoke_without_command=True)
 @click.option("--key", help="Only this product (its key or SKU).")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many rows.")
 @click.option("--retry", is_flag=True, help="Plan rows again that the shop refused.")
-@click.option("--json", "as_json", is_flag=True, help="The whole plan as JSON.")
+@_in_forms
+@click.pass_context
 @plain_errors
-def plan_command(key: str | None, limit: int | None, retry: bool, as_json: bool) -> None:
+def plan_command(
+    context: click.Context, key: str | None, limit: int | None, retry: bool,
+    as_json: bool, as_markdown: bool, html: Path | None,
+) -> None:  # fmt: skip
     """Show the changes that the shop needs, from what the warehouse holds. Nothing is loaded or sent.
 
     Exit status: 0 nothing to change, 2 changes pending, 3 blocked by a guard.
     """
+    if context.invoked_subcommand:
+        return
     from orchestration.dbt import read_manifest
     from reverse_etl.destinations import rate_per_minute
     from reverse_etl.manifest import read_syncs
@@ -36,15 +64,47 @@ def plan_command(key: str | None, limit: int | None, retry: bool, as_json: bool)
         warehouse, syncs, key=key, limit=limit, retry=retry, profile=settings.profile,
         rate_per_minute=rate_per_minute(settings),
     )  # fmt: skip
-    if as_json:
-        click.echo(plan.to_json())
-    elif sys.stdout.isatty():
-        Console().print(Markdown(plan.to_markdown()))
-    else:
-        click.echo(plan.to_markdown())
-    if plan.operations and not as_json:
+    _show(warehouse, plan, syncs, as_json=as_json, as_markdown=as_markdown, html=html)
+    if plan.operations and not (as_json or as_markdown):
         click.echo(f"\nApply exactly this with: karvon apply {plan.plan_id}")
     raise click.exceptions.Exit(BLOCKED if plan.is_blocked else 0 if plan.is_empty else PENDING)
+
+
+@plan_command.command("show")
+@click.argument("plan_id", required=False)
+@_in_forms
+@plain_errors
+def show_command(plan_id: str | None, as_json: bool, as_markdown: bool, html: Path | None) -> None:
+    """Show the stored plan PLAN_ID (default: the latest), its operations as they stand now."""
+    from orchestration.dbt import read_manifest
+    from reverse_etl.manifest import read_syncs
+    from reverse_etl.stored_plans import latest_plan_id, load_plan
+
+    settings, warehouse = opened()
+    read_manifest(settings, warehouse)
+    plan_id = plan_id or latest_plan_id(warehouse)
+    if plan_id is None:
+        raise click.ClickException("There is no plan yet; `karvon plan` makes one.")
+    syncs = read_syncs(settings.manifest_path, settings.profile)
+    _show(
+        warehouse, load_plan(warehouse, plan_id), syncs, as_json=as_json, as_markdown=as_markdown, html=html
+    )
+
+
+def _show(
+    warehouse: Warehouse, plan: Plan, syncs: Sequence[Sync], *, as_json: bool, as_markdown: bool, html: Path | None
+) -> None:  # fmt: skip
+    if html is not None:
+        from reports.plan import plan_page
+
+        html.write_text(plan_page(warehouse, plan, syncs))
+        click.echo(f"{html}: {plan.summary()}", err=True)
+    if as_json:
+        click.echo(plan.to_json())
+    elif as_markdown or (html is None and not sys.stdout.isatty()):
+        click.echo(plan.to_markdown())
+    elif html is None:
+        Console().print(Markdown(plan.to_markdown()))
 
 
 @click.command("apply")
@@ -58,6 +118,7 @@ def apply_command(plan_id: str | None, override_guards: bool) -> None:
     from reverse_etl.apply import apply_plan
     from reverse_etl.destinations import channels
     from reverse_etl.manifest import read_syncs
+    from reverse_etl.parity import measure
     from reverse_etl.stored_plans import latest_plan_id, load_plan
 
     settings, warehouse = opened()
@@ -73,5 +134,6 @@ def apply_command(plan_id: str | None, override_guards: bool) -> None:
         raise click.exceptions.Exit(BLOCKED)
     with running_sandbox(settings), shown_progress(Console(stderr=True)):
         result = apply_plan(warehouse, plan_id, syncs, channels(settings), override_guards=override_guards)
+    measure(warehouse, syncs, plan_id)
     click.echo(f"Plan {plan_id}: {result.summary()}")
     raise click.exceptions.Exit(FAILURE if result.failed else 0)

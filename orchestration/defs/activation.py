@@ -1,6 +1,6 @@
 """The shop as assets: one op plans all syncs of a destination and, if allowed, applies the plan."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -9,11 +9,13 @@ from karvon.connections import webflow_connections
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.automation import OWNERS, freshness
+from orchestration.defs.run_report import run_metadata, write_page
 from pipelines.landing import LoadOptions, load
 from pipelines.sources import webflow
 from reverse_etl.apply import ApplyResult, apply_plan, recover
 from reverse_etl.destinations import channels, rate_per_minute
 from reverse_etl.history import status
+from reverse_etl.parity import measure
 from reverse_etl.plan import make_plan
 from reverse_etl.stored_plans import Plan
 from reverse_etl.syncs import Sync
@@ -108,9 +110,12 @@ def _activate(
         _look_again(settings, warehouse, plan)
     # Of a run that wrote nothing the plan itself says how far the shop is from the view.
     remaining = plan if result is None else make_plan(warehouse, syncs, profile=settings.profile, store=False)
+    measure(warehouse, syncs, plan.plan_id)
+    page = write_page(settings, warehouse, plan, syncs)
     rows = {row["sync"]: row["rows"] for row in status(warehouse)}
     for sync in syncs:
-        yield from _results(sync, plan, result, remaining, int(rows.get(sync.name, 0)))
+        more = run_metadata(warehouse, sync, page)
+        yield from _results(sync, plan, result, remaining, int(rows.get(sync.name, 0)), more)
     _raise_if_held(plan, result)
 
 
@@ -122,7 +127,7 @@ def _look_again(settings: Settings, warehouse: Warehouse, plan: Plan) -> None:
 
 
 def _results(
-    sync: Sync, plan: Plan, result: ApplyResult | None, remaining: Plan, rows: int
+    sync: Sync, plan: Plan, result: ApplyResult | None, remaining: Plan, rows: int, more: Mapping[str, Any]
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     broken = [violation.message for violation in plan.violations if violation.sync == sync.name]
     yield dg.MaterializeResult(
@@ -134,6 +139,7 @@ def _results(
             "summary": plan.summary() if result is None else f"{plan.summary()}; {result.summary()}",
             "requests": plan.request_count if result is None else result.requests,
             "dagster/row_count": rows,
+            **more,
             **{f"planned_{name}": count for name, count in plan.counts.get(sync.name, {}).items()},
         },
     )

@@ -12,6 +12,7 @@ from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.automation import OWNERS
 from orchestration.dbt import DbtError, Manifest, build, in_build_order, row_counts, stale_models
+from reverse_etl import schema
 
 
 class _Translator(DagsterDbtTranslator):
@@ -59,7 +60,21 @@ def transformation(settings: Settings, warehouse: Warehouse, manifest: Manifest)
         if problem:
             raise dg.Failure(str(problem))
 
-    return dg.Definitions(assets=[dbt_models])
+    return dg.Definitions(assets=[dbt_models, *_tables_about_runs(manifest)])
+
+
+def _tables_about_runs(manifest: Manifest) -> list[dg.AssetSpec]:
+    """What the syncs write about themselves. Not their assets: the models on top must not wait for a run."""
+    return [
+        dg.AssetSpec(
+            key=dg.AssetKey([source["source_name"], source["name"]]),
+            description=source["description"],
+            group_name=source["source_name"],
+            owners=OWNERS,
+        )
+        for source in manifest["sources"].values()
+        if source["source_name"] == schema.NAME
+    ]
 
 
 def _identity(result: dg.AssetCheckResult) -> tuple[dg.AssetKey | None, str | None]:

@@ -9,6 +9,7 @@ import pytest
 from dbt_build import Build, dbt_environment
 
 from karvon.warehouse import Warehouse
+from reverse_etl.schema import migrate
 
 
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])
@@ -27,4 +28,7 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         connection.close()
         url = server.replace("/postgres?", f"/{name}?")
     warehouse = Warehouse(url, lock_seconds=5)
+    with warehouse.session() as session:
+        # As a run does before it calls dbt: the views about runs read these tables.
+        migrate(warehouse, session)
     return Build(warehouse, dbt_environment(warehouse, url), folder)

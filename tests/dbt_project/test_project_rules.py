@@ -33,9 +33,24 @@ def models(manifest: dict[str, Any]) -> list[dict[str, Any]]:
     return [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
 
 
-def test_no_model_reads_what_a_sync_wrote(manifest: dict[str, Any]) -> None:
-    assert {source["source_name"] for source in manifest["sources"].values()} == {"raw_plytix", "raw_webflow"}
-    assert not [node["name"] for node in models(manifest) if "reverse_etl" in node["raw_code"]]
+def test_no_sync_reads_what_a_sync_wrote(manifest: dict[str, Any]) -> None:
+    sources = {source["source_name"] for source in manifest["sources"].values()}
+    assert sources == {"raw_plytix", "raw_webflow", "reverse_etl"}
+    waiting = [node["unique_id"] for node in models(manifest) if node["schema"] == "activation"]
+    above: set[str] = set()
+    while waiting:
+        current = waiting.pop()
+        above.add(current)
+        waiting += [parent for parent in manifest["parent_map"].get(current, ()) if parent not in above]
+    assert not [name for name in above if name.startswith("source.karvon.reverse_etl.")]
+
+
+def test_models_about_runs_are_views_and_go_through_the_source(manifest: dict[str, Any]) -> None:
+    for node in models(manifest):
+        reads = [name for name in node["depends_on"]["nodes"] if ".reverse_etl." in name]
+        if reads:
+            assert node["config"]["materialized"] == "view", node["name"]
+        assert "reverse_etl." not in node["raw_code"], node["name"]
 
 
 def test_everything_is_described(manifest: dict[str, Any]) -> None:

@@ -58,6 +58,10 @@ class StoreChannel:
     def requests(self) -> int:
         return self._client.requests
 
+    @property
+    def throttled(self) -> int:
+        return self._client.throttled
+
     async def prepare(self, call: Sequence[Operation], known: Known) -> list[Operation | Outcome]:
         try:
             if any(one.resource == "categories" or one.action == "delete" or one.is_stock for one in call):

@@ -45,6 +45,10 @@ class WebflowClient:
     def requests(self) -> int:
         return self._http.statistics.requests
 
+    @property
+    def throttled(self) -> int:
+        return self._http.statistics.throttled
+
     async def find_collections(self) -> None:
         """Learn the ids of the store's collections, once (dossier §1.6: singular slugs, plural ones seen too)."""
         async with self._finding:

@@ -84,6 +84,7 @@ select
     cast(products.release_date as text) || 'T00:00:00.000Z' as release_date,
     spec_sheets.url as spec_sheet_url,
     false as is_archived,
+    products.modified_at,
     coalesce(
         readiness.hold_reasons,
         case when coalesce(skus.ready_count, 0) = 0 then coalesce(skus.hold_reasons, 'it has no SKU') end

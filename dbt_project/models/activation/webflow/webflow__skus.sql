@@ -65,6 +65,7 @@ select
     ) || '}' as sku_values,
     case when variants.stock_quantity < 0 then 0 else variants.stock_quantity end as stock_quantity,
     variants.weight_grams,
+    variants.modified_at,
     {{ sentences([
         "case when variants.is_variant then 'the product is held back: ' || readiness.hold_reasons
             else readiness.hold_reasons end",

@@ -158,7 +158,7 @@ described as (
             else root.product_key
         end as gallery_product_key,
         sold.created_at,
-        sold.modified_at
+        greatest(sold.modified_at, above.modified_at, root.modified_at) as modified_at
     from sold
     inner join items as root on sold.root_key = root.product_key
     left join items as above on sold.parent_key = above.product_key

@@ -1,0 +1,54 @@
+"""What a run leaves for people: the plan's page below the home folder, measures and small plots as metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from karvon.settings import Settings
+from karvon.warehouse import Warehouse
+from reports import plot
+from reports.measures import duration, last_parities, last_runs, measures
+from reports.plan import plan_page
+from reverse_etl.stored_plans import Plan, load_plan
+from reverse_etl.syncs import Sync
+
+KEPT_PAGES = 50
+"""Pages kept in the folder; `karvon plan show` makes any of them again."""
+
+
+def write_page(settings: Settings, warehouse: Warehouse, plan: Plan, syncs: Sequence[Sync]) -> Path | None:
+    """The page of a plan with something in it, its operations as they stand now."""
+    if plan.is_empty:
+        return None
+    settings.reports_path.mkdir(parents=True, exist_ok=True)
+    page = settings.reports_path / f"plan-{plan.plan_id}.html"
+    page.write_text(plan_page(warehouse, load_plan(warehouse, plan.plan_id), syncs))
+    for old in sorted(settings.reports_path.glob("plan-*.html"))[:-KEPT_PAGES]:
+        old.unlink()
+    return page
+
+
+def run_metadata(warehouse: Warehouse, sync: Sync, page: Path | None) -> dict[str, Any]:
+    """Parity, the edit-to-live clock and the last runs of a sync."""
+    metadata: dict[str, Any] = {"plan_page": dg.MetadataValue.path(page)} if page else {}
+    found = measures(warehouse).get(sync.name)
+    if found is not None:
+        if found.parity is not None:
+            metadata["parity"] = round(found.parity, 4)
+        if found.edits:
+            half, most = duration(found.p50_seconds), duration(found.p95_seconds)
+            metadata["edit_to_live"] = f"half within {half}, 95% within {most} ({found.edits} edits)"
+    runs = last_runs(warehouse, sync.name)
+    if runs:
+        counts = [(run["done_count"], run["failed_count"]) for run in runs]
+        drawn = plot.markdown(
+            plot.bars(f"operations of the last {len(runs)} runs: done, failed", counts), "operations per run"
+        )
+        if shares := last_parities(warehouse, sync.name):
+            drawn += "\n\n" + plot.markdown(plot.line("parity after each run", shares), "parity")
+        metadata["last_runs"] = dg.MetadataValue.md(drawn)
+    return metadata

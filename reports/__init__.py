@@ -1,0 +1,1 @@
+"""Pages for people, made from what `reverse_etl` stored: nothing here plans, applies or writes to the warehouse."""

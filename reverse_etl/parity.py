@@ -1,0 +1,84 @@
+"""Parity: of the fields that the view wants to be so, the share that the destination shows so.
+
+Rows without any difference are counted by the engine; only the others are looked at field by field. Held rows count:
+the shop does not show what the view says of them. Fields that are given once or left to the destination do not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from karvon.warehouse import Session, Warehouse
+from reverse_etl.destinations import DESTINATIONS
+from reverse_etl.live import rows_now
+from reverse_etl.operations import now
+from reverse_etl.scan import Scan, chunks
+from reverse_etl.schema import migrate
+from reverse_etl.syncs import Sync
+
+
+@dataclass(frozen=True)
+class FieldParity:
+    """One field of one sync at one moment."""
+
+    plan_id: str
+    measured_at: datetime
+    destination: str
+    connection: str
+    sync: str
+    field: str
+    row_count: int
+    equal_count: int
+
+
+SCHEMA = pa.schema(
+    [
+        ("plan_id", pa.string()), ("measured_at", pa.timestamp("us", "UTC")), ("destination", pa.string()),
+        ("connection", pa.string()), ("sync", pa.string()), ("field", pa.string()), ("row_count", pa.int64()),
+        ("equal_count", pa.int64()),
+    ]
+)  # fmt: skip
+
+
+def measure(warehouse: Warehouse, syncs: Sequence[Sync], plan_id: str) -> list[FieldParity]:
+    """Measure all syncs and write it down in `reverse_etl.parity` as the outcome of a plan. Raises `ModelMissing`."""
+    at = now()
+    with warehouse.session() as session:
+        migrate(warehouse, session)
+        measured = [
+            FieldParity(plan_id, at, *sync.target, sync.name, name, wanted, equal)
+            for sync in syncs
+            for name, wanted, equal in _fields(session, warehouse, sync, syncs)
+        ]
+        if measured:
+            rows = [asdict(one) for one in measured]
+            session.append("reverse_etl.parity", pa.Table.from_pylist(rows, schema=SCHEMA))
+    return measured
+
+
+def _fields(
+    session: Session, warehouse: Warehouse, sync: Sync, syncs: Sequence[Sync]
+) -> list[tuple[str, int, int]]:
+    """Field, rows that should show it, rows that do."""
+    parent = next((other for other in syncs if sync.parent and other.name == sync.parent.sync), None)
+    scan = Scan(session, warehouse.dialect, sync, DESTINATIONS[sync.destination], parent)
+    scan.check()
+    settled, with_stock = scan.settled()
+    wanted: Counter[str] = Counter()
+    equal: Counter[str] = Counter()
+    for spec in sync.fields:
+        if spec.policy != "create_only":
+            wanted[spec.field] = equal[spec.field] = with_stock if spec.as_ == "stock" else settled
+    for part in chunks(scan.unsettled()):
+        for row in rows_now(session, warehouse.dialect, sync, part).values():
+            for one in row.fields:
+                # An empty number is left as it is there; an empty stock is not ours at all.
+                if one.policy != "create_only" and (one.state != "not managed" or one.kind != "stock"):
+                    wanted[one.field] += 1
+                    equal[one.field] += one.state in ("equal", "not managed")
+    return [(name, count, equal[name]) for name, count in wanted.items()]

@@ -1,0 +1,64 @@
+"""What a shop team reads: why a product is not there, the plan as a page, the measures after a run."""
+
+from __future__ import annotations
+
+import json
+
+from karvon_command import Karvon
+
+
+def test_a_product_that_is_not_in_the_shop_says_why(karvon: Karvon) -> None:
+    with karvon.warehouse.session() as session:
+        (held,) = session.rows(
+            "SELECT sku, hold_reasons FROM marts.product_readiness WHERE state = 'held' ORDER BY sku LIMIT 1"
+        )
+        sold = session.value(
+            "SELECT sku_code FROM activation.webflow__skus WHERE hold_reasons IS NULL LIMIT 1"
+        )
+    said = karvon("explain", held["sku"]).output
+    assert held["hold_reasons"] in said
+    assert "raw_plytix.products" in said
+    found = json.loads(karvon("explain", sold, "--json").output)
+    assert found[0]["is_asked"]
+    price = next(one for one in found[0]["fields"] if one["field"] == "price")
+    assert price["state"] == "equal"
+    assert price["view"] == price["live"] == price["answered"]
+
+
+def test_a_product_that_leaves_the_shop_says_from_which_model_it_fell_out(karvon: Karvon) -> None:
+    with karvon.warehouse.session() as session:
+        sku = session.value("SELECT min(sku) FROM marts.product_readiness WHERE state = 'ready'")
+    karvon.sandbox.call("POST", "/plytix/edit", {"sku": sku, "set": {"attributes": {"show_on_web": False}}})
+    assert karvon("run", "--plan-only").status == 2
+    said = karvon("explain", sku).output
+    assert (
+        "It is not in activation.webflow__products: the last model that has it is product_readiness" in said
+    )
+    assert "show_on_web is not true" in said
+    assert "the next plan takes it out" in said
+    page = karvon.home / "plan.html"
+    assert karvon("plan", "show", "--html", str(page)).status == 0
+    assert "archive" in page.read_text()
+    # The run left the same plan as a page of its own; the first run's is there too.
+    pages = sorted((karvon.home / "sandbox" / "reports").glob("plan-*.html"))
+    assert len(pages) == 2
+    assert "archive" in pages[-1].read_text()
+
+
+def test_after_a_run_parity_and_the_clock_are_told(karvon: Karvon) -> None:
+    measured = {one["sync"]: one for one in json.loads(karvon("status", "--json").output)["measures"]}
+    assert measured["webflow__categories"]["parity"] == 1
+    # Held rows count: the shop does not show what the view says of them.
+    assert 0.8 < measured["webflow__products"]["parity"] < 1
+    assert measured["webflow__products"]["edits"] == 0
+    with karvon.warehouse.session() as session:
+        sku = session.value("SELECT min(sku_code) FROM activation.webflow__skus WHERE hold_reasons IS NULL")
+    karvon.sandbox.call("POST", "/plytix/edit", {"sku": sku, "set": {"attributes": {"price": 77.5}}})
+    assert karvon("run").status == 0
+    measured = {one["sync"]: one for one in json.loads(karvon("status", "--json").output)["measures"]}
+    assert measured["webflow__skus"]["edits"] == 1
+    assert 0 < measured["webflow__skus"]["p50_seconds"] < 240
+    with karvon.warehouse.session() as session:
+        (day,) = session.rows("SELECT * FROM marts.sync_daily")
+    assert day["failed_count"] == 0
+    assert day["request_count"] > 0
