@@ -136,6 +136,11 @@ class Settings(BaseSettings):
         return self.home.absolute() / self.profile / "reports"
 
     @property
+    def user_reports_path(self) -> Path:
+        """Where the report pages of users are kept."""
+        return self.reports_path / "users"
+
+    @property
     def sandbox_state(self) -> Path:
         return self.home.absolute() / "sandbox"
 

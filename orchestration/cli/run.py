@@ -173,7 +173,7 @@ def _line(op: str, metadata: Metadata) -> str:
             path[-1]: counts
             for path, counts in metadata.items()
             if path[0] == f"raw_{op.removeprefix('load_')}"
-            and counts["new"] + counts["changed"] + counts["deleted"]
+            and any(counts.get(what) for what in ("new", "changed", "deleted"))
         }
         said = (
             f"{name} {' '.join(f'{counts[what]} {what}' for what in ('new', 'changed', 'deleted') if counts[what])}"
