@@ -15,6 +15,7 @@ from orchestration.defs.ingestion import ingestion
 from orchestration.defs.operations import operations
 from orchestration.defs.transformation import transformation
 from orchestration.defs.user_apis import user_apis
+from orchestration.defs.user_reports import user_reports
 from reverse_etl.manifest import read_syncs
 
 
@@ -29,6 +30,7 @@ def defs() -> dg.Definitions:
         ingestion(settings, warehouse, manifest),
         user_apis(settings, warehouse, manifest),
         transformation(settings, warehouse, manifest),
+        user_reports(settings, warehouse),
         activation(settings, warehouse, read_syncs(settings.manifest_path, settings.profile)),
         operations(settings),
     )

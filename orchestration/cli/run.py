@@ -27,6 +27,7 @@ _STEPS = {
     "load_webflow": "read the shop",
     "load_user_apis": "read user APIs",
     "dbt_models": "build models",
+    "user_apis__reports": "user reports",
     "webflow_store": "plan and apply",
 }
 
@@ -185,6 +186,9 @@ def _line(op: str, metadata: Metadata) -> str:
         return (
             f"{sum(counts['rebuilt'] for counts in models)} of {len(models)} built, the others are up to date"
         )
+    if op == "user_apis__reports":
+        pages = metadata.get(("user_apis", "reports"), {})
+        return f"{pages.get('written', 0)} of {pages.get('pages', 0)} pages written"
     shop = next((counts for counts in metadata.values() if "plan_id" in counts), None)
     return str(shop["summary"]) if shop else ""
 

@@ -126,8 +126,8 @@ function plot(rows, series, width, { isWide, format = number, extra }) {
   }
   const told = (day) => [longDay(day.row.metric_date), ...series.map((one) => `${one.name}: ${format(one.of(day.row))}`), ...(extra ? extra(day.row) : [])].join("\n");
   marks.push(Plot.ruleY([0], { stroke: "var(--line)" }),
-    Plot.ruleX(days, Plot.pointerX({ x: "middle", stroke: "var(--soft)", strokeOpacity: 0.5 })),
-    Plot.tip(days, Plot.pointerX({ x: "middle", y: (day, place) => tops[place], title: told, fill: "var(--card)", stroke: "var(--line)", fontSize: 12.5 })));
+    Plot.ruleX(days, Plot.pointerX({ x: "middle", maxRadius: Infinity, stroke: "var(--soft)", strokeOpacity: 0.5 })),
+    Plot.tip(days, Plot.pointerX({ x: "middle", maxRadius: Infinity, y: (day, place) => tops[place], title: told, fill: "var(--card)", stroke: "var(--line)", fontSize: 12.5 })));
   return Plot.plot({ className: "plot", width, height: isWide ? 270 : 200, marginLeft: 44, marginRight: 8, marginTop: 12, marginBottom: 26,
     x: { type: "utc", label: null, ticks: Math.min(rows.length, Math.floor(width / 75)) }, y: { label: null, grid: true, ticks: 4, tickFormat: compact, nice: true }, marks });
 }
