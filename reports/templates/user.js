@@ -143,9 +143,11 @@ function cohortCard() {
   const later = data.cohorts.filter((one) => one.month_number > 0).map((one) => Number(one.share));
   const top = Math.max(0.01, ...later);
   const numbers = Array.from({ length: last + 1 }, (_, nth) => nth);
+  const lastMonth = data.days.at(-1).metric_date.slice(0, 7);
+  const isOver = (month, nth) => new Date(Date.UTC(month.slice(0, 4), Number(month.slice(5, 7)) - 1 + nth)).toISOString().slice(0, 7) <= lastMonth;
   const cell = (month, nth) => {
     const one = at.get(`${month}/${nth}`);
-    if (!one) return h("td", {});
+    if (!one) return isOver(month, nth) ? h("td", { class: "soft" }, "0%") : h("td", {});
     const heat = nth ? Number(one.share) / top : 0;
     const told = `${one.customer_count} of those who first ordered in ${date(month, { month: "long", year: "numeric" })} ordered ${nth ? `${nth} month${nth > 1 ? "s" : ""} later` : "then"}`;
     const node = h("td", { class: nth ? `hot ${heat > 0.6 ? "strong" : ""}` : "soft", title: told, "data-cohort": `${month}/${nth}`, "data-count": one.customer_count },
