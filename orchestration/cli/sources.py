@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import click
 import yaml
@@ -126,7 +127,7 @@ def disable_source(source: str, enable: bool) -> None:
 @click.option("--user", "user_id", prompt="User id (lower case, e.g. anna)")
 @click.option("--source", "source_id", prompt="Source id (e.g. crm)")
 @click.option("--url", "base_url", prompt="Base URL (e.g. https://api.example.com/v1)")
-@click.option("--path", prompt="Path of a list (e.g. orders)")
+@click.option("--path", prompt="Path of a list (e.g. orders, or orders?per_page=100)")
 @click.option(
     "--auth",
     type=click.Choice(["none", "bearer", "basic", "api_key"]),
@@ -185,10 +186,12 @@ def _draft(
         how[{"bearer": "token", "basic": "password", "api_key": "value"}[auth]] = f"${{{variable}}}"
     if auth == "basic":
         how["username"] = username or click.prompt("User name")
+    path, _, query = path.partition("?")
     name = re.sub(r"\W+", "_", path.rstrip("/").rsplit("/", 1)[-1]).lower().strip("_") or "records"
+    params = {"params": dict(parse_qsl(query))} if query else {}
     return {
         "user_id": user_id, "source_id": source_id, "base_url": base_url, "auth": how,
-        "resources": [{"name": name, "path": path.lstrip("/"), "key": "id"}],
+        "resources": [{"name": name, "path": path.lstrip("/"), **params, "key": "id"}],
     }  # fmt: skip
 
 
