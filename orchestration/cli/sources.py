@@ -77,13 +77,17 @@ def validate_sources() -> None:
 @plain_errors
 def write_schema() -> None:
     """Write the JSON Schema that editors check the files with."""
+    settings, _ = opened()
+    click.echo(f"Wrote {_schema_written(settings)}")
+
+
+def _schema_written(settings: Settings) -> Path:
     from pipelines.sources.user_apis.registry import json_schema
 
-    settings, _ = opened()
     path = settings.sources_path / "data_source.schema.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
-    click.echo(f"Wrote {path}")
+    return path
 
 
 @sources_command.command("test")
@@ -164,6 +168,7 @@ def add_source(
     _tell(problems)
     if not yes and not click.confirm(f"Write {file}?", default=True):
         raise click.Abort
+    _schema_written(settings)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(
         _MODELINE.format(schema="../data_source.schema.json") + text + open_points, encoding="utf-8"
