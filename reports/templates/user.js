@@ -74,6 +74,7 @@ function tile(id, name, value, plain, change, hint) {
 function change(now, before, fewerIsBetter) {
   if (now === null || !Number(before || 0)) return h("span", { class: "small soft" }, "nothing to compare");
   const share = (Number(now) - Number(before)) / Math.abs(Number(before));
+  if (Math.abs(share) < 0.0005) return h("span", { class: "small soft" }, "as before");
   const better = fewerIsBetter ? share < 0 : share > 0;
   return h("span", { class: `small ${Math.abs(share) < 0.005 ? "soft" : better ? "up" : "down"}`, title: `against the ${chosen.days} days before` },
     `${share >= 0 ? "▲" : "▼"} ${percent(Math.abs(share), Math.abs(share) < 0.1 ? 1 : 0)}`);

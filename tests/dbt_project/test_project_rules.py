@@ -35,7 +35,7 @@ def models(manifest: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_no_sync_reads_what_a_sync_wrote(manifest: dict[str, Any]) -> None:
     sources = {source["source_name"] for source in manifest["sources"].values()}
-    assert sources == {"raw_plytix", "raw_webflow", "reverse_etl"}
+    assert sources == {"raw_plytix", "raw_webflow", "raw_user_apis", "restricted", "reverse_etl"}
     waiting = [node["unique_id"] for node in models(manifest) if node["schema"] == "activation"]
     above: set[str] = set()
     while waiting:

@@ -72,6 +72,14 @@ def test_lineage_runs_from_the_pim_to_the_shop(repository: dg.RepositoryDefiniti
     } <= above
 
 
+def test_report_pages_come_after_the_marts_in_the_ordinary_run(repository: dg.RepositoryDefinition) -> None:
+    above = upstream(repository, "user_apis", "reports")
+    assert {"raw_user_apis/records", "marts/user_metrics_daily", "marts/customer_cohorts"} <= above
+    in_job = {key.to_user_string() for key in repository.get_job("sync_job").asset_layer.selected_asset_keys}
+    assert "user_apis/reports" in in_job
+    assert "user_apis/data_source" not in in_job
+
+
 def test_every_asset_says_what_it_is_and_whose(repository: dg.RepositoryDefinition) -> None:
     graph = repository.asset_graph
     for key in graph.get_all_asset_keys():
@@ -100,9 +108,9 @@ def test_the_shop_has_its_own_checks(repository: dg.RepositoryDefinition) -> Non
         assert {(asset, "plan_is_within_guards"), (asset, "shop_equals_view")} <= checks
 
 
-def test_one_job_one_schedule_one_sensor(repository: dg.RepositoryDefinition) -> None:
+def test_two_jobs_one_schedule_one_sensor(repository: dg.RepositoryDefinition) -> None:
     jobs = [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")]
-    assert jobs == ["sync_job"]
+    assert sorted(jobs) == ["data_source_job", "sync_job"]
     assert [schedule.name for schedule in repository.schedule_defs] == ["sync_schedule"]
     assert [sensor.name for sensor in repository.sensor_defs] == ["failed_run_sensor"]
 

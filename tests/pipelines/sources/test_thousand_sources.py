@@ -17,6 +17,7 @@ from karvon.settings import PROJECT_ROOT
 from karvon.warehouse import Warehouse
 
 _HERE = Path(__file__).parent
+_PROJECT = PROJECT_ROOT / "dbt_project"
 _SOURCES, _ROWS, _CAP = 1_000, 1_000, 20_000
 _ODD = ("hanging", "broken", "html", "endless")
 _DEFINITION = """\
@@ -91,3 +92,27 @@ def test_a_thousand_sources_fit_in_memory_and_four_bad_ones_harm_none(
         )
     expected = (_SOURCES - len(_ODD)) * _ROWS + _CAP
     assert landed == [{"rows": expected, "records": expected}]
+    # The models are those of any number of sources, and know them all.
+    assert _built(tmp_path, duckdb_url) == len([*_PROJECT.rglob("models/*/user_apis/*.sql")])
+    with Warehouse(duckdb_url).session() as session:
+        measured = session.rows(
+            "SELECT count(DISTINCT (user_id, source_id)) AS sources, sum(order_count) AS orders "
+            "FROM marts.source_metrics_daily"
+        )
+    assert measured == [{"sources": _SOURCES - len(_ODD) + 1, "orders": expected}]
+
+
+def _built(folder: Path, duckdb_url: str) -> int:
+    """Build the models of users' APIs; how many there were."""
+    places = ["--project-dir", _PROJECT, "--profiles-dir", _PROJECT, "--target-path", folder / "target",
+              "--log-path", folder / "logs"]  # fmt: skip
+    dbt = Path(sys.executable).with_name("dbt")
+    chosen = ["--exclude-resource-types", "test", "unit_test", "--select", "+path:models/marts/user_apis"]
+    target = {"KARVON_DBT_TARGET": "duckdb", "KARVON_DUCKDB_PATH": duckdb_url.removeprefix("duckdb:///")}
+    done = subprocess.run(
+        [dbt, "build", *chosen, *places],
+        env={**os.environ, **target}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]
+    results = json.loads((folder / "target" / "run_results.json").read_text())["results"]
+    return sum(result["unique_id"].startswith("model.") for result in results)
