@@ -52,6 +52,10 @@ def metrics_command(user_id: str, days: int, source_id: str | None, as_json: boo
     else:
         click.echo("No figures yet: no source has given a lead, a customer or an order that could be read.\n")
     console.print(_sources(shown))
+    # No column: other people's words would be broken up to fit it.
+    for one in shown:
+        if why := _why(one):
+            click.echo(f"{one['source_id']}: {why}")
 
 
 def _print_days(
@@ -91,11 +95,10 @@ def _sources(sources: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("source", "last run", "read", "last change", "records", "rejected"):
         table.add_column(name, justify="right" if name in ("records", "rejected") else "left", no_wrap=True)
-    table.add_column("why", overflow="fold")
     for one in sources:
         table.add_row(
             one["source_id"], one["outcome"] or "never", _time(one["finished_at"]), _time(one["landed_at"]),
-            str(one["records"]), str(one["rejected"]), _why(one),
+            str(one["records"]), str(one["rejected"]),
         )  # fmt: skip
     return table
 
