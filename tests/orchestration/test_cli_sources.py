@@ -15,6 +15,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from karvon.settings import PROJECT_ROOT
 from karvon.warehouse import Warehouse
 from orchestration.cli import cli
 
@@ -166,6 +167,12 @@ def test_the_schema_for_editors_accepts_what_the_command_accepts(
     jsonschema.validate(yaml.safe_load(path.read_text()), schema)
     with pytest.raises(jsonschema.ValidationError, match="retries"):
         jsonschema.validate({**yaml.safe_load(path.read_text()), "retries": 3}, schema)
+
+
+def test_the_schema_beside_the_demo_is_that_of_today(karvon: Karvon, folder: Path) -> None:
+    karvon("sources", "schema")
+    kept = PROJECT_ROOT / "data_sources" / "sandbox" / "data_source.schema.json"
+    assert kept.read_text() == (folder / "data_source.schema.json").read_text(), "run `karvon sources schema`"
 
 
 def test_a_sign_in_is_kept_encrypted_and_its_key_can_be_changed(
