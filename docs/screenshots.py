@@ -1,4 +1,4 @@
-"""Pictures for the docs: a plan's page, the lineage in Dagster and the sandbox's shop, taken by headless Chromium.
+"""Pictures for the docs: pages of a plan and of a user, Dagster's lineage, the sandbox's shop, by headless Chromium.
 
 `make screenshots`. Uses the sandbox world in KARVON_HOME and lets it move on by a day, which is planned and not
 applied; run `make run` first. Needs `chromium` on the PATH.
@@ -14,10 +14,12 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from karvon.settings import PROJECT_ROOT, load_settings
+from sandbox.demo.world import FIRST_DAY
 
 PORT = 3055
 LINEAGE = f"http://127.0.0.1:{PORT}/assets/webflow/products?view=lineage&lineageScope=upstream&lineageDepth=7"
@@ -49,6 +51,9 @@ def main() -> None:
                 picture,
                 "1180,1750",
             )
+            report = _report(karvon, settings.sandbox_url, Path(folder))
+            _take(browser, report.as_uri(), PROJECT_ROOT / "docs" / "user_report.png", "1280,1430")
+            _take(browser, report.as_uri(), PROJECT_ROOT / "docs" / "user_report_phone.png", "390,1560")
     finally:
         ui.terminate()
         ui.wait(timeout=60)
@@ -69,6 +74,16 @@ def _plan(karvon: Path, sandbox: str, page: Path) -> Path:
     subprocess.run([karvon, "run", "--plan-only"], check=False, capture_output=True)
     subprocess.run([karvon, "plan", "show", "--html", page], check=True, capture_output=True)
     return page
+
+
+def _report(karvon: Path, sandbox: str, folder: Path) -> Path:
+    """A user's page after the demo world has lived until yesterday."""
+    lived = _control(sandbox, "/demo/next-day", {"days": 0})["days"]
+    missing = date.today() - timedelta(days=1) - (FIRST_DAY + timedelta(days=lived - 1))
+    _control(sandbox, "/demo/next-day", {"days": max(0, missing.days)})
+    subprocess.run([karvon, "run", "--select", '+key:"user_apis/reports"'], check=False, capture_output=True)
+    subprocess.run([karvon, "report", "--user", "anna", "--out", folder], check=True, capture_output=True)
+    return folder / "anna.html"
 
 
 def _with_pictures(karvon: Path) -> str:

@@ -182,6 +182,11 @@ class Settings(BaseSettings):
         return frozenset(host.strip().lower() for host in self.private_hosts.split(",") if host.strip())
 
     @property
+    def user_reports_path(self) -> Path:
+        """Where the report pages of users are kept."""
+        return self.reports_path / "users"
+
+    @property
     def sandbox_state(self) -> Path:
         return self.home.absolute() / "sandbox"
 

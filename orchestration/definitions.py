@@ -17,6 +17,7 @@ from orchestration.defs.operations import operations
 from orchestration.defs.review import review
 from orchestration.defs.transformation import transformation
 from orchestration.defs.user_apis import user_apis
+from orchestration.defs.user_reports import user_reports
 from reverse_etl.manifest import read_syncs
 
 
@@ -33,6 +34,7 @@ def defs() -> dg.Definitions:
         crawling(settings, warehouse),
         user_apis(settings, warehouse, manifest),
         transformation(settings, warehouse, manifest),
+        user_reports(settings, warehouse),
         activation(settings, warehouse, syncs),
         review(settings, warehouse, syncs),
         operations(settings),

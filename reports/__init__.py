@@ -1,1 +1,1 @@
-"""Pages for people, made from what `reverse_etl` stored: nothing here plans, applies or writes to the warehouse."""
+"""Pages for people, from what `reverse_etl` stored and the marts hold: nothing here plans, applies or writes there."""

@@ -7,26 +7,22 @@ as text, never as markup.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import jinja2
 import orjson
 
 from karvon.warehouse import Session, Warehouse
 from reports.explanation import EXPLAINED, traces
 from reports.measures import read_measures, spoken
+from reports.page import render
 from reports.shown import Reader, exponents
 from reverse_etl.labels import Label, labels, referred_names
 from reverse_etl.operations import Finding, Operation
 from reverse_etl.stored_plans import Plan, tool_version
 from reverse_etl.syncs import Sync
 
-TEMPLATES = Path(__file__).parent / "templates"
 Identity = tuple[str, str]
 
 
@@ -59,20 +55,7 @@ def plan_page(warehouse: Warehouse, plan: Plan, syncs: Sequence[Sync]) -> str:
         ],
         "rows": _rows(plan, named, reader, explained),
     }  # fmt: skip
-    return render(content)
-
-
-def render(content: Mapping[str, Any]) -> str:
-    """The page around its data."""
-    style, script = ((TEMPLATES / name).read_text() for name in ("plan.css", "plan.js"))
-    policy = (
-        f"default-src 'none'; img-src http: https: data:; style-src 'sha256-{_hash(style)}'; "
-        f"script-src 'sha256-{_hash(script)}'; base-uri 'none'; form-action 'none'"
-    )
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
-    return environment.get_template("plan.html.j2").render(
-        policy=policy, style=style, script=script, content=content
-    )
+    return render("plan", content, pictures="http: https: data:")
 
 
 def _rows(
@@ -172,7 +155,3 @@ def _referred(plan: Plan, syncs: Sequence[Sync]) -> dict[str, set[str]]:
                 if target and isinstance(value, list):
                     found[target].update(str(one) for one in value)
     return found
-
-
-def _hash(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

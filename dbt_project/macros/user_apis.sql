@@ -169,6 +169,8 @@ karvon_user_<user id>, member of karvon_readers, sees the rows of its user and n
 {% macro postgres__protect_user_rows() %}
     {% if execute and flags.WHICH in ['run', 'build']
         and run_query("select 1 from pg_roles where rolname = 'karvon_readers'") | length %}
+        {# Two models that grant on their schema at once fail with "tuple concurrently updated". #}
+        select pg_advisory_xact_lock(hashtext('karvon_readers'));
         grant usage on schema {{ this.schema }} to karvon_readers;
         grant select on {{ this }} to karvon_readers;
         {% if model.config.materialized == 'view' %}

@@ -31,6 +31,8 @@ _COMMANDS = {
     "crawl": ("crawl", "The walk over Uzum's product ids: status, run."),
     "doctor": ("doctor", "Check configuration, credentials, warehouse and the dbt project."),
     "sources": ("sources", "APIs that users bring: add, test, list, validate, disable."),
+    "metrics": ("metrics", "A user's days in the terminal: revenue, orders, leads, freshness."),
+    "report": ("report", "A user's report as one page that works offline."),
     "auth": ("auth", "Sign in to a data source, and keep the credential store's key."),
     "forget": ("forget", "Erase a person or a user of the user APIs everywhere (asks first)."),
     "reset": ("maintain", "Delete the local warehouse and run history (asks first)."),

@@ -25,6 +25,7 @@ def forget_command(user_id: str | None, email: str | None, yes: bool) -> None:
     """Erase rows, history included, suppress them for the next loads, rewrite the file, and look for what is left."""
     from orchestration.reset import refuse_while_working
     from pipelines.sources.user_apis.forget import forget_person, forget_user, remains
+    from reports.user import page_path
 
     if not (user_id or email):
         raise click.UsageError("say whom: --user, --email, or both for a person at one user.")
@@ -39,6 +40,8 @@ def forget_command(user_id: str | None, email: str | None, yes: bool) -> None:
     _rebuild(settings, warehouse)
     _compact(warehouse)
     _delete_packages()
+    if not email:
+        page_path(settings.user_reports_path, str(user_id)).unlink(missing_ok=True)
     for table, count in sorted(erased.rows.items()):
         click.echo(f"  {count:>8} rows of {table}")
     if email and not user_id:

@@ -32,6 +32,7 @@ _STEPS = {
     "load_uzum_seller": "own Uzum shop",
     "load_uzex": "load UZEX",
     "dbt_models": "build models",
+    "user_apis__reports": "user reports",
     "webflow_store": "plan and apply",
     "files": "write files",
     "webhook": "send messages",
@@ -214,6 +215,9 @@ def _line(op: str, metadata: Metadata) -> str:
         return (
             f"{sum(counts['rebuilt'] for counts in models)} of {len(models)} built, the others are up to date"
         )
+    if op == "user_apis__reports":
+        pages = metadata.get(("user_apis", "reports"), {})
+        return f"{pages.get('written', 0)} of {pages.get('pages', 0)} pages written"
     vendor = op.split("_", 1)[0]
     sent = (counts for path, counts in metadata.items() if path[0] == vendor and "plan_id" in counts)
     return str(next(sent, {}).get("summary", ""))

@@ -44,6 +44,7 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
         from karvon.credentials import CredentialError
         from orchestration.dbt import DbtError
         from pipelines.sources.user_apis.definition import Misconfigured
+        from reports.user_figures import NothingMeasured
         from reverse_etl import (
             apply,
             approvals,
@@ -62,6 +63,7 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except (
             SettingsError, WarehouseError, RemoteError, ForbiddenAddress, CredentialError, Misconfigured, DbtError,
+            NothingMeasured,
             manifest.SyncError, scan.ModelMissing, plan.UnknownKey, stored_plans.NoSuchPlan, apply.Blocked,
             apply.NotConfigured, leases.Busy, leases.LeaseLost, schema.TooNew, approvals.NothingToApprove,
             undo.NothingToUndo, yaml_places.CannotEdit, preview.UnknownColumn,

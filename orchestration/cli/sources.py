@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import click
 import yaml
@@ -76,13 +77,17 @@ def validate_sources() -> None:
 @plain_errors
 def write_schema() -> None:
     """Write the JSON Schema that editors check the files with."""
+    settings, _ = opened()
+    click.echo(f"Wrote {_schema_written(settings)}")
+
+
+def _schema_written(settings: Settings) -> Path:
     from pipelines.sources.user_apis.registry import json_schema
 
-    settings, _ = opened()
     path = settings.sources_path / "data_source.schema.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
-    click.echo(f"Wrote {path}")
+    return path
 
 
 @sources_command.command("test")
@@ -126,7 +131,7 @@ def disable_source(source: str, enable: bool) -> None:
 @click.option("--user", "user_id", prompt="User id (lower case, e.g. anna)")
 @click.option("--source", "source_id", prompt="Source id (e.g. crm)")
 @click.option("--url", "base_url", prompt="Base URL (e.g. https://api.example.com/v1)")
-@click.option("--path", prompt="Path of a list (e.g. orders)")
+@click.option("--path", prompt="Path of a list (e.g. orders, or orders?per_page=100)")
 @click.option(
     "--auth",
     type=click.Choice(["none", "bearer", "basic", "api_key"]),
@@ -163,6 +168,7 @@ def add_source(
     _tell(problems)
     if not yes and not click.confirm(f"Write {file}?", default=True):
         raise click.Abort
+    _schema_written(settings)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(
         _MODELINE.format(schema="../data_source.schema.json") + text + open_points, encoding="utf-8"
@@ -185,10 +191,12 @@ def _draft(
         how[{"bearer": "token", "basic": "password", "api_key": "value"}[auth]] = f"${{{variable}}}"
     if auth == "basic":
         how["username"] = username or click.prompt("User name")
+    path, _, query = path.partition("?")
     name = re.sub(r"\W+", "_", path.rstrip("/").rsplit("/", 1)[-1]).lower().strip("_") or "records"
+    params = {"params": dict(parse_qsl(query))} if query else {}
     return {
         "user_id": user_id, "source_id": source_id, "base_url": base_url, "auth": how,
-        "resources": [{"name": name, "path": path.lstrip("/"), "key": "id"}],
+        "resources": [{"name": name, "path": path.lstrip("/"), **params, "key": "id"}],
     }  # fmt: skip
 
 

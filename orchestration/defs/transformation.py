@@ -74,11 +74,11 @@ def transformation(settings: Settings, warehouse: Warehouse, manifest: Manifest)
         if problem:
             raise dg.Failure(str(problem))
 
-    return dg.Definitions(assets=[dbt_models, *_tables_about_runs(manifest)])
+    return dg.Definitions(assets=[dbt_models, *_other_tables(manifest)])
 
 
-def _tables_about_runs(manifest: Manifest) -> list[dg.AssetSpec]:
-    """What the syncs write about themselves. Not their assets: the models on top must not wait for a run."""
+def _other_tables(manifest: Manifest) -> list[dg.AssetSpec]:
+    """What the syncs write about themselves, and the hash key. Not assets of a run: what reads them must not wait."""
     return [
         dg.AssetSpec(
             key=dg.AssetKey([source["source_name"], source["name"]]),
@@ -87,7 +87,7 @@ def _tables_about_runs(manifest: Manifest) -> list[dg.AssetSpec]:
             owners=OWNERS,
         )
         for source in manifest["sources"].values()
-        if source["source_name"] == schema.NAME
+        if source["source_name"] in (schema.NAME, "restricted")
     ]
 
 

@@ -17,7 +17,7 @@ from pipelines.sources.user_apis.status import SourceRun
 
 PARTITIONS = dg.DynamicPartitionsDefinition(name="data_sources")
 SOURCE_ASSET = dg.AssetKey(["user_apis", "data_source"])
-_TABLES = ("records", "definitions", "users")
+_TABLES = ("records", "definitions", "users", "source_runs")
 
 
 def user_apis(settings: Settings, warehouse: Warehouse, manifest: Manifest) -> dg.Definitions:

@@ -79,6 +79,14 @@ def test_lineage_runs_from_the_pim_to_the_shop(repository: dg.RepositoryDefiniti
     } <= above
 
 
+def test_report_pages_come_after_the_marts_in_the_ordinary_run(repository: dg.RepositoryDefinition) -> None:
+    above = upstream(repository, "user_apis", "reports")
+    assert {"raw_user_apis/records", "marts/user_metrics_daily", "marts/customer_cohorts"} <= above
+    in_job = {key.to_user_string() for key in repository.get_job("sync_job").asset_layer.selected_asset_keys}
+    assert "user_apis/reports" in in_job
+    assert "user_apis/data_source" not in in_job
+
+
 def test_every_asset_says_what_it_is_and_whose(repository: dg.RepositoryDefinition) -> None:
     graph = repository.asset_graph
     for key in graph.get_all_asset_keys():

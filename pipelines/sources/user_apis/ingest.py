@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from karvon.addresses import ForbiddenAddress
 from karvon.credentials import CredentialStore
-from karvon.http import Refused, RemoteError
+from karvon.http import Malformed, Refused, RemoteError
 from karvon.progress import track
 from karvon.warehouse import Session, Warehouse
 from pipelines.landing import COLUMNS, OBSERVATION_COLUMNS, Marks, making_tables, observation, write_package
@@ -331,6 +331,8 @@ def _outcome(error: BaseException | None, capped: bool) -> Outcome:
 
 def _words(error: BaseException | None) -> str | None:
     """What went wrong, short: an answer may hold personal data, and this text is stored."""
+    if isinstance(error, Malformed) and error.body:
+        return str(error).replace(f"; it begins {error.body!r}", "")[:300]
     if error is None or isinstance(error, (RemoteError, ForbiddenAddress, Misconfigured)):
         return str(error)[:300] if error else None
     what = re.split(r"[\[{\n]", str(error))[0][:160]

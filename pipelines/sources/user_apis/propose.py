@@ -114,11 +114,18 @@ def _match(name: str, paths: Sequence[str]) -> str | None:
     """The path whose name comes first among the synonyms; of equals the one nearest to the top."""
     words = (*_NAMES.get(name, ()), name)
     ranked = sorted(
-        (words.index(_plain(path)), path.count(".") + path.count("["), path)
+        (words.index(said), path.count(".") + path.count("["), path)
         for path in paths
-        if _plain(path) in words
+        for said in (_plain(path), _with_parent(path))
+        if said in words
     )
     return ranked[0][2] if ranked else None
+
+
+def _with_parent(path: str) -> str:
+    """`customer.id` is a `customer_id`."""
+    parent, _, last = path.rpartition(".")
+    return f"{_plain(parent)}_{_plain(last)}" if parent else ""
 
 
 def _entity(paths: Sequence[str]) -> Entity | None:
@@ -140,12 +147,14 @@ def _key(records: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> str | No
     ranked = sorted(
         (
             _KEYS.index(_plain(path)) if _plain(path) in _KEYS else 20 + (not _plain(path).endswith("_id")),
+            # The key of a thing inside, such as the order's customer, may differ in each record of a sample too.
+            path.count(".") + path.count("["),
             path,
         )
         for path in unique
         if _plain(path) in _KEYS or _plain(path).endswith("_id")
     )
-    return ranked[0][1] if ranked else None
+    return ranked[0][2] if ranked else None
 
 
 def _status(

@@ -120,7 +120,7 @@ def test_only_changes_are_landed_under_the_full_identity_of_a_record(
 def test_a_source_that_fails_harms_no_other(apis: Apis) -> None:
     for name in ("html", "broken", "shapeless", "keyless", "fine"):
         apis.declare(name)
-    apis.serve("html", lambda _: httpx.Response(200, text="<html>"))
+    apis.serve("html", lambda _: httpx.Response(200, text="<html>Dear Anna Annason"))
     apis.serve("broken", lambda _: httpx.Response(403, json={"error": "no"}))
     apis.serve("shapeless", lambda _: httpx.Response(200, json={"items": ["a", "b"]}))
     apis.serve("keyless", [{"no": 1}, *_orders(2)])
@@ -130,6 +130,8 @@ def test_a_source_that_fails_harms_no_other(apis: Apis) -> None:
         "html": ("failed", 0), "broken": ("refused", 0), "shapeless": ("failed", 0), "keyless": ("complete", 2),
         "fine": ("complete", 2),
     }  # fmt: skip
+    # What an API answers may be about a person, and what is stored of a failure is shown to others.
+    assert apis.rows("SELECT error FROM raw_user_apis.source_runs WHERE error LIKE '%Annason%'") == []
     failed = apis.rows("SELECT connection, failed FROM raw_user_apis.observations WHERE failed > 0")
     assert failed == [{"connection": "anna/keyless", "failed": 1}]
 
