@@ -1,4 +1,7 @@
-{# What active rules on sellers and their assortment fired on lately. A sync sends each alert_key once; older events are history, not news. #}
+{#
+What active rules on sellers and their assortment fired on lately. A sync sends each alert_key once; older events are
+history, not news.
+#}
 with events as (
     select * from {{ ref('alert_events') }}
     where kind = 'seller' and is_active

@@ -8,11 +8,11 @@ event for ever, so it is sent once. Texts of rules are compared in one alphabet;
 with rules as (
     select
         alert_rules.*,
-    {% for scope in ['category', 'region', 'seller', 'product', 'keyword'] -%}
-    {{ plain_words("replace(coalesce(alert_rules." ~ scope ~ ", ''), '|', ' qqq ')") }}
-        as {{ scope }}_words{{ ',' if not loop.last }}
-    
-{% endfor %}
+        {{ plain_words("replace(coalesce(alert_rules.category, ''), '|', ' qqq ')") }} as category_words,
+        {{ plain_words("replace(coalesce(alert_rules.region, ''), '|', ' qqq ')") }} as region_words,
+        {{ plain_words("replace(coalesce(alert_rules.seller, ''), '|', ' qqq ')") }} as seller_words,
+        {{ plain_words("replace(coalesce(alert_rules.product, ''), '|', ' qqq ')") }} as product_words,
+        {{ plain_words("replace(coalesce(alert_rules.keyword, ''), '|', ' qqq ')") }} as keyword_words
     from {{ ref('alert_rules') }} as alert_rules
 ),
 

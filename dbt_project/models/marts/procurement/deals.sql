@@ -9,8 +9,8 @@ Amounts are in the deal's currency; nothing here is summed.
 
 with versions as (
     {% for module in modules %}
-        select * from {{ ref('stg_uzex__' ~ module) }}
-        {% if not loop.last %}union all{% endif %}
+    select * from {{ ref('stg_uzex__' ~ module) }}
+    {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
 

@@ -6,8 +6,8 @@ hours_left counts from the newest look at UZEX, not from the clock.
 
 with versions as (
     {% for module in modules %}
-        select * from {{ ref('stg_uzex__' ~ module) }}
-        {% if not loop.last %}union all{% endif %}
+    select * from {{ ref('stg_uzex__' ~ module) }}
+    {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
 
@@ -16,7 +16,7 @@ lots as (
         versions.*,
         min(versions.landed_at) over (partition by versions.lot_key) as first_seen_at
     from versions
-    order by versions.lot_key, versions.landed_at desc, versions.load_id desc
+    order by versions.lot_key asc, versions.landed_at desc, versions.load_id desc
 ),
 
 horizon as (

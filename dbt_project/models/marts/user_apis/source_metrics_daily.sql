@@ -80,20 +80,29 @@ counted as (
     from leads
     group by user_id, source_id, metric_date
     union all
-    select user_id, source_id, metric_date, 0, 0, count(*), 0, 0, 0
+    select
+        user_id, source_id, metric_date, 0 as lead_count, 0 as converted_lead_count, count(*) as new_customer_count,
+        0 as active_customer_count, 0 as order_count, 0 as repeat_order_count
     from customers
     group by user_id, source_id, metric_date
     union all
     select
-        user_id, source_id, metric_date, 0, 0, 0, count(distinct person_key), count(*),
-        count(*) filter (where nth_of_person > 1 and person_key is not null)
+        user_id, source_id, metric_date, 0 as lead_count, 0 as converted_lead_count, 0 as new_customer_count,
+        count(distinct person_key) as active_customer_count, count(*) as order_count,
+        count(*) filter (where nth_of_person > 1 and person_key is not null) as repeat_order_count
     from orders
     group by user_id, source_id, metric_date
     union all
-    select user_id, source_id, metric_date, 0, 0, 0, 0, 0, 0 from revenue
+    select
+        user_id, source_id, metric_date, 0 as lead_count, 0 as converted_lead_count, 0 as new_customer_count,
+        0 as active_customer_count, 0 as order_count, 0 as repeat_order_count
+    from revenue
     {% if is_incremental() %}
         union all
-        select user_id, source_id, metric_date, 0, 0, 0, 0, 0, 0 from {{ this }}
+        select
+        user_id, source_id, metric_date, 0 as lead_count, 0 as converted_lead_count, 0 as new_customer_count,
+        0 as active_customer_count, 0 as order_count, 0 as repeat_order_count
+        from {{ this }}
     {% endif %}
 ),
 

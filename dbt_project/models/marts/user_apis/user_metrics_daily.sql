@@ -16,7 +16,7 @@ persons as (
     from {{ ref('orders_clean') }} as orders
     left join users on orders.user_id = users.user_id
     where orders.is_paid
-    group by 1, 2
+    group by orders.user_id, cast(timezone(coalesce(users.time_zone, 'UTC'), orders.ordered_at) as date)
 )
 
 select

@@ -33,7 +33,10 @@ fields as (
     cross join lateral {{ json_elements(json_entry('documents.definition', 'fields'), 'field') }}
     where not documents.is_deleted
     union all
-    select document_key, definition, cast(document_hash as text), is_deleted, landed_at, {{ as_json("'{}'") }} from documents
+    select
+        document_key, definition, cast(document_hash as text) as mapping_hash, is_deleted, landed_at,
+        {{ as_json("'{}'") }} as document
+    from documents
     where is_deleted
 ),
 

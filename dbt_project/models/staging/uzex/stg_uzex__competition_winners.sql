@@ -28,8 +28,10 @@ select
         {{ json_field('winner.value', 'provider_inn') }},
         {{ json_field('winner.value', 'inn') }}
     ) as winner_inn,
-    {{ cast_text("coalesce(" ~ json_field('winner.value', 'cost') ~ ", " ~ json_field('winner.value', 'price') ~ ")", 'numeric(18, 2)') }}
-        as award_amount,
+    {{ cast_text(
+        "coalesce(" ~ json_field('winner.value', 'cost') ~ ", " ~ json_field('winner.value', 'price') ~ ")",
+        'numeric(18, 2)'
+    ) }} as award_amount,
     parsed.is_deleted,
     parsed.landed_at
 from parsed
