@@ -46,7 +46,10 @@ class Activation:
 
     @cached_property
     def syncs(self) -> tuple[Sync, ...]:
-        return read_syncs(self._manifest, "sandbox")
+        # The store's: the other destinations have rows of their own.
+        return tuple(
+            sync for sync in read_syncs(self._manifest, "sandbox") if sync.destination == "webflow_store"
+        )
 
     def sync(self, resource: str) -> Sync:
         return next(one for one in self.syncs if one.resource == resource)

@@ -202,8 +202,8 @@ class _Run:
                         for stage in sorted({one.stage for one in part}):
                             calls = calls_of(one for one in part if one.stage == stage)
                             await Stage(writing, list(calls)).carry_out()
-                        if part is first and first and not self.result.stopped:
-                            await self._look_back(first, opened)
+                        if part is first and first and not await self._stands(first, opened):
+                            break
                 finally:
                     heartbeat.cancel()
                     with suppress(asyncio.CancelledError):
@@ -213,8 +213,10 @@ class _Run:
                     }
                     self.result.requests = sum(requests for requests, _ in self.result.traffic.values())
 
-    async def _look_back(self, first: Sequence[Operation], opened: Mapping[tuple[str, str], Channel]) -> None:
+    async def _stands(self, first: Sequence[Operation], opened: Mapping[tuple[str, str], Channel]) -> bool:
         """Whether the canary's rows stand in the destination as they should; if not, nothing else is sent."""
+        if self.result.stopped:
+            return False
         numbers = {one.seq for one in first}
         with self.warehouse.session() as session:
             where = "plan_id = $1 AND status = 'done'"
@@ -232,6 +234,7 @@ class _Run:
                 f"stopped by the canary: {'; '.join(wrong[:3])}. The rest was not sent: "
                 f"`karvon undo {self.result.plan_id}` plans the way back, `karvon apply {self.result.plan_id}` goes on"
             )
+        return not wrong
 
     async def _renew(self, writing: Writing) -> None:
         while True:
