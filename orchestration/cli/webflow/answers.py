@@ -27,7 +27,9 @@ def project_syncs() -> tuple[Settings, Warehouse, tuple[Sync, ...]]:
 
     settings, warehouse = opened()
     read_manifest(settings, warehouse)
-    return settings, warehouse, read_syncs(settings.manifest_path, settings.profile)
+    syncs = read_syncs(settings.manifest_path, settings.profile)
+    # Files and messages have no fields that somebody else declares.
+    return settings, warehouse, tuple(sync for sync in syncs if sync.destination.startswith("webflow"))
 
 
 def say_json(content: object) -> None:
