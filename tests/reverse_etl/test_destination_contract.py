@@ -38,6 +38,7 @@ class Shelf(WithoutMirror):
 
 class Hand:
     requests = 0
+    throttled = 0
 
     def __init__(self, shelf: Shelf) -> None:
         self.goods = shelf.goods
@@ -58,6 +59,9 @@ class Hand:
             else:
                 self.goods[one.key] = {**self.goods.get(one.key, {}), **one.payload}
         return [Outcome(one, "done", record=Record(one.key, None, {})) for one in call]
+
+    async def read(self, operation: Operation, known: Known) -> Record | None:
+        return None
 
     async def find(self, call: Sequence[Operation], known: Known) -> list[Outcome]:
         return [Outcome(one, "absent") for one in call]
