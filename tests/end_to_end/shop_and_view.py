@@ -180,12 +180,12 @@ def _unequal(pairs: Mapping[str, tuple[Any, Any]]) -> Wrong:
 
 
 def marts(karvon: Karvon) -> dict[str, list[str]]:
-    """Every row of every mart and activation model, as text and sorted."""
+    """Every row of every mart and activation model but those about runs, as text and sorted."""
     shown: dict[str, list[str]] = {}
     with karvon.warehouse.session() as session:
         tables = session.rows(
             "SELECT table_schema AS schema, table_name AS name FROM information_schema.tables "
-            "WHERE table_schema IN ('marts', 'activation') ORDER BY 1, 2"
+            "WHERE table_schema IN ('marts', 'activation') AND table_name NOT LIKE 'sync%' ORDER BY 1, 2"
         )
         for table in tables:
             rows = session.rows(f"SELECT * FROM {table['schema']}.{table['name']}")
