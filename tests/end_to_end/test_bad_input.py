@@ -116,7 +116,7 @@ def test_rows_that_cannot_be_sold_are_held_alone_and_say_why(karvon: Karvon) -> 
     sandbox.call("POST", "/plytix/edit", {"sku": younger, "set": {"sku": older.lower()}})
     sandbox.edit(variants["L"], attributes={"size": sizes[variants["M"]]})
     price = sold[moved]["skus"][0]["fields"]["price"]["value"]
-    sandbox.edit(moved, attributes={"price": f"{price + 70}"})
+    sandbox.edit(moved, attributes={"price": f"{(price + 70) / 100:.2f}"})
 
     done = karvon("run")
     assert done.status == 0, done.output
