@@ -139,7 +139,9 @@ def test_a_preview_shows_the_request_and_tries_another_value(profile: Profile) -
     assert list(_json(profile, "preview", "--sample", "1")) == ["p1"]
     assert f"POST /sites/{_SITE}/products" in _said(profile, "preview", "p1")
     assert "No sync has a row with the key" in _said(profile, "preview", "nobody", status=1)
-    assert "webflow__categories.name, webflow__looks.name" in _said(profile, "preview", "p1", "--set", "name=x", status=1)
+    assert "webflow__categories.name, webflow__looks.name" in _said(
+        profile, "preview", "p1", "--set", "name=x", status=1
+    )
     assert profile.karvon("webflow", "preview").exit_code == 2
 
 
