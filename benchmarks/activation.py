@@ -32,7 +32,9 @@ def parse_project(folder: Path) -> Path:
 def _manifest() -> bytes:
     with TemporaryDirectory(prefix="karvon_bench_") as folder:
         settings = Settings(
-            home=Path(folder), profile="sandbox", warehouse=f"duckdb:///{folder}/parsing.duckdb"
+            KARVON_HOME=Path(folder),
+            KARVON_PROFILE="sandbox",
+            KARVON_WAREHOUSE_URL=f"duckdb:///{folder}/parsing.duckdb",
         )
         read_manifest(settings, Warehouse(settings.warehouse_url))
         return settings.manifest_path.read_bytes()

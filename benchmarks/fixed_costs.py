@@ -27,7 +27,7 @@ LIBRARIES = (sys.executable, "-c", "import dagster, dagster_dbt; dagster.Definit
 def rows(folder: Path, *, small: bool) -> Iterator[Line]:
     """Help, then definitions, each as a whole process."""
     given = {"KARVON_HOME": str(folder), "KARVON_PROFILE": "sandbox", "KARVON_WAREHOUSE_URL": ""}
-    settings = Settings(home=folder, profile="sandbox")
+    settings = Settings(KARVON_HOME=folder, KARVON_PROFILE="sandbox")
     parse_project(settings.dbt_target_path)
     commands = {
         "help": (KARVON, "--help"),

@@ -26,8 +26,9 @@ _MOVED = re.compile(r"\d+ (new|changed|deleted)\b|[1-9]\d* of \d+ built|[1-9]\d*
 def rows(folder: Path, *, small: bool) -> Iterator[Line]:
     """Small: a tiny world, and only the loading of Plytix."""
     settings = Settings(
-        home=folder, profile="sandbox", sandbox_port=free_port(), sandbox_products=10 if small else 300,
-        connections_file=folder / "connections.yml",
+        KARVON_HOME=folder, KARVON_PROFILE="sandbox", KARVON_SANDBOX_PORT=free_port(),
+        KARVON_SANDBOX_PRODUCTS=10 if small else 300,
+        KARVON_CONNECTIONS_FILE=folder / "connections.yml",
     )  # fmt: skip
     environment = {
         "KARVON_HOME": str(folder),

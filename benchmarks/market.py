@@ -127,7 +127,7 @@ def _document(day: int) -> str:
 
 def build(clock: Clock, *, url: str, home: str) -> Facts:
     """Ours: the one dbt process of a run."""
-    settings = Settings(home=Path(home), profile="live", warehouse=SecretStr(url))
+    settings = Settings(KARVON_HOME=Path(home), KARVON_PROFILE="live", KARVON_WAREHOUSE_URL=SecretStr(url))
     command = [
         str(Path(sys.executable).with_name("dbt")), "build", "--exclude-resource-type", "unit_test", "--select",
         "tag:market", "--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(ROOT / "dbt_project"),

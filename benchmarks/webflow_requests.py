@@ -149,8 +149,8 @@ def rows(folder: Path, *, small: bool) -> Iterator[Line]:
 def count(clock: Clock, *, folder: str, manifest: str, every: int) -> Facts:
     """Carry each `every`-th case out; requests in the sandbox's log and in the plan, by case."""
     settings = Settings(
-        home=Path(folder), profile="sandbox", sandbox_port=free_port(), sandbox_products=1,
-        connections_file=Path(folder) / "connections.yml",
+        KARVON_HOME=Path(folder), KARVON_PROFILE="sandbox", KARVON_SANDBOX_PORT=free_port(), KARVON_SANDBOX_PRODUCTS=1,
+        KARVON_CONNECTIONS_FILE=Path(folder) / "connections.yml",
     )  # fmt: skip
     shop = _Shop(settings, Activation(Path(manifest)))
     catalogue = Catalogue()

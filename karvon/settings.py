@@ -31,7 +31,6 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
-        populate_by_name=True,
     )
 
     profile: Literal["sandbox", "live"] = Field("sandbox", validation_alias="KARVON_PROFILE")

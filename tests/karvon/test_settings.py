@@ -53,6 +53,15 @@ def test_the_sandbox_needs_nothing_and_applies() -> None:
     assert plytix_connections(settings)["default"].base_url == "http://127.0.0.1:8791/plytix"
 
 
+def test_variables_of_others_are_not_taken_for_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """HOME, PROFILE and the like belong to the shell."""
+    before = load_settings()
+    for name, field in Settings.model_fields.items():
+        if name.upper() != field.validation_alias:
+            monkeypatch.setenv(name.upper(), str(tmp_path))
+    assert load_settings() == before
+
+
 def test_live_writes_only_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert live(monkeypatch).apply is False
     assert live(monkeypatch, KARVON_APPLY="true").apply is True

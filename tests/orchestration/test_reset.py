@@ -99,7 +99,7 @@ def test_a_run_at_work_is_not_disturbed(profile: Profile) -> None:
     from karvon.settings import Settings
     from orchestration.instance import prepare_dagster_home
 
-    settings = Settings(profile="sandbox", home=profile.home)
+    settings = Settings(KARVON_PROFILE="sandbox", KARVON_HOME=profile.home)
     prepare_dagster_home(settings)
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         instance.create_run_for_job(
