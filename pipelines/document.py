@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 
-def canonical_document(document: dict[str, Any], noise: tuple[str, ...] = ()) -> tuple[str, str]:
-    """Sorted keys, no spaces, without the noise; and the hash of that text.
+def canonical_document(document: dict[str, Any], noise: tuple[str, ...] = ()) -> tuple[bytes, str]:
+    """Sorted keys, no spaces, without the noise, as UTF-8; and the hash of that text.
 
     NUL characters and lone surrogates are removed (Postgres refuses them); nothing else is touched.
     """
@@ -20,7 +20,7 @@ def canonical_document(document: dict[str, Any], noise: tuple[str, ...] = ()) ->
         body = orjson.dumps(_storable(kept), option=orjson.OPT_SORT_KEYS)
     if b"\\u0000" in body:
         body = orjson.dumps(_storable(kept), option=orjson.OPT_SORT_KEYS)
-    return body.decode(), hashlib.blake2b(body, digest_size=16).hexdigest()
+    return body, hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
 def _storable(value: Any) -> Any:

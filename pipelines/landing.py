@@ -165,6 +165,8 @@ class _Extraction:
         began, requests = time.monotonic(), http.statistics.requests
         table = RawTable(self.source.schema, resource, self.name, self.warehouse, self.now)
         context = self._context(resource, table, http)
+        if context.reads_everything:
+            table.expect_everything()
         report = ResourceReport(resource.name, cursor_value=context.cursor)
         other_requests, scope = 0, None
         self.report.resources.append(report)

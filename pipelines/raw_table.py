@@ -18,6 +18,9 @@ from pipelines.source import Batch, Document
 CHUNK_DOCUMENTS = 5_000
 """Documents compared with the warehouse at once."""
 
+Row = tuple[str, bytes, str, bool]
+"""Key, canonical JSON, its hash, whether it is gone."""
+
 
 @dataclass(frozen=True)
 class Past:
@@ -65,7 +68,8 @@ class RawTable:
         self._labels = {"connection": connection, **(labels or {})}
         self._ours = " AND ".join(f"{name} = ${place}" for place, name in enumerate(self._labels, 1))
         self._keys = f"${len(self._labels) + 1}"
-        self._pending: dict[str, tuple[str, str]] = {}
+        self._pending: dict[str, tuple[bytes, str]] = {}
+        self._last: dict[str, tuple[str | None, bool]] | None = None
         self._gone: set[str] = set()
         self._buried: set[str] = set()
         self._seen: dict[str, str | None] = {}
@@ -74,6 +78,10 @@ class RawTable:
                 f"SELECT 1 FROM {self._table} WHERE {self._ours} LIMIT 1", tuple(self._labels.values())
             )
             self.past = self._read_past(session)
+
+    def expect_everything(self) -> None:
+        """The whole list is coming: read the last hashes of all keys at once, not by chunks."""
+        self._last = self._read_last()
 
     def _read_past(self, session: Session) -> Past:
         """Cursor and last complete listing, of loads that were committed whole."""
@@ -130,8 +138,8 @@ class RawTable:
             self._gone = set()
         return self._arrow(rows)
 
-    def _changes(self, report: ResourceReport) -> list[tuple[str, str, str, bool]]:
-        rows: list[tuple[str, str, str, bool]] = []
+    def _changes(self, report: ResourceReport) -> list[Row]:
+        rows: list[Row] = []
         unknown: tuple[str | None, bool] = (None, False)
         last = self._last_hashes([key for key in self._pending if self._seen.get(key) is None])
         for key, (text, digest) in self._pending.items():
@@ -151,16 +159,9 @@ class RawTable:
 
     def live_keys(self) -> set[str]:
         """Keys whose latest row is not a tombstone."""
-        if self._is_empty:
-            return set()
-        with self._warehouse.session() as session:
-            latest = session.arrow(
-                f"SELECT document_key FROM (SELECT DISTINCT ON (document_key) document_key, is_deleted "
-                f"FROM {self._table} WHERE {self._ours} "
-                "ORDER BY document_key, landed_at DESC, _dlt_load_id DESC) latest WHERE NOT is_deleted",
-                tuple(self._labels.values()),
-            )
-        return set(latest["document_key"].to_pylist())
+        if self._last is None:
+            self._last = self._read_last()
+        return {key for key, (_, deleted) in self._last.items() if not deleted}
 
     def lacking(self, parent: str, field: str, limit: int) -> list[str]:
         """Values of a top-level field in another table's documents that are no key here, the highest number first."""
@@ -197,19 +198,25 @@ class RawTable:
         return self._arrow(rows)
 
     def _last_hashes(self, keys: Sequence[str]) -> dict[str, tuple[str | None, bool]]:
-        if self._is_empty or not keys:
+        if self._last is not None:
+            return {key: self._last[key] for key in keys if key in self._last}
+        return self._read_last(keys) if keys else {}
+
+    def _read_last(self, keys: Sequence[str] | None = None) -> dict[str, tuple[str | None, bool]]:
+        """Hash and deletion of the latest row of each key, or of just these keys."""
+        if self._is_empty:
             return {}
+        these = "" if keys is None else f"AND document_key IN (SELECT unnest({self._keys}::text[])) "
         with self._warehouse.session() as session:
             last = session.arrow(
                 f"SELECT DISTINCT ON (document_key) document_key, document_hash, is_deleted FROM {self._table} "
-                f"WHERE {self._ours} AND document_key IN (SELECT unnest({self._keys}::text[])) "
-                "ORDER BY document_key, landed_at DESC, _dlt_load_id DESC",
-                (*self._labels.values(), list(keys)),
+                f"WHERE {self._ours} {these}ORDER BY document_key, landed_at DESC, _dlt_load_id DESC",
+                (*self._labels.values(), *([] if keys is None else [list(keys)])),
             )
         columns = (last[name].to_pylist() for name in ("document_key", "document_hash", "is_deleted"))
         return {key: (digest, deleted) for key, digest, deleted in zip(*columns, strict=True)}
 
-    def _deletions(self, keys: set[str]) -> list[tuple[str, str, str, bool]]:
+    def _deletions(self, keys: set[str]) -> list[Row]:
         if not keys:
             return []
         with self._warehouse.session() as session:
@@ -219,9 +226,9 @@ class RawTable:
                 "ORDER BY document_key, landed_at DESC, _dlt_load_id DESC",
                 (*self._labels.values(), sorted(keys)),
             )
-        return [(row["document_key"], row["document"], row["document_hash"], True) for row in last]
+        return [(row["document_key"], row["document"].encode(), row["document_hash"], True) for row in last]
 
-    def _arrow(self, rows: Sequence[tuple[str, str, str, bool]]) -> pa.Table | None:
+    def _arrow(self, rows: Sequence[Row]) -> pa.Table | None:
         if not rows:
             return None
         keys, texts, digests, deleted = zip(*rows, strict=True)

@@ -54,6 +54,11 @@ class Context:
     lacking: Callable[[str, str, int], list[str]]
     """Of another resource, values of a top-level field that this resource has no key for: so many, highest first."""
 
+    @property
+    def reads_everything(self) -> bool:
+        """Whether nothing narrows the fetch."""
+        return self.cursor is None and self.since is None and self.key is None
+
 
 Fetch = Callable[[Context], AsyncIterator[Batch]]
 

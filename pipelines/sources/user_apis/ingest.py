@@ -275,6 +275,8 @@ class _Fetch:
         self.reports.append(report)
         past = table.past.cursor if spec.incremental else None
         report.scope = f"since {past}" if past else "all"
+        if past is None:
+            table.expect_everything()
         try:
             for page in api.pages(spec, past):
                 self._land(spec, table.add(self._batch(spec, page, report), report))
