@@ -85,10 +85,11 @@ def stale_models(manifest: Manifest, warehouse: Warehouse, among: Collection[str
             (row["table_schema"], row["table_name"])
             for row in session.rows("SELECT table_schema, table_name FROM information_schema.tables")
         }
+        fingerprints = _fingerprints(manifest, nodes)
         changed = {
             unique_id
             for unique_id, node in nodes.items()
-            if built.get(unique_id) != fingerprint(manifest, unique_id)
+            if built.get(unique_id) != fingerprints[unique_id]
             or (node["schema"], node["alias"]) not in present
         }
         unread = {
@@ -165,29 +166,34 @@ def _buildable(manifest: Manifest) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def fingerprint(manifest: Manifest, unique_id: str) -> str:
-    """Changes when the model's SQL, configuration, columns, tests or any macro of the project changed."""
+def _fingerprints(manifest: Manifest, models: Iterable[str]) -> dict[str, str]:
+    """Of each model: changes when its SQL, configuration, columns, tests or any macro of the project changed."""
+    project = manifest["metadata"]["project_name"]
+    macros = sorted(
+        macro["macro_sql"] for macro in manifest["macros"].values() if macro["package_name"] == project
+    )
+    every = _digest(macros)
+    return {model: _digest([every, *_own_parts(manifest, model)]) for model in models}
+
+
+def _own_parts(manifest: Manifest, unique_id: str) -> list[Any]:
     node = manifest["nodes"][unique_id]
+    unit_tests = manifest.get("unit_tests", {})
     tests = [
-        {**manifest["nodes"], **manifest.get("unit_tests", {})}[child]
+        manifest["nodes"].get(child) or unit_tests[child]
         for child in manifest["child_map"].get(unique_id, ())
         if child.startswith(("test.", "unit_test."))
     ]
-    parts = [
+    return [
         node["checksum"],
         node["config"],
         {name: column.get("data_type") for name, column in node["columns"].items()},
         sorted(json.dumps([test["unique_id"], test.get("checksum"), test.get("config")]) for test in tests),
-        _macros(manifest),
     ]
+
+
+def _digest(parts: list[Any]) -> str:
     return hashlib.md5(json.dumps(parts, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
-
-
-def _macros(manifest: Manifest) -> list[str]:
-    project = manifest["metadata"]["project_name"]
-    return sorted(
-        macro["macro_sql"] for macro in manifest["macros"].values() if macro["package_name"] == project
-    )
 
 
 def _has_new_loads(
@@ -258,12 +264,12 @@ def _mark_as_stale(warehouse: Warehouse, models: Iterable[str]) -> None:
 
 def _mark_as_built(warehouse: Warehouse, manifest: Manifest, models: Iterable[str]) -> None:
     with warehouse.session() as session, session.transaction():
-        for model in models:
+        for model, fingerprint in _fingerprints(manifest, models).items():
             node = manifest["nodes"][model]
             session.execute(
                 "UPDATE staging.built_models SET fingerprint = $2, "
                 f"row_count = (SELECT count(*) FROM {node['schema']}.{node['alias']}) WHERE model = $1",
-                (model, fingerprint(manifest, model)),
+                (model, fingerprint),
             )
 
 
