@@ -10,6 +10,7 @@ from typing import Any
 
 from karvon.warehouse import Session, Warehouse
 from reports.shown import Reader, exponents, one_line
+from reverse_etl.binding import bind
 from reverse_etl.explain import Explanation, Lineage, explain, explain_rows
 from reverse_etl.labels import labels, referred_names
 from reverse_etl.live import FieldNow
@@ -30,7 +31,12 @@ def traces(
     for sync, key in list(dict.fromkeys([*held, *changed]))[:EXPLAINED]:
         keys[sync].append(key)
     built = [sync for sync in syncs if session.has_table(f"{sync.schema_name}.{sync.table}")]
-    found = [one for sync in built for one in explain_rows(session, warehouse, sync, keys[sync.name], (), ())]
+    bounds = {bound.sync.name: bound for bound in bind(session, syncs)}
+    found = [
+        one
+        for sync in built
+        for one in explain_rows(session, warehouse, bounds, sync.name, keys[sync.name], (), ())
+    ]
     names = _referred_names(session, syncs, found)
     reader = replace(reader, names={**names, **reader.names})
     return {(one.sync, one.key): plain(one, reader) for one in found}
@@ -71,8 +77,10 @@ def _asked(
         for key, label in labels(session, sync, [one.key for one in found if one.sync == sync.name]).items()
     }
     exact = [one for one in found if wanted in (one.key, codes.get((one.sync, one.key)))]
-    # The record behind a SKU code may be product and SKU at once: of a SKU code the SKU is meant.
+    # The record behind a SKU code may be product, SKU and an item that shows the code: of a code the SKU is meant.
+    children = {sync.name for sync in syncs if sync.parent}
     by_code = [one for one in exact if codes.get((one.sync, one.key)) == wanted]
+    by_code.sort(key=lambda one: one.sync not in children)
     return next(iter([*by_code, *exact, *(one for one in found if one.reasons), *found]), None)
 
 

@@ -16,7 +16,8 @@ import orjson
 from karvon.warehouse import Session, Warehouse
 from reverse_etl import lineage
 from reverse_etl import operations as journal
-from reverse_etl.destinations import DESTINATIONS
+from reverse_etl.binding import bind
+from reverse_etl.destination import Bound
 from reverse_etl.ledger import keys_of, listed
 from reverse_etl.lineage import KeyedModel, Step
 from reverse_etl.live import FieldNow, RowNow, rows_now
@@ -75,11 +76,14 @@ def explain(
 ) -> tuple[Explanation, ...]:
     """The row with this key or code, its parent or children, what it refers to. Nothing is written.
 
+    Rows that go out with their whole model (`takes_sets`) are not looked at.
+
     Raises `UnknownKey`, `ModelMissing`.
     """
     with warehouse.session() as session:
         migrate(warehouse, session)
-        scope = _scope(session, warehouse, syncs, models, wanted)
+        bounds = {bound.sync.name: bound for bound in bind(session, syncs)}
+        scope = _scope(session, warehouse, bounds, models, wanted)
     key = next((keys[0] for keys in scope.values() if keys), wanted)
     try:
         plan = make_plan(warehouse, syncs, key=key, store=False)
@@ -89,21 +93,22 @@ def explain(
     with warehouse.session() as session:
         return tuple(
             explanation
-            for sync in syncs
+            for name in bounds
             for explanation in explain_rows(
-                session, warehouse, sync, scope.get(sync.name, ()), operations, findings, models
+                session, warehouse, bounds, name, scope.get(name, ()), operations, findings, models
             )
         )
 
 
 def explain_rows(
-    session: Session, warehouse: Warehouse, sync: Sync, keys: Sequence[str], operations: Sequence[Operation],
-    findings: Sequence[Finding], models: Lineage | None = None,
+    session: Session, warehouse: Warehouse, bounds: Mapping[str, Bound], name: str, keys: Sequence[str],
+    operations: Sequence[Operation], findings: Sequence[Finding], models: Lineage | None = None,
 ) -> Iterator[Explanation]:  # fmt: skip
-    """Explanations of some rows of one sync; the way through the models only where `models` is given."""
+    """Explanations of some rows of the sync `name`; the way through the models only where `models` is given."""
     if not keys:
         return
-    now = rows_now(session, warehouse.dialect, sync, keys)
+    sync = bounds[name].sync
+    now = rows_now(session, warehouse.dialect, bounds[name], keys, bounds)
     last, written = _journal(session, sync, keys)
     sources = _versions(session, sync, keys)
     for key in keys:
@@ -118,22 +123,23 @@ def explain_rows(
 
 
 def _scope(
-    session: Session, warehouse: Warehouse, syncs: Sequence[Sync], models: Lineage, wanted: str
+    session: Session, warehouse: Warehouse, bounds: Mapping[str, Bound], models: Lineage, wanted: str
 ) -> dict[str, list[str]]:
     """Sync → keys; a row that is in no sync any more is looked for in the models above them."""
-    by_name = {sync.name: sync for sync in syncs}
     scans = {
-        sync.name: Scan(
-            session, warehouse.dialect, sync, DESTINATIONS[sync.destination],
-            by_name[sync.parent.sync] if sync.parent else None,
+        name: Scan(
+            session, warehouse.dialect, bound.sync, bound.destination,
+            bounds[bound.sync.parent.sync].sync if bound.sync.parent else None,
         )
-        for sync in syncs
+        for name, bound in bounds.items()
+        if not bound.destination.takes_sets
     }  # fmt: skip
     for scan in scans.values():
         scan.check()
     try:
         return scope_of(wanted, scans)
     except UnknownKey:
+        syncs = [scan.sync for scan in scans.values()]
         for sync in syncs:
             key = lineage.find(session, models[sync.name], sync, wanted)
             if key is not None and any(scan.keys_like(key) for scan in scans.values()):

@@ -5,18 +5,17 @@ Reading only; what follows from a difference is decided by `compare`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from karvon.warehouse import Dialect, Session
 from reverse_etl import ledger
-from reverse_etl.destination import Destination, Record
-from reverse_etl.destinations import DESTINATIONS
+from reverse_etl.destination import Bound, Destination, Record
 from reverse_etl.ledger import Entry, keys_of, listed
 from reverse_etl.scan import Scan
-from reverse_etl.syncs import FieldSpec, Sync
+from reverse_etl.syncs import FILES, FieldSpec, Sync
 from reverse_etl.values import Value, WrongValue, already_there, same_shown, sent_form, shown_form, wanted
 
 State = Literal["equal", "different", "not there", "given once", "not managed", "unreadable"]
@@ -50,14 +49,16 @@ class RowNow:
     fields: tuple[FieldNow, ...]
 
 
-def rows_now(session: Session, dialect: Dialect, sync: Sync, keys: Sequence[str]) -> dict[str, RowNow]:
-    """Rows of a sync by key; keep `keys` to a few thousand."""
-    destination = DESTINATIONS[sync.destination]
+def rows_now(
+    session: Session, dialect: Dialect, bound: Bound, keys: Sequence[str], bounds: Mapping[str, Bound]
+) -> dict[str, RowNow]:
+    """Rows of a sync by key; keep `keys` to a few thousand. `bounds`: all syncs by name, for what it refers to."""
+    sync, destination = bound.sync, bound.destination
     scan = Scan(session, dialect, sync, destination)
     rows, entries = scan.rows(keys), ledger.read(session, sync, keys)
     documents, seen = _documents(scan, destination, entries.values())
     stocks = scan.mirror.stocks([entry.remote_id for entry in entries.values()]) if sync.stock else {}
-    known = _known_references(session, sync, rows.values())
+    known = _known_references(session, sync, rows.values(), bounds)
     found = {}
     for key in keys:
         row, entry = rows.get(key), entries.get(key)
@@ -112,7 +113,7 @@ def _state(
         return "not managed"
     if spec.write == "into_empty" and shown is not None:
         return "not managed"
-    if spec.field in entry.sent and spec.as_ in ("image", "images", "html"):
+    if spec.field in entry.sent and spec.as_ in FILES | {"html"}:
         as_answered = shown_form(spec, entry.answered.get(spec.field, live))
         same = entry.sent[spec.field] == sent_form(spec, value) and same_shown(spec, shown, as_answered)
     else:
@@ -154,19 +155,23 @@ def _stock(entry: Entry | None, stocks: Mapping[str, tuple[datetime, int | None]
     return quantity
 
 
-def _known_references(session: Session, sync: Sync, rows: Any) -> dict[str, dict[str, str]]:
-    """Referred sync → key → remote id."""
-    keys: dict[str, set[str]] = {}
+def _known_references(
+    session: Session, sync: Sync, rows: Collection[Mapping[str, Any]], bounds: Mapping[str, Bound]
+) -> dict[str, dict[str, str]]:
+    """Referred sync → key → what a reference to its record looks like."""
+    found: dict[str, dict[str, str]] = {}
     for spec in sync.plain_fields:
-        if spec.as_ != "references" or not spec.sync:
+        if not spec.refers or not spec.sync:
             continue
+        keys: set[str] = set()
         for row in rows:
             try:
-                keys.setdefault(spec.sync, set()).update(wanted(spec, row) or ())
+                keys.update(wanted(spec, row) or ())
             except WrongValue:
                 continue  # The field itself says that it cannot be read.
-    found: dict[str, dict[str, str]] = {}
-    for name, mine in keys.items():
-        entries = ledger.read_named(session, sync.target, [(name, key) for key in mine])
-        found[name] = {key: entry.remote_id for (_, key), entry in entries.items()}
+        target = bounds[spec.sync]
+        ids = ledger.remote_ids(session, target.sync, sorted(keys))
+        found.setdefault(spec.sync, {}).update(
+            {key: target.destination.referred_id(remote) for key, remote in ids.items()}
+        )
     return found

@@ -8,14 +8,15 @@ the shop does not show what the view says of them. Fields that are given once or
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import pyarrow as pa
 
 from karvon.warehouse import Session, Warehouse
-from reverse_etl.destinations import DESTINATIONS
+from reverse_etl.binding import bind
+from reverse_etl.destination import Bound
 from reverse_etl.live import rows_now
 from reverse_etl.operations import now
 from reverse_etl.scan import Scan, chunks
@@ -47,14 +48,19 @@ SCHEMA = pa.schema(
 
 
 def measure(warehouse: Warehouse, syncs: Sequence[Sync], plan_id: str) -> list[FieldParity]:
-    """Measure all syncs and write it down in `reverse_etl.parity` as the outcome of a plan. Raises `ModelMissing`."""
+    """Measure all syncs and write it down in `reverse_etl.parity` as the outcome of a plan. Raises `ModelMissing`.
+
+    What goes out as a whole (`takes_sets`) is not measured: nobody can look at its rows afterwards.
+    """
     at = now()
     with warehouse.session() as session:
         migrate(warehouse, session)
+        bounds = {bound.sync.name: bound for bound in bind(session, syncs)}
         measured = [
-            FieldParity(plan_id, at, *sync.target, sync.name, name, wanted, equal)
-            for sync in syncs
-            for name, wanted, equal in _fields(session, warehouse, sync, syncs)
+            FieldParity(plan_id, at, *bound.sync.target, bound.sync.name, name, wanted, equal)
+            for bound in bounds.values()
+            if not bound.destination.takes_sets
+            for name, wanted, equal in _fields(session, warehouse, bound, bounds)
         ]
         if measured:
             rows = [asdict(one) for one in measured]
@@ -63,11 +69,12 @@ def measure(warehouse: Warehouse, syncs: Sequence[Sync], plan_id: str) -> list[F
 
 
 def _fields(
-    session: Session, warehouse: Warehouse, sync: Sync, syncs: Sequence[Sync]
+    session: Session, warehouse: Warehouse, bound: Bound, bounds: Mapping[str, Bound]
 ) -> list[tuple[str, int, int]]:
     """Field, rows that should show it, rows that do."""
-    parent = next((other for other in syncs if sync.parent and other.name == sync.parent.sync), None)
-    scan = Scan(session, warehouse.dialect, sync, DESTINATIONS[sync.destination], parent)
+    sync = bound.sync
+    parent = bounds[sync.parent.sync].sync if sync.parent else None
+    scan = Scan(session, warehouse.dialect, sync, bound.destination, parent)
     scan.check()
     standings = scan.standings()
     wanted: Counter[str] = Counter()
@@ -78,7 +85,7 @@ def _fields(
             equal[spec.field] = standings.get("settled", (0, 0))[of]
             wanted[spec.field] = equal[spec.field] + standings.get("absent", (0, 0))[of]
     for part in chunks(scan.different()):
-        for row in rows_now(session, warehouse.dialect, sync, part).values():
+        for row in rows_now(session, warehouse.dialect, bound, part, bounds).values():
             for one in row.fields:
                 # An empty number is left as it is there; an empty stock is not ours at all.
                 if one.policy != "create_only" and (one.state != "not managed" or one.kind != "stock"):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 As = Literal[
     "text", "number", "bool", "date", "color", "option", "money", "image", "images", "file", "video", "html",
@@ -125,7 +125,11 @@ def _percent(value: object) -> object:
     return text[:-1]
 
 
-Percent = Annotated[Annotated[float, Field(ge=0)] | None, BeforeValidator(_percent)]
+Percent = Annotated[
+    Annotated[float, Field(ge=0)] | None,
+    BeforeValidator(_percent),
+    PlainSerializer(lambda percent: None if percent is None else f"{percent:g}%"),
+]
 
 
 class Guards(Spec):

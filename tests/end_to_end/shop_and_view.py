@@ -185,7 +185,8 @@ def marts(karvon: Karvon) -> dict[str, list[str]]:
     with karvon.warehouse.session() as session:
         tables = session.rows(
             "SELECT table_schema AS schema, table_name AS name FROM information_schema.tables "
-            "WHERE table_schema IN ('marts', 'activation') AND table_name NOT LIKE 'sync%' ORDER BY 1, 2"
+            "WHERE table_schema IN ('marts', 'activation') AND table_name NOT LIKE 'sync%' "
+            "AND table_name NOT IN ('field_edits', 'edit_to_live') ORDER BY 1, 2"
         )
         for table in tables:
             rows = session.rows(f"SELECT * FROM {table['schema']}.{table['name']}")

@@ -20,6 +20,10 @@ def test_a_product_that_is_not_in_the_shop_says_why(karvon: Karvon) -> None:
     assert "raw_plytix.products" in said
     found = json.loads(karvon("explain", sold, "--json").output)
     assert found[0]["is_asked"]
+    # Pictures, HTML and references are not there as they are in the view, and stand as it says all the same.
+    states = {field["state"] for one in found for field in one["fields"]}
+    assert states <= {"equal", "given once", "not managed"}
+    assert {"webflow__skus", "webflow__spec_sheets"} <= {one["sync"] for one in found}
     price = next(one for one in found[0]["fields"] if one["field"] == "price")
     assert price["state"] == "equal"
     assert price["view"] == price["live"] == price["answered"]
@@ -29,6 +33,8 @@ def test_a_product_that_leaves_the_shop_says_from_which_model_it_fell_out(karvon
     with karvon.warehouse.session() as session:
         sku = session.value("SELECT min(sku) FROM marts.product_readiness WHERE state = 'ready'")
     karvon.sandbox.call("POST", "/plytix/edit", {"sku": sku, "set": {"attributes": {"show_on_web": False}}})
+    reports = karvon.home / "sandbox" / "reports"
+    before = set(reports.glob("plan-*.html"))
     assert karvon("run", "--plan-only").status == 2
     said = karvon("explain", sku).output
     assert (
@@ -39,10 +45,8 @@ def test_a_product_that_leaves_the_shop_says_from_which_model_it_fell_out(karvon
     page = karvon.home / "plan.html"
     assert karvon("plan", "show", "--html", str(page)).status == 0
     assert "archive" in page.read_text()
-    # The run left the same plan as a page of its own; the first run's is there too.
-    pages = sorted((karvon.home / "sandbox" / "reports").glob("plan-*.html"))
-    assert len(pages) == 2
-    assert "archive" in pages[-1].read_text()
+    # The run left the same plan as a page of its own.
+    assert any("archive" in page.read_text() for page in set(reports.glob("plan-*.html")) - before)
 
 
 def test_after_a_run_parity_and_the_clock_are_told(karvon: Karvon) -> None:
@@ -51,14 +55,19 @@ def test_after_a_run_parity_and_the_clock_are_told(karvon: Karvon) -> None:
     # Held rows count: the shop does not show what the view says of them.
     assert 0.8 < measured["webflow__products"]["parity"] < 1
     assert measured["webflow__products"]["edits"] == 0
+    assert measured["webflow__brands"]["parity"] == 1
+    assert "files__products" not in measured or measured["files__products"]["parity"] is None
     with karvon.warehouse.session() as session:
-        sku = session.value("SELECT min(sku_code) FROM activation.webflow__skus WHERE hold_reasons IS NULL")
-    karvon.sandbox.call("POST", "/plytix/edit", {"sku": sku, "set": {"attributes": {"price": 77.5}}})
+        (sold,) = session.rows(
+            "SELECT sku_code, price_minor FROM activation.webflow__skus WHERE hold_reasons IS NULL "
+            "ORDER BY sku_code LIMIT 1"
+        )
+    karvon.sandbox.edit(sold["sku_code"], attributes={"price": (sold["price_minor"] + 70) / 100})
     assert karvon("run").status == 0
     measured = {one["sync"]: one for one in json.loads(karvon("status", "--json").output)["measures"]}
     assert measured["webflow__skus"]["edits"] == 1
     assert 0 < measured["webflow__skus"]["p50_seconds"] < 240
     with karvon.warehouse.session() as session:
-        (day,) = session.rows("SELECT * FROM marts.sync_daily")
+        (day,) = session.rows("SELECT * FROM marts.sync_daily WHERE destination = 'webflow_store'")
     assert day["failed_count"] == 0
     assert day["request_count"] > 0

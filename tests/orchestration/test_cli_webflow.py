@@ -15,7 +15,8 @@ from kept_warehouse import Profile
 
 from karvon.settings import PROJECT_ROOT
 from karvon.warehouse import Warehouse
-from sandbox.webflow.schema import COLLECTIONS, new_collection
+from sandbox.webflow.cms_collections import CMS_COLLECTIONS
+from sandbox.webflow.schema import COLLECTIONS, made_collection, new_collection
 
 _SITE = "5f0c8c9e1c9d440000a1b2c3"
 _YAML = "models/activation/webflow/_webflow__models.yml"
@@ -54,10 +55,14 @@ def profile(folder: Path) -> Iterator[Profile]:
 
 def _land_shop(warehouse: Warehouse) -> None:
     now = datetime.now(UTC)
+    collections = [
+        *(new_collection(_SITE, slug, now.isoformat()) for slug in COLLECTIONS),
+        *(made_collection(_SITE, one, now.isoformat()) for one in CMS_COLLECTIONS),
+    ]
     rows = [
         {"connection": "default", "document_key": one["id"], "document": json.dumps(one), "document_hash": one["slug"],
          "landed_at": now, "is_deleted": False, "_dlt_load_id": "1"}
-        for one in (new_collection(_SITE, slug, now.isoformat()) for slug in COLLECTIONS)
+        for one in collections
     ]  # fmt: skip
     with warehouse.session() as session:
         session.execute("CREATE SCHEMA raw_webflow")
@@ -113,7 +118,7 @@ def test_the_schema_is_shown_for_people_and_for_programs(profile: Profile) -> No
         assert words in said
     (posts,) = _json(profile, "schema", "posts")
     assert {one["slug"]: one["type"] for one in posts["fields"]}["about-category"] == "Reference"
-    assert len(_json(profile, "schema")) == 4
+    assert len(_json(profile, "schema")) == len(COLLECTIONS) + len(CMS_COLLECTIONS)
     assert "There is no collection nothing" in _said(profile, "schema", "nothing", status=1)
     assert "add --fresh" in _said(profile, "schema", "--connection", "another", status=1)
     assert len(_json(profile, "field-types")) == 17
@@ -195,7 +200,7 @@ def test_a_scaffold_matches_by_name_and_type_and_lists_the_rest_on_both_sides(ca
     }
     collections = _json(catalogue, "scaffold", "products", "--dry-run")["collections"]
     assert _matches(collections["sku"]) == {"width": "dimension_width_mm"}
-    assert "choose products, posts" in _said(catalogue, "scaffold", "sku", status=1)
+    assert "choose products, brands, looks, posts" in _said(catalogue, "scaffold", "sku", status=1)
 
 
 def test_a_scaffold_writes_files_that_parse_and_overwrites_none(catalogue: Profile, folder: Path) -> None:
@@ -222,7 +227,7 @@ def test_a_mapping_goes_out_and_comes_back_with_comments_kept(
 ) -> None:
     text = file.read_text()
     exported = tmp_path / "mapping.json"
-    assert "Wrote 3 syncs" in _said(profile, "mapping", "export", "--to", str(exported))
+    assert "Wrote 6 syncs" in _said(profile, "mapping", "export", "--to", str(exported))
     assert "0 changes" in _said(profile, "mapping", "import", str(exported))
     document = json.loads(exported.read_text())
     products = next(one for one in document["syncs"] if one["name"] == "webflow__products")["columns"]
@@ -243,7 +248,7 @@ def test_a_mapping_goes_out_and_comes_back_with_comments_kept(
 
 
 def test_validation_names_file_and_line_and_the_plan_refuses_too(profile: Profile, file: Path) -> None:
-    assert "3 syncs, 0 problems" in _said(profile, "validate")
+    assert "6 syncs, 0 problems" in _said(profile, "validate")
     text = file.read_text().replace("{field: brand}", "{field: marke}")
     file.write_text(text)
     line = next(number for number, one in enumerate(text.splitlines(), 1) if "marke" in one)
