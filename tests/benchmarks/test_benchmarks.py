@@ -22,6 +22,7 @@ COMPARED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS)
 def test_a_row_runs_at_its_smallest_size_and_compares_with_its_floor(row: str, tmp_path: Path) -> None:
     lines = list(run(row, small=True, folder=tmp_path))

@@ -62,11 +62,13 @@ def test_credentials_that_are_missing_or_wrong(karvon: Karvon) -> None:
     assert karvon.sandbox.writes() == []
 
 
+@pytest.mark.slow
 def test_an_api_that_cannot_be_reached(karvon: Karvon) -> None:
     nowhere = _live(karvon, PLYTIX_BASE_URL="http://127.0.0.1:1", WEBFLOW_BASE_URL="http://127.0.0.1:1")
     _fails(nowhere("run"), "got no answer", "Check the address and that the service is up")
 
 
+@pytest.mark.slow
 def test_answers_that_are_no_json_and_then_a_good_day(karvon: Karvon) -> None:
     karvon.sandbox.next_day()
     page = {"kind": "html", "status": 200}
@@ -81,6 +83,7 @@ def test_answers_that_are_no_json_and_then_a_good_day(karvon: Karvon) -> None:
     _recovers(karvon)
 
 
+@pytest.mark.slow
 def test_tokens_that_expire_meanwhile_and_storms_of_429_cost_only_time(karvon: Karvon) -> None:
     karvon.sandbox.next_day()
     karvon.sandbox.switch("plytix.token_seconds", 1)
@@ -142,6 +145,7 @@ def test_rows_that_cannot_be_sold_are_held_alone_and_say_why(karvon: Karvon) -> 
     assert changed_items(before, sandbox.shop()).keys() == {comma, long, moved, sold[long]["fields"]["slug"]}
 
 
+@pytest.mark.slow
 def test_attributes_that_are_deleted_or_change_their_type(karvon: Karvon) -> None:
     before = karvon.sandbox.shop()
     karvon.sandbox.next_day(
@@ -160,6 +164,7 @@ def test_attributes_that_are_deleted_or_change_their_type(karvon: Karvon) -> Non
     assert moved == {"seo-title", "price"}
 
 
+@pytest.mark.slow
 def test_a_warehouse_that_another_process_holds(karvon: Karvon) -> None:
     hold = f"import duckdb; c = duckdb.connect('{karvon.warehouse.path}'); print('held', flush=True); input()"
     with subprocess.Popen(

@@ -79,6 +79,7 @@ def test_a_rehearsal_starts_the_shop_over_and_a_changed_file_moves_only_its_chan
     assert differences(karvon) == []
 
 
+@pytest.mark.slow
 def test_a_file_with_an_error_changes_nothing_and_says_where(karvon: Karvon, tmp_path: Path) -> None:
     file = tmp_path / "wrong.csv"
     file.write_text("SKU,Name,Price\nA-1,First,12.50\n,Second,1\n")

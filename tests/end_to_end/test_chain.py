@@ -134,6 +134,7 @@ def _written(karvon: Karvon) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_row_that_the_shop_refuses_is_reported_once_and_sent_again_only_when_asked(karvon: Karvon) -> None:
     karvon.sandbox.next_day(new_product=2, price=2)
     refused = {"kind": "status", "status": 400, "body": _REFUSAL}
@@ -161,6 +162,7 @@ def test_a_row_that_the_shop_refuses_is_reported_once_and_sent_again_only_when_a
     assert json.loads(karvon("errors", "--json").output) == []
 
 
+@pytest.mark.slow
 def test_a_plan_over_its_guards_is_blocked_until_somebody_says_that_it_may(karvon: Karvon) -> None:
     before = karvon.sandbox.shop()
     for sku in sorted(products_by_sku(before))[:6]:
@@ -180,6 +182,7 @@ def test_a_plan_over_its_guards_is_blocked_until_somebody_says_that_it_may(karvo
     assert sum(one["is_archived"] for one in ours(karvon.sandbox.shop()["products"])) == 6
 
 
+@pytest.mark.slow
 def test_one_product_and_a_few_rows_can_be_moved_alone(karvon: Karvon) -> None:
     before = karvon.sandbox.shop()
     prices = [change["sku"] for change in karvon.sandbox.next_day(price=4)]

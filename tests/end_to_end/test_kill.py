@@ -133,6 +133,7 @@ def _dbt_built(karvon: Karvon, model: str) -> Reached:
     return said
 
 
+@pytest.mark.slow
 def test_killed_while_a_created_product_is_not_answered_it_is_not_created_twice(
     waiting: Karvon, day: Day
 ) -> None:
@@ -144,6 +145,7 @@ def test_killed_while_a_created_product_is_not_answered_it_is_not_created_twice(
     _ends_as_if_undisturbed(waiting, day)
 
 
+@pytest.mark.slow
 def test_killed_half_way_through_reading_plytix_nothing_is_lost(waiting: Karvon, day: Day) -> None:
     hangs = {"kind": "delay", "seconds": _LONG}
     waiting.sandbox.fault(vendor="plytix", path="/v2/products/search", after=1, fault=hangs)

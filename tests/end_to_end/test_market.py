@@ -174,7 +174,7 @@ def test_the_same_goods_are_matched_and_different_ones_are_not(days: Days) -> No
     print(f"{len(right)} of {len(pairs)} matched pairs are right, of {len(goods)} goods")  # noqa: T201
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_twenty_thousand_ids_over_three_days(
     sandbox_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

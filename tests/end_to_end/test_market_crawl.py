@@ -65,7 +65,7 @@ def _everything_landed_once(karvon: Karvon) -> None:
     assert sorted(row["document_key"] for row in rows) == sorted(there)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.timeout(1200)
 def test_a_crawl_killed_at_twenty_random_points_repeats_little_and_loses_nothing(served: Karvon) -> None:
     chance, visited = random.Random(4), Counter[int]()  # noqa: S311 - not for secrets
@@ -85,7 +85,7 @@ def test_a_crawl_killed_at_twenty_random_points_repeats_little_and_loses_nothing
     _everything_landed_once(served)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.timeout(900)
 def test_workers_of_dagster_crawl_different_slices_at_once_and_no_id_twice(
     served: Karvon, postgres_url: str, monkeypatch: pytest.MonkeyPatch
@@ -118,7 +118,7 @@ def test_workers_of_dagster_crawl_different_slices_at_once_and_no_id_twice(
     assert found == set(keys)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.timeout(300)
 def test_an_allowed_rate_is_used_up_with_half_a_core_and_without_a_429(served: Karvon) -> None:
     karvon = served.having(UZUM_SLICE_SIZE="1000", UZUM_LAST_ID="3000")

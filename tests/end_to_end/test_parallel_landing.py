@@ -119,6 +119,7 @@ def test_processes_that_land_into_one_table_at_once(two_accounts: Karvon, postgr
     _staging_is_exact(karvon)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_load_into_postgres_killed_while_it_writes(two_accounts: Karvon, postgres_url: str) -> None:
     karvon = two_accounts.having(KARVON_WAREHOUSE_URL=postgres_url)
@@ -134,6 +135,7 @@ def test_a_load_into_postgres_killed_while_it_writes(two_accounts: Karvon, postg
     _staging_is_exact(karvon)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_load_into_duckdb_killed_while_it_writes(two_accounts: Karvon, tmp_path: Path) -> None:
     for account in _ACCOUNTS:

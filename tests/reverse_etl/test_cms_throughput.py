@@ -40,7 +40,7 @@ def fill(bench: CmsBench) -> None:
         bench.row("makers", f"m{number:05d}", rank=number, note="")
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.timeout(900)
 def test_ten_thousand_items_at_the_rate_limit(sandbox_url: str, duckdb_url: str, tmp_path: Path) -> None:
     cms = CmsBench(Warehouse(duckdb_url), sandbox_url, tmp_path, "throughput")

@@ -253,7 +253,7 @@ def test_any_history_converges_on_postgres_too(
     try_many(4, 1, make)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("part", range(4))
 def test_two_thousand_histories_converge(part: int, in_process: Callable[[Warehouse], Bench]) -> None:

@@ -304,7 +304,7 @@ def _expected(cell: str | None) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_a_million_rows_are_written_in_flat_memory(warehouse, tmp_path, kind) -> None:
     script = Path(__file__).with_name("big_export.py")

@@ -122,7 +122,7 @@ def fill(bench) -> None:
                 session.append("reverse_etl.ledger", ledger._table(ledger._rows(entries)))
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_plan_of_20000_products_takes_seconds_and_little_memory(bench) -> None:
     fill(bench)
     with bench.warehouse.session() as session:

@@ -156,7 +156,7 @@ def test_a_few_random_kills_double_and_lose_nothing(worlds: Worlds, runs: Runs) 
     disturbed(*worlds(), runs, random.Random(1), kills=3)  # noqa: S311 - seeded on purpose
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.timeout(3600)
 def test_two_hundred_random_kills_double_and_lose_nothing(worlds: Worlds, runs: Runs) -> None:
     dice, killed = random.Random(20261120), 0  # noqa: S311 - seeded on purpose

@@ -57,7 +57,7 @@ def port() -> Iterator[int]:
     server.wait(10)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.timeout(600)
 def test_a_thousand_sources_fit_in_memory_and_four_bad_ones_harm_none(
     tmp_path: Path, duckdb_url: str, port: int
