@@ -1,0 +1,274 @@
+"""Two Celery workers, a real Redis, Postgres for both stores: work is divided, and a killed worker costs little."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import psutil
+import psycopg2
+import pytest
+from karvon_command import Karvon, free_port, kill, until
+
+from orchestration.defs.crawl import allow_workers
+
+_HERE = Path(__file__).parent
+_LOST_AFTER = 15
+_SLICE = 100
+_MISSING = [
+    what
+    for what, found in (
+        ("redis-server (Debian: apt-get install redis-server)", shutil.which("redis-server")),
+        ("dagster-celery (deploy/requirements-celery.lock)", importlib.util.find_spec("dagster_celery")),
+    )
+    if not found
+]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(bool(_MISSING), reason=f"not installed: {', '.join(_MISSING)}"),
+]
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[str]:
+    port = free_port()
+    server = subprocess.Popen(
+        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)],
+        stdout=subprocess.DEVNULL,
+    )
+    yield f"redis://127.0.0.1:{port}/0"
+    server.terminate()
+    server.wait(20)
+
+
+class Deployment:
+    """An installation whose steps go to Celery, with the processes that serve it."""
+
+    def __init__(self, karvon: Karvon) -> None:
+        self.karvon = karvon
+        self._started: list[subprocess.Popen[bytes]] = []
+        self._runs = itertools.count(1)
+
+    def worker(self, name: str) -> subprocess.Popen[bytes]:
+        """A worker for one step at a time, ready."""
+        process = self._start(
+            name, "celery", "-A", "orchestration.celery_worker", "worker", "-Q", "dagster", "-c", "1",
+            "-n", f"{name}@here", "-l", "INFO",
+        )  # fmt: skip
+        until(lambda: " ready." in self.log(name), 120)
+        return process
+
+    def daemon(self) -> subprocess.Popen[bytes]:
+        return self._start("daemon", "dagster-daemon", "run", "-w", "workspace.yaml")
+
+    def slice(self, first: int, size: int = _SLICE) -> subprocess.Popen[bytes]:
+        """A run of one slice in a process of its own: it hands out its step and waits."""
+        key = f"default ids {first}-{first + size - 1}"
+        with self.instance() as instance:
+            instance.add_dynamic_partitions("uzum_slices", [key])
+            allow_workers(instance, 2)
+        return self.run("slice", key)
+
+    def run(self, *arguments: str) -> subprocess.Popen[bytes]:
+        script = str(_HERE / "celery_run.py")
+        return self._start(f"run {next(self._runs)}", sys.executable, script, *arguments)
+
+    def log(self, name: str) -> str:
+        return (self.karvon.home / f"{name}.log").read_text()
+
+    def _start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+        self.karvon.home.mkdir(parents=True, exist_ok=True)
+        paths = os.pathsep.join([str(self.karvon.project), str(_HERE)])
+        variables = {**self.karvon.variables, "PYTHONPATH": paths}
+        with (self.karvon.home / f"{name}.log").open("wb") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "orchestration.instance", *command],
+                cwd=self.karvon.project, env=variables, start_new_session=True, stdout=said, stderr=said,
+            )  # fmt: skip
+        self._started.append(process)
+        return process
+
+    def stop(self) -> None:
+        for process in self._started:
+            if process.poll() is None:
+                kill(process)
+
+    def instance(self) -> dg.DagsterInstance:
+        return dg.DagsterInstance.from_config(str(self.karvon.home / "sandbox" / "dagster"))
+
+    def runs(self, job: str = "crawl_job") -> list[dg.DagsterRun]:
+        with self.instance() as instance:
+            return list(instance.get_runs(dg.RunsFilter(job_name=job)))
+
+    def taken(self, job: str = "crawl_job") -> dict[str, list[tuple[str, float, float | None]]]:
+        """By worker: the steps that it took, from when to when."""
+        found: dict[str, list[tuple[str, float, float | None]]] = defaultdict(list)
+        with self.instance() as instance:
+            for run in instance.get_runs(dg.RunsFilter(job_name=job)):
+                entries = instance.all_logs(run.run_id)
+                ends = {
+                    entry.step_key: entry.timestamp
+                    for entry in entries
+                    if entry.dagster_event is not None and entry.dagster_event.is_step_success
+                }
+                for entry in entries:
+                    event = entry.dagster_event
+                    if event is not None and event.is_engine_event and entry.step_key:
+                        worker = event.engine_event_data.metadata.get("Celery worker")
+                        if worker is not None:
+                            what = f"{run.tags.get('dagster/partition', '')} {entry.step_key}".strip()
+                            found[str(worker.value)].append((what, entry.timestamp, ends.get(entry.step_key)))
+        return found
+
+    def visits(self) -> list[int]:
+        log = self.karvon.sandbox.requests(vendor="uzum", path="/product/")
+        return [int(one["path"].rpartition("/")[2]) for one in log]
+
+
+@pytest.fixture
+def deployment(
+    fresh: Karvon, redis: str, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Deployment]:
+    """1,000 numbers to walk in ten slices, each of some seconds; two shares of the rate."""
+    karvon = fresh.having(
+        KARVON_EXECUTOR="celery",
+        KARVON_CELERY_BROKER=redis,
+        KARVON_CELERY_LOST_AFTER_SECONDS=str(_LOST_AFTER),
+        KARVON_WAREHOUSE_URL=postgres_url,
+        KARVON_DAGSTER_STORAGE_URL=_another_database(postgres_url),
+        KARVON_CRAWL_WORKERS="2",
+        KARVON_SANDBOX_PRODUCTS="12",
+        UZUM_RATE_LIMITS="200/1",
+        UZUM_SLICE_SIZE=str(_SLICE),
+        UZUM_LAST_ID="1000",
+        UZUM_STOP_AFTER_MISSING="0",
+        KARVON_SYNC_EVERY_MINUTES="1440",
+    )
+    monkeypatch.setenv("KARVON_DAGSTER_STORAGE_URL", karvon.variables["KARVON_DAGSTER_STORAGE_URL"])
+    karvon.serve()
+    karvon.sandbox.call("POST", "/uzum/reset", {"ids": 1000})
+    karvon.sandbox.switch("uzum.latency_ms", 200)
+    one = Deployment(karvon)
+    yield one
+    one.stop()
+
+
+def _another_database(url: str) -> str:
+    name = url.split("?")[0].rpartition("/")[2]
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE dagster_{name}")
+    connection.close()
+    return url.replace("postgresql://", "postgresql+psycopg2://").replace(f"/{name}?", f"/dagster_{name}?")
+
+
+def _crawled_once(deployment: Deployment, up_to: int = 1000) -> None:
+    """Every product is there in one version, and every slice has one complete visit."""
+    karvon = deployment.karvon
+    rows = karvon.rows("SELECT document_key FROM raw_uzum.products WHERE NOT is_deleted")
+    there = {one["product"] for one in karvon.sandbox.call("GET", "/uzum/products")["products"]}
+    assert sorted(int(row["document_key"]) for row in rows) == sorted(one for one in there if one <= up_to)
+    visits = karvon.rows(
+        "SELECT scope, count(*) AS n FROM raw_uzum.observations o JOIN raw_uzum._dlt_loads l "
+        "ON l.load_id = o._dlt_load_id AND l.status = 0 WHERE is_complete GROUP BY scope"
+    )
+    assert {row["scope"]: row["n"] for row in visits} == {
+        f"ids {first}-{first + _SLICE - 1}": 1 for first in range(1, up_to, _SLICE)
+    }
+
+
+def _ended(*processes: subprocess.Popen[bytes]) -> list[int]:
+    return [process.wait(240) for process in processes]
+
+
+def _slices_done(deployment: Deployment) -> bool:
+    runs = [run for run in deployment.runs() if not run.tags["dagster/partition"].endswith("revisit")]
+    return len(runs) == 10 and all(run.is_finished for run in runs)
+
+
+def test_the_daemon_hands_slices_to_both_workers_and_each_is_crawled_once(deployment: Deployment) -> None:
+    deployment.karvon = deployment.karvon.having(KARVON_MARKETS="true")
+    for name in ("first", "second"):
+        deployment.worker(name)
+    deployment.daemon()
+    until(lambda: _slices_done(deployment), 600)
+    assert {run.status for run in deployment.runs()} == {dg.DagsterRunStatus.SUCCESS}
+    assert sorted(deployment.visits()) == list(range(1, 1001))
+    _crawled_once(deployment)
+    assert set(deployment.taken()) == {"first@here", "second@here"}
+
+
+def test_a_killed_worker_costs_one_slice_again_and_nothing_is_lost_or_doubled(deployment: Deployment) -> None:
+    deployment.karvon.sandbox.switch("uzum.latency_ms", 500)
+    first = deployment.worker("first")
+    runs = [deployment.slice(one) for one in (1, 101, 201)]
+    until(lambda: len(deployment.visits()) > 10, 120)
+    kill(first)
+    before = Counter(deployment.visits())
+    killed = time.monotonic()
+    deployment.worker("second")
+    assert _ended(*runs) == [0, 0, 0]
+    print(f"ended {time.monotonic() - killed:.0f} s after the kill")  # noqa: T201
+    print(json.dumps(deployment.taken(), indent=1))  # noqa: T201
+    visits = Counter(deployment.visits())
+    twice = {number for number, count in visits.items() if count > 1}
+    print(f"{len(before)} visited before, {len(twice)} visited twice")  # noqa: T201
+    assert set(visits) == set(range(1, 301))
+    # Of the slice that was in work, nothing else.
+    assert twice <= set(before)
+    assert len(twice) <= _SLICE
+    assert len({(number - 1) // _SLICE for number in twice}) == 1
+    _crawled_once(deployment, up_to=300)
+
+
+def test_a_worker_whose_child_is_killed_takes_the_slice_up_again(deployment: Deployment) -> None:
+    deployment.karvon.sandbox.switch("uzum.latency_ms", 500)
+    worker = deployment.worker("first")
+    run = deployment.slice(1)
+    until(lambda: len(deployment.visits()) > 10, 120)
+    (child,) = psutil.Process(worker.pid).children()
+    child.kill()
+    killed = time.monotonic()
+    assert _ended(run) == [0]
+    print(f"ended {time.monotonic() - killed:.0f} s after the kill")  # noqa: T201
+    print(json.dumps(deployment.taken(), indent=1))  # noqa: T201
+    _crawled_once(deployment, up_to=100)
+
+
+def test_a_slice_that_takes_longer_than_a_lost_one_is_waited_for(deployment: Deployment) -> None:
+    deployment.karvon.sandbox.switch("uzum.latency_ms", 500)
+    for name in ("first", "second"):
+        deployment.worker(name)
+    # 300 numbers, four at a time, two a second: 38 seconds.
+    run = deployment.slice(1, 300)
+    assert _ended(run) == [0]
+    print(deployment.log("first")[-3000:], deployment.log("second")[-3000:])  # noqa: T201
+    assert sorted(deployment.visits()) == list(range(1, 301))
+
+
+def test_sources_are_loaded_side_by_side_once(deployment: Deployment, tmp_path: Path) -> None:
+    accounts = tmp_path / "accounts.yml"
+    accounts.write_text("plytix:\n  default: {}\n  eu: {}\n")
+    deployment.karvon = deployment.karvon.having(KARVON_CONNECTIONS_FILE=str(accounts))
+    for name in ("first", "second"):
+        deployment.worker(name)
+    deployment.karvon.sandbox.switch("plytix.latency_ms", 300)
+    run = deployment.run(
+        "sources", "raw_plytix/products", "raw_plytix/assets", "raw_webflow/products", "raw_webflow/sites"
+    )
+    assert _ended(run) == [0]
+    print(json.dumps(deployment.taken("sync_job"), indent=1))  # noqa: T201
+    rows = deployment.karvon.rows("SELECT connection, document_key FROM raw_plytix.products")
+    print(len(rows))  # noqa: T201
