@@ -105,7 +105,7 @@ class Settings(BaseSettings):
         validation_alias="KARVON_USER_AGENT",
     )
     crawl_workers: int = Field(1, ge=1, validation_alias="KARVON_CRAWL_WORKERS")
-    """Processes that crawl one source at once; each gets its share of the rate limit."""
+    """Processes that read Uzum at once; each gets its share of the rate limit."""
     uzum_base_url: str = Field("https://api.uzum.uz", validation_alias="UZUM_BASE_URL")
     uzum_graphql_url: str = Field("https://graphql.uzum.uz/", validation_alias="UZUM_GRAPHQL_URL")
     uzum_language: str = Field("ru-RU", validation_alias="UZUM_LANGUAGE")
