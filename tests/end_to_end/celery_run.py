@@ -1,4 +1,4 @@
-"""A run whose steps go to Celery, for the proofs: `celery_run.py slice KEY` or `celery_run.py sources ASSET …`."""
+"""A run whose steps go to Celery, for the proofs: `celery_run.py slice KEY` or `celery_run.py sync [ASSET …]`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def main(what: str, *chosen: str) -> int:
             done = dg.execute_job(dg.reconstructable(celery_run.crawl_job), instance, tags=tags)
         else:
             keys = [dg.AssetKey.from_user_string(one) for one in chosen]
-            done = dg.execute_job(dg.reconstructable(celery_run.sync_job), instance, asset_selection=keys)
+            done = dg.execute_job(
+                dg.reconstructable(celery_run.sync_job), instance, asset_selection=keys or None
+            )
         return 0 if done.success else 1
 
 

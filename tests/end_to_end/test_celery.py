@@ -58,11 +58,11 @@ class Deployment:
         self._started: list[subprocess.Popen[bytes]] = []
         self._runs = itertools.count(1)
 
-    def worker(self, name: str) -> subprocess.Popen[bytes]:
+    def worker(self, name: str, **environment: str) -> subprocess.Popen[bytes]:
         """A worker for one step at a time, ready."""
         process = self._start(
             name, "celery", "-A", "orchestration.celery_worker", "worker", "-Q", "dagster", "-c", "1",
-            "-n", f"{name}@here", "-l", "INFO",
+            "-n", f"{name}@here", "-l", "INFO", **environment,
         )  # fmt: skip
         until(lambda: " ready." in self.log(name), 120)
         return process
@@ -85,10 +85,10 @@ class Deployment:
     def log(self, name: str) -> str:
         return (self.karvon.home / f"{name}.log").read_text()
 
-    def _start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+    def _start(self, name: str, *command: str, **environment: str) -> subprocess.Popen[bytes]:
         self.karvon.home.mkdir(parents=True, exist_ok=True)
         paths = os.pathsep.join([str(self.karvon.project), str(_HERE)])
-        variables = {**self.karvon.variables, "PYTHONPATH": paths}
+        variables = {**self.karvon.variables, "PYTHONPATH": paths, **environment}
         with (self.karvon.home / f"{name}.log").open("wb") as said:
             process = subprocess.Popen(
                 [sys.executable, "-m", "orchestration.instance", *command],
@@ -263,7 +263,7 @@ def test_sources_are_loaded_side_by_side_once(deployment: Deployment, tmp_path: 
         deployment.worker(name)
     deployment.karvon.sandbox.switch("uzex.latency_ms", 200)
     accounts_of = {"raw_plytix/products": 2, "raw_webflow/products": 1, "raw_uzex/auction_deals": 1}
-    assert _ended(deployment.run("sources", *accounts_of)) == [0]
+    assert _ended(deployment.run("sync", *accounts_of)) == [0]
     for table, connections in accounts_of.items():
         (found,) = deployment.karvon.rows(
             "SELECT count(*) AS n, count(DISTINCT (connection, document_key)) AS keys, "
@@ -277,3 +277,17 @@ def test_sources_are_loaded_side_by_side_once(deployment: Deployment, tmp_path: 
     ]  # fmt: skip
     first, second = (steps[0] for steps in taken.values())
     assert max(first[1], second[1]) < min(first[2], second[2])
+
+
+def test_the_whole_chain_by_workers_that_share_no_folder(deployment: Deployment, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        deployment.worker(name, KARVON_HOME=str(tmp_path / name))
+    assert _ended(deployment.run("sync")) == [0]
+    taken = deployment.taken("sync_job")
+    assert {"load_plytix", "load_webflow", "dbt_models", "webflow_store"} <= {
+        what for steps in taken.values() for what, *_ in steps
+    }
+    assert set(taken) == {"first@here", "second@here"}
+    # What a step left in a folder, another machine could not read.
+    assert not [*tmp_path.glob("*/sandbox/dagster/storage/**/*")]
+    assert deployment.karvon.sandbox.writes()
