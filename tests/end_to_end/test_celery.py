@@ -110,7 +110,7 @@ class Deployment:
             return list(instance.get_runs(dg.RunsFilter(job_name=job)))
 
     def taken(self, job: str = "crawl_job") -> dict[str, list[tuple[str, float, float]]]:
-        """By worker: the steps that it took, from when to when."""
+        """By worker: the steps that it took and that somebody ended, from when to when."""
         found: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
         with self.instance() as instance:
             for run in instance.get_runs(dg.RunsFilter(job_name=job)):
@@ -124,7 +124,7 @@ class Deployment:
                     event = entry.dagster_event
                     if event is not None and event.is_engine_event and entry.step_key:
                         worker = event.engine_event_data.metadata.get("Celery worker")
-                        if worker is not None:
+                        if worker is not None and entry.step_key in ends:
                             what = f"{run.tags.get('dagster/partition', '')} {entry.step_key}".strip()
                             found[str(worker.value)].append((what, entry.timestamp, ends[entry.step_key]))
         return found
@@ -227,18 +227,28 @@ def test_a_killed_worker_costs_one_slice_again_and_nothing_is_lost_or_doubled(de
     _crawled_once(deployment, up_to=300)
 
 
-def test_a_worker_whose_child_is_killed_takes_the_slice_up_again(deployment: Deployment) -> None:
+def test_a_step_whose_process_is_killed_begins_again_but_not_for_ever(deployment: Deployment) -> None:
     deployment.karvon.sandbox.switch("uzum.latency_ms", 2000)
     worker = deployment.worker("first")
     run = deployment.slice(1)
-    until(lambda: len(deployment.visits()) > 10, 120)
-    for child in psutil.Process(worker.pid).children():
-        child.kill()
+    _kill_children(deployment, worker, when_begun=1)
     assert _ended(run) == [0]
     assert [what for what, *_ in deployment.taken()["first@here"]] == [
         "default ids 1-100 crawl__uzum_slices"
     ] * 2
     _crawled_once(deployment, up_to=100)
+    run = deployment.slice(101)
+    for begun in (3, 4, 5):
+        _kill_children(deployment, worker, when_begun=begun)
+    assert _ended(run) == [1]
+    assert "its worker was lost each time" in deployment.log("run 2")
+
+
+def _kill_children(deployment: Deployment, worker: subprocess.Popen[bytes], when_begun: int) -> None:
+    """As soon as the worker has begun so many steps."""
+    until(lambda: deployment.log("first").count("- STEP_START -") == when_begun, 120)
+    for child in psutil.Process(worker.pid).children():
+        child.kill()
 
 
 def test_a_slice_that_takes_longer_than_a_lost_one_is_waited_for(deployment: Deployment) -> None:
