@@ -2,9 +2,11 @@
 # Nothing secret is in it: .dockerignore lets only the project's own files in, and the settings come when it runs.
 FROM python:3.11-slim-bookworm AS packages
 WORKDIR /opt/karvon
-COPY requirements.lock ./
+COPY requirements.lock deploy/requirements-celery.lock ./
+# `--build-arg EXTRA=requirements-celery.lock` adds what workers on other machines need (docs/scale.md).
+ARG EXTRA=
 RUN python -m venv . \
-    && bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+    && bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps -r requirements.lock ${EXTRA:+-r $EXTRA}
 
 FROM python:3.11-slim-bookworm
 ENV PATH=/opt/karvon/bin:$PATH \

@@ -240,7 +240,11 @@ def uzum_connections(settings: Settings) -> dict[str, UzumConnection]:
             keywords=_separated(settings.uzum_keywords),
             review_products=_separated(settings.uzum_review_products),
             manners=_manners(
-                settings, settings.uzum_rate_limits, settings.uzum_concurrency, settings.uzum_headers
+                settings,
+                settings.uzum_rate_limits,
+                settings.uzum_concurrency,
+                settings.uzum_headers,
+                settings.crawl_workers,
             ),
             universe=Universe(
                 first_id=settings.uzum_first_id,
@@ -300,13 +304,15 @@ def _separated(text: str) -> tuple[str, ...]:
     return tuple(filter(None, (part.strip() for part in text.split(","))))
 
 
-def _manners(settings: Settings, limits: str, concurrency: int, headers: Mapping[str, SecretStr]) -> Manners:
+def _manners(
+    settings: Settings, limits: str, concurrency: int, headers: Mapping[str, SecretStr], workers: int = 1
+) -> Manners:
     sandbox = settings.profile == "sandbox"
     windows = rate_windows("100000/1" if sandbox else limits)
     return Manners(
         user_agent=settings.user_agent,
         headers=headers,
-        rate_limits=evenly(share(windows, settings.crawl_workers)),
+        rate_limits=evenly(share(windows, workers)),
         concurrency=16 if sandbox else concurrency,
     )
 

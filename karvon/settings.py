@@ -71,6 +71,12 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field("text", validation_alias="KARVON_LOG_FORMAT")
     dagster_storage_url: SecretStr | None = Field(None, validation_alias="KARVON_DAGSTER_STORAGE_URL")
     """A Postgres database for Dagster's runs and events; unset: SQLite below `home`."""
+    executor: Literal["local", "celery"] = Field("local", validation_alias="KARVON_EXECUTOR")
+    """Where the steps of runs are done: by the machine of the code location, or by Celery workers."""
+    celery_broker: SecretStr | None = Field(None, validation_alias="KARVON_CELERY_BROKER")
+    """Carries steps to the workers and their results back."""
+    celery_lost_after_seconds: int = Field(300, ge=10, validation_alias="KARVON_CELERY_LOST_AFTER_SECONDS")
+    """A step that was not answered for so long is offered to another worker, who looks whether it is being done."""
     sandbox_port: int = Field(8791, ge=1, le=65535, validation_alias="KARVON_SANDBOX_PORT")
     sandbox_products: int = Field(300, ge=1, validation_alias="KARVON_SANDBOX_PRODUCTS")
     sandbox_uzum_ids: int = Field(400, ge=1, validation_alias="KARVON_SANDBOX_UZUM_IDS")
@@ -99,7 +105,7 @@ class Settings(BaseSettings):
         validation_alias="KARVON_USER_AGENT",
     )
     crawl_workers: int = Field(1, ge=1, validation_alias="KARVON_CRAWL_WORKERS")
-    """Processes that crawl one source at once; each gets its share of the rate limit."""
+    """Processes that read Uzum at once; each gets its share of the rate limit."""
     uzum_base_url: str = Field("https://api.uzum.uz", validation_alias="UZUM_BASE_URL")
     uzum_graphql_url: str = Field("https://graphql.uzum.uz/", validation_alias="UZUM_GRAPHQL_URL")
     uzum_language: str = Field("ru-RU", validation_alias="UZUM_LANGUAGE")

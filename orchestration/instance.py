@@ -26,6 +26,9 @@ def prepare_dagster_home(settings: Settings) -> None:
         # driver's name SQLAlchemy 2.1 takes psycopg 3, which nothing else here needs.
         address = settings.dagster_storage_url.get_secret_value().partition("://")[2]
         os.environ[_STORAGE_VARIABLE] = f"postgresql+psycopg2://{address}"
+    if settings.executor == "celery":
+        # A run waits for its steps here and works elsewhere: one for each crawler, and one beside them.
+        config["concurrency"]["runs"]["max_concurrent_runs"] = settings.crawl_workers + 1
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     # Renamed into place: other processes of this home may be reading it.
     written = settings.dagster_home / f".dagster.{os.getpid()}.yaml"

@@ -13,6 +13,7 @@ from karvon.connections import UzumConnection, markets_wanted, uzum_connections
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse, WarehouseLocked
 from orchestration.automation import MARKET, OWNERS
+from orchestration.executor import executor
 from orchestration.sandbox_process import sandbox_time
 from pipelines.crawl import crawl
 from pipelines.landing import LoadError, LoadOptions, LoadReport
@@ -20,7 +21,8 @@ from pipelines.slices import Slice, SliceStatus, due, revisits, status, within
 from pipelines.sources.uzum import SOURCE
 
 SLICES = dg.AssetKey(["crawl", "uzum_slices"])
-POOL = "uzum_crawl"
+POOL = f"{SOURCE.name}_api"
+"""One with the load of the other resources: each step in it has one share of the rate limit."""
 PARTITIONS = dg.DynamicPartitionsDefinition(name="uzum_slices")
 REVISIT = "revisit"
 """The partition that stands for whatever is worth a visit out of turn."""
@@ -58,7 +60,7 @@ def crawling(settings: Settings, warehouse: Warehouse) -> dg.Definitions:
     crawl_job = dg.define_asset_job(
         "crawl_job",
         selection=dg.AssetSelection.assets(SLICES) | dg.AssetSelection.checks_for_assets(SLICES),
-        executor_def=dg.multiprocess_executor,
+        executor_def=executor(settings, dg.multiprocess_executor),
         description="Visit one slice of Uzum's ids. Several runs share the rate limit (KARVON_CRAWL_WORKERS).",
     )
 

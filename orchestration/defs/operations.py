@@ -10,17 +10,21 @@ from orchestration.automation import MARKET, sync_cron
 from orchestration.defs.crawl import SLICES
 from orchestration.defs.messages import tell
 from orchestration.defs.user_apis import SOURCE_ASSET
+from orchestration.executor import executor
 
 _MARKETS = dg.AssetSelection.tag(*next(iter(MARKET.items())))
 _BY_PARTITION = dg.AssetSelection.assets(SLICES, SOURCE_ASSET)
 """Read by jobs of their own: an ordinary run has no partition."""
 
-market_job = dg.define_asset_job(
-    "market_job",
-    selection=_MARKETS - _BY_PARTITION,
-    executor_def=dg.in_process_executor,
-    description="Visit what is due on Uzum, read what is new on UZEX, build their models.",
-)
+
+def market_job(settings: Settings) -> dg.UnresolvedAssetJobDefinition:
+    """The markets alone."""
+    return dg.define_asset_job(
+        "market_job",
+        selection=_MARKETS - _BY_PARTITION,
+        executor_def=executor(settings, dg.in_process_executor),
+        description="Visit what is due on Uzum, read what is new on UZEX, build their models.",
+    )
 
 
 def sync_job(settings: Settings) -> dg.UnresolvedAssetJobDefinition:
@@ -29,7 +33,7 @@ def sync_job(settings: Settings) -> dg.UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         "sync_job",
         selection=everything if markets_wanted(settings) else everything - _MARKETS,
-        executor_def=dg.in_process_executor,
+        executor_def=executor(settings, dg.in_process_executor),
         description="Load what changed, build the models, plan the changes to the shop, apply them if allowed.",
     )
 
@@ -45,7 +49,9 @@ def operations(settings: Settings) -> dg.Definitions:
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Every KARVON_SYNC_EVERY_MINUTES; writes to destinations only if KARVON_APPLY allows it.",
     )
-    return dg.Definitions(jobs=[job, market_job], schedules=[schedule], sensors=[tell_about_failures])
+    return dg.Definitions(
+        jobs=[job, market_job(settings)], schedules=[schedule], sensors=[tell_about_failures]
+    )
 
 
 @dg.run_failure_sensor(

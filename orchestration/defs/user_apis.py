@@ -10,6 +10,7 @@ from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.automation import OWNERS
 from orchestration.dbt import Manifest
+from orchestration.executor import executor
 from orchestration.user_apis import surroundings
 from pipelines.sources.user_apis.ingest import IngestReport, ingest
 from pipelines.sources.user_apis.registry import read_registry
@@ -67,6 +68,7 @@ def user_apis(settings: Settings, warehouse: Warehouse, manifest: Manifest) -> d
 
     job = dg.define_asset_job(
         "data_source_job", selection=dg.AssetSelection.assets(SOURCE_ASSET),
+        executor_def=executor(settings, dg.multiprocess_executor),
         description="Read chosen data sources of users again.",
     )  # fmt: skip
     return dg.Definitions(assets=[load_user_apis, data_source], jobs=[job])

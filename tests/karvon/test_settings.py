@@ -220,5 +220,7 @@ def test_workers_divide_the_rate_and_a_fast_one_is_spread(monkeypatch: pytest.Mo
     assert evenly((RateWindow(100, 1), RateWindow(2, 1))) == (
         RateWindow(100, 1), RateWindow(2, 1), RateWindow(12, 0.1),
     )  # fmt: skip
-    settings = live(monkeypatch, UZUM_RATE_LIMITS="100/1", KARVON_CRAWL_WORKERS="2")
+    settings = live(monkeypatch, UZUM_RATE_LIMITS="100/1", UZEX_RATE_LIMITS="1/1", KARVON_CRAWL_WORKERS="2")
     assert uzum_connections(settings)["default"].manners.rate_limits[0] == RateWindow(50, 1)
+    # One process at a time reads it.
+    assert uzex_connections(settings)["default"].manners.rate_limits == (RateWindow(1, 1),)

@@ -125,6 +125,15 @@ def test_there_is_a_job_for_each_kind_of_work(repository: dg.RepositoryDefinitio
     assert {sensor.name for sensor in repository.sensor_defs} == {"failed_run_sensor", "crawl_sensor"}
 
 
+def test_all_that_reads_uzum_shares_one_pool(repository: dg.RepositoryDefinition) -> None:
+    pools = {
+        node.name: node.definition.pool
+        for job in ("market_job", "crawl_job")
+        for node in repository.get_job(job).nodes
+    }
+    assert pools["load_uzum"] == pools["crawl__uzum_slices"] == "uzum_api"
+
+
 def test_plain_runs_leave_the_markets_out_unless_they_are_wanted(
     repository: dg.RepositoryDefinition, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,13 +19,13 @@ from karvon.settings import PROJECT_ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = {name: service for name, service in SERVICES.items() if name != "postgres"}
+OURS = {name: service for name, service in SERVICES.items() if name not in ("postgres", "redis")}
 DOCKERFILE = (PROJECT_ROOT / "Dockerfile").read_text()
 EXAMPLE = dict(re.findall(r"^([A-Z][A-Z0-9_]+)=(.*)$", (PROJECT_ROOT / ".env.example").read_text(), re.M))
 
 
 def test_the_services_of_a_deployment_are_there() -> None:
-    assert set(SERVICES) == {"postgres", "code", "webserver", "daemon"}
+    assert set(SERVICES) == {"postgres", "code", "webserver", "daemon", "worker", "redis"}
     assert {service["image"] for service in OURS.values()} == {"karvon:latest"}
     assert [name for name, service in SERVICES.items() if "build" in service] == ["code"]
 
@@ -56,7 +56,8 @@ def test_no_secret_has_a_value_in_any_file_of_the_deployment() -> None:
 def test_secrets_are_files_that_only_their_readers_get() -> None:
     for name, secret in COMPOSE["secrets"].items():
         assert secret == {"file": f"./deploy/secrets/{name}"}
-    readers = {name: set(service["secrets"]) for name, service in SERVICES.items()}
+    readers = {name: set(service.get("secrets", ())) for name, service in SERVICES.items()}
+    assert readers["worker"] == readers["code"]
     assert set.union(*readers.values()) == set(COMPOSE["secrets"])
     assert readers["webserver"] == readers["daemon"] == {"KARVON_DAGSTER_STORAGE_URL"}
     assert (PROJECT_ROOT / "deploy/secrets/.gitignore").read_text().startswith("*\n")
@@ -94,10 +95,14 @@ def test_the_image_installs_from_the_lock_and_runs_as_nobody_special() -> None:
     assert all("--no-deps --no-build-isolation -e ." in line for line in installs)
 
 
-def test_every_line_of_the_lock_has_a_hash() -> None:
-    lock = (PROJECT_ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize(
+    ("file", "least"), [("requirements.lock", 100), ("deploy/requirements-celery.lock", 10)]
+)
+def test_every_line_of_a_lock_has_a_hash(file: str, least: int) -> None:
+    lock = (PROJECT_ROOT / file).read_text()
     requirements = [part for part in re.split(r"\n(?=[a-z0-9])", lock) if re.match(r"[\w.\[\]-]+==", part)]
-    assert len(requirements) > 100
+    assert len(requirements) > least
+    assert "://" not in lock
     assert [part.split("\n")[0] for part in requirements if "--hash=sha256:" not in part] == []
 
 
