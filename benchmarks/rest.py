@@ -181,6 +181,7 @@ async def _pages(context: Context) -> AsyncIterator[Batch]:
 
 def _import_all() -> None:
     """Imports are not what is measured."""
+    import dlt.sources.rest_api.config_setup  # noqa: F401
 
     import pipelines.sources.user_apis.authentication
     import pipelines.sources.user_apis.read_ahead  # noqa: F401

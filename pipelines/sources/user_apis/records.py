@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -16,12 +17,17 @@ _STEP = re.compile(r'\."([^"]+)"|\[(\d+)\]')
 
 def value_at(record: Any, path: str) -> Any:
     """The value at a path, or None where the record has nothing."""
-    for name, place in _STEP.findall(json_path(path)):
-        if name:
-            record = record.get(name) if isinstance(record, dict) else None
+    for step in _steps(path):
+        if isinstance(step, str):
+            record = record.get(step) if isinstance(record, dict) else None
         else:
-            record = record[int(place)] if isinstance(record, list) and int(place) < len(record) else None
+            record = record[step] if isinstance(record, list) and step < len(record) else None
     return record
+
+
+@lru_cache(maxsize=4096)
+def _steps(path: str) -> tuple[str | int, ...]:
+    return tuple(name or int(place) for name, place in _STEP.findall(json_path(path)))
 
 
 def document_key(record: Any, paths: Sequence[str]) -> str | None:
@@ -80,8 +86,7 @@ def _instant(cursor: str) -> datetime | None:
 
 def replace_at(record: Any, path: str, value: Any) -> Any:
     """A copy of the record with another value at a path that it has."""
-    steps = [name or int(place) for name, place in _STEP.findall(json_path(path))]
-    return _replaced(record, steps, value)
+    return _replaced(record, _steps(path), value)
 
 
 def _replaced(record: Any, steps: Sequence[str | int], value: Any) -> Any:
