@@ -32,10 +32,14 @@ def _steps(path: str) -> tuple[str | int, ...]:
 
 def document_key(record: Any, paths: Sequence[str]) -> str | None:
     """The identity of a record as text, or None when a part of it is missing."""
-    values = [value_at(record, path) for path in paths]
-    if any(value is None or value == "" or isinstance(value, (dict, list)) for value in values):
+    parts = [_key_part(value_at(record, path)) for path in paths]
+    if None in parts:
         return None
-    return str(values[0]) if len(values) == 1 else orjson.dumps([str(value) for value in values]).decode()
+    return parts[0] if len(parts) == 1 else orjson.dumps(parts).decode()
+
+
+def _key_part(value: Any) -> str | None:
+    return None if value is None or value == "" or isinstance(value, (dict, list)) else str(value)
 
 
 def highest(records: Sequence[Any], path: str, so_far: str | None) -> str | None:
