@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -47,8 +48,8 @@ class Job(NamedTuple):
 
 def rows(folder: Path, *, small: bool) -> Iterator[Line]:
     """Big pages at once into both engines, then small pages that take their time."""
-    many = Job(300, 30, 0, 2, 1) if small else Job(100_000, 1_000, 0, 10, 5)
-    slow = Job(100, 10, 0.01, 0, 1) if small else Job(20_000, 100, 0.05, 0, 5)
+    many = Job(300, 30, 0, 2, 1) if small else Job(100_000, 1_000, 0, 10, 3)
+    slow = Job(100, 10, 0.01, 0, 1) if small else Job(20_000, 100, 0.05, 0, 3)
     files = itertools.count()
 
     def duckdb() -> str:
@@ -181,7 +182,13 @@ async def _pages(context: Context) -> AsyncIterator[Batch]:
 
 def _import_all() -> None:
     """Imports are not what is measured."""
-    import dlt.sources.rest_api.config_setup  # noqa: F401
-
-    import pipelines.sources.user_apis.authentication
-    import pipelines.sources.user_apis.read_ahead  # noqa: F401
+    for name in (
+        "adbc_driver_postgresql.dbapi",
+        "dlt.destinations.impl.duckdb.duck",
+        "dlt.destinations.impl.postgres.postgres",
+        "dlt.sources.rest_api.config_setup",
+        "pipelines.sources.user_apis.authentication",
+        "pipelines.sources.user_apis.read_ahead",
+        "pyarrow.parquet",
+    ):
+        importlib.import_module(name)

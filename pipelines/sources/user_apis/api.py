@@ -131,6 +131,7 @@ class Api:
         if resource.incremental and (value := cursor_parameter(resource.incremental, cursor)) is not None:
             params[resource.incremental.param] = value
         # dlt is slow to import, and most commands never come here.
+        from dlt.common import jsonpath
         from dlt.sources.rest_api.config_setup import create_paginator
 
         paginator = resource.paginator and create_paginator(resource.paginator.as_dlt())
@@ -140,7 +141,8 @@ class Api:
             params=params,
             json=copy.deepcopy(resource.body),
             paginator=paginator,
-            data_selector=resource.data_path,
+            # Read here once; as text it would be with every page.
+            data_selector=resource.data_path and jsonpath.compile_path(resource.data_path),
         )
         return found
 

@@ -296,14 +296,16 @@ class _Fetch:
 
     def _table(self, spec: ResourceSpec) -> RawTable:
         labels = {"user_id": self.source.user_id, "source_id": self.source.source_id, "resource": spec.name}
-        records = _Records(spec.name, lambda record: document_key(record, spec.key_paths) or "")
+        paths = spec.key_paths
+        records = _Records(spec.name, lambda record: document_key(record, paths) or "")
         return RawTable(
             SCHEMA, records, self.source.connection, self._around.warehouse, self._began,
             table="records", labels=labels,
         )  # fmt: skip
 
     def _batch(self, spec: ResourceSpec, page: list[dict[str, object]], report: ResourceReport) -> Batch:
-        whole = [record for record in page if document_key(record, spec.key_paths) is not None]
+        paths = spec.key_paths
+        whole = [record for record in page if document_key(record, paths) is not None]
         kept = privacy.admitted(self._private, self.source, spec, whole)
         if spec.incremental:
             report.cursor_value = highest(page, spec.incremental.cursor, report.cursor_value)

@@ -32,14 +32,16 @@ def _steps(path: str) -> tuple[str | int, ...]:
 
 def document_key(record: Any, paths: Sequence[str]) -> str | None:
     """The identity of a record as text, or None when a part of it is missing."""
+    if len(paths) == 1:
+        return _key_part(value_at(record, paths[0]))
     parts = [_key_part(value_at(record, path)) for path in paths]
-    if None in parts:
-        return None
-    return parts[0] if len(parts) == 1 else orjson.dumps(parts).decode()
+    return None if None in parts else orjson.dumps(parts).decode()
 
 
 def _key_part(value: Any) -> str | None:
-    return None if value is None or value == "" or isinstance(value, (dict, list)) else str(value)
+    if isinstance(value, str):
+        return value or None
+    return None if value is None or isinstance(value, (dict, list)) else str(value)
 
 
 def highest(records: Sequence[Any], path: str, so_far: str | None) -> str | None:
