@@ -184,6 +184,7 @@ def _import_all() -> None:
     """Imports are not what is measured."""
     for name in (
         "adbc_driver_postgresql.dbapi",
+        "dlt.common.libs.sql_alchemy_compat",
         "dlt.destinations.impl.duckdb.duck",
         "dlt.destinations.impl.postgres.postgres",
         "dlt.sources.rest_api.config_setup",

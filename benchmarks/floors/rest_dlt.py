@@ -12,7 +12,9 @@ from benchmarks.measuring import Clock, Facts
 def land(clock: Clock, *, url: str, base_url: str, pages: int, file_format: str | None = None) -> Facts:
     """Load so many pages into an empty warehouse; no file format is dlt's default one."""
     os.environ.update({"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "CRITICAL"})
-    import dlt
+    import dlt.common.libs.sql_alchemy_compat
+    import dlt.destinations.impl.duckdb.duck
+    import dlt.destinations.impl.postgres.postgres
     from dlt.sources.rest_api import rest_api_source
 
     if url.startswith("duckdb:"):

@@ -10,7 +10,7 @@ import itertools
 import queue
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -198,7 +198,7 @@ class _Ingestion:
         self._report.packages += 1
         return runs
 
-    def _items(self, first: Sequence[_Piece], open_sources: int, runs: list[SourceRun]) -> Iterator[object]:
+    def _items(self, first: Sequence[_Piece], open_sources: int, runs: list[SourceRun]) -> Generator[object]:
         marked, rows, ends = Marks(), 0, time.monotonic() + PACKAGE_SECONDS
 
         def following() -> _Piece | None:
