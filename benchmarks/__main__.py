@@ -20,6 +20,7 @@ from benchmarks.table import Line, printed
 
 ROWS = {
     "landing": "documents into DuckDB and Postgres",
+    "rest": "a REST API, as a user declares it, into DuckDB and Postgres",
     "crawl_landing": "what a crawl found, slice by slice, DuckDB and Postgres",
     "revisit": "changes caught per 1,000 requests, by expected change and by walking round",
     "planning": "a plan over a big catalogue, DuckDB and Postgres",

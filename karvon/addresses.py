@@ -89,7 +89,9 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         addresses = await asyncio.to_thread(_checked, request.url, self._exceptions, self._resolver)
         host = request.url.host
-        inner = self._inner.setdefault(host, self._connect())
+        if host not in self._inner:
+            self._inner[host] = self._connect()
+        inner = self._inner[host]
         for address in addresses[:-1]:
             try:
                 return await inner.handle_async_request(_to(address, request))

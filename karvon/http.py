@@ -40,8 +40,10 @@ _SECRET_IN_TEXT = re.compile(
     r"(?i)(bearer\s+|\"?(?:access_token|refresh_token|api_password|api_key|password|token|secret)\"?\s*[:=]\s*\"?)"
     r"[^\s\"',}&]+"
 )
-# More than 15 significant digits with a decimal point: doubles would round it.
-_LONG_DECIMAL = re.compile(rb"[\d.]{17,}")
+# More than 15 significant digits with a decimal point: doubles would round it. Looked for in a copy in which every
+# digit and point is a 0 and everything else is not, which takes a tenth of the time that a pattern takes.
+_LONG_DECIMAL = b"0" * 17
+_DIGITS_AS_0 = bytes(ord("0") if chr(sign) in "0123456789." else ord(" ") for sign in range(256))
 
 
 class RemoteError(Exception):
@@ -427,7 +429,7 @@ def parse_json(content: bytes) -> Any:
 
     Raises `ValueError` for anything that is not JSON.
     """
-    if not _LONG_DECIMAL.search(content):
+    if _LONG_DECIMAL not in content.translate(_DIGITS_AS_0):
         with suppress(orjson.JSONDecodeError):
             return orjson.loads(content)
     # Some APIs send raw line ends and tabs inside strings (Uzum dossier §1.3).

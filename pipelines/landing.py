@@ -13,10 +13,11 @@ import os
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -90,14 +91,14 @@ def load(
     return extraction.report
 
 
-def write_package(schema: str, items: Iterable[Any], warehouse: Warehouse) -> str:
+def write_package(schema: str, items: Generator[Any], warehouse: Warehouse) -> str:
     """Load items (Arrow tables marked by `Marks`) into a schema as one dlt package and return its load id.
 
     Each package has a pipeline and a folder of its own. Raises dlt's errors; nothing is left behind then.
     """
     dlt = configured_dlt()
     name = schema.removeprefix("raw_")
-    with tempfile.TemporaryDirectory(prefix=f"karvon_{name}_") as folder:
+    with closing(items), tempfile.TemporaryDirectory(prefix=f"karvon_{name}_") as folder:
         pipeline = dlt.pipeline(
             pipeline_name=f"{name}_{uuid.uuid4().hex}",
             destination=dlt.destinations.duckdb(str(warehouse.path))
@@ -106,7 +107,8 @@ def write_package(schema: str, items: Iterable[Any], warehouse: Warehouse) -> st
             dataset_name=schema,
             pipelines_dir=folder,
         )
-        resource = dlt.resource(items, name=name, write_disposition="append")
+        # Of a generator dlt looks for the module, and with it through the files of all modules.
+        resource = dlt.resource(chain(items), name=name, write_disposition="append")
         pipeline.extract(resource, loader_file_format="parquet")
         pipeline.normalize()
         with making_tables(schema, warehouse):
@@ -147,7 +149,7 @@ class _Extraction:
         self.shared: dict[str, list[Document]] = {}
         self._marked = Marks()
 
-    def items(self) -> Iterator[Any]:
+    def items(self) -> Generator[Any]:
         with ExitStack() as stack:
             loop = asyncio.new_event_loop()
             stack.callback(loop.close)

@@ -12,6 +12,7 @@ from benchmarks.table import HEADERS, Line, printed
 
 COMPARED = {
     "landing": 8,
+    "rest": 11,
     "crawl_landing": 0,
     "revisit": 1,
     "planning": 2,

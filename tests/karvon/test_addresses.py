@@ -164,3 +164,15 @@ def test_the_next_address_is_tried_when_one_does_not_answer(port: int) -> None:
 def test_a_redirect_between_allowed_addresses_is_followed(port: int) -> None:
     there = f"http://127.0.0.1:{port}"
     assert _get(f"{there}/to/{there}/b", GuardedTransport(SANDBOX)).text == f"127.0.0.1:{port}"
+
+
+def test_a_host_has_one_pool_of_connections_however_often_it_is_asked(port: int) -> None:
+    made: list[httpx.AsyncBaseTransport] = []
+
+    def connect() -> httpx.AsyncBaseTransport:
+        made.append(httpx.AsyncHTTPTransport(trust_env=False))
+        return made[-1]
+
+    there = f"http://127.0.0.1:{port}"
+    _get(f"{there}/to/{there}/b", GuardedTransport(SANDBOX, connect=connect))
+    assert len(made) == 1

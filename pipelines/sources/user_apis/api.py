@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,7 +22,7 @@ from pipelines.sources.user_apis.definition import (
     ResourceSpec,
 )
 from pipelines.sources.user_apis.records import cursor_parameter
-from pipelines.sources.user_apis.transport import PolicyAdapter, origin, session
+from pipelines.sources.user_apis.transport import LoopThread, PolicyAdapter, origin, session
 
 Variable = Callable[[str], str | None]
 Page = list[dict[str, Any]]
@@ -46,19 +46,19 @@ class Api:
         self._source = source
         self._values = _values(source, variable)
         self._base_url = self._filled(source.base_url).rstrip("/") + "/"
-        self._loop = asyncio.new_event_loop()
         self._http = HttpClient(
             f"user_apis:{source.connection}",
             base_url=self._base_url,
             limits=(RateWindow(source.rate_limit.requests, source.rate_limit.seconds),),
             secrets=tuple(self._secrets()),
-            concurrency=1,
+            concurrency=source.rate_limit.concurrency,
             timeout_seconds=30,
             budget_seconds=source.limits.seconds,
             attempts=4,
             max_body_bytes=int(source.limits.megabytes * 1024 * 1024),
             transport=transport() if transport else None,
         )
+        self._loop = LoopThread()
         headers = {name: self._filled(value) for name, value in source.headers.items()}
         self._adapter = PolicyAdapter(
             self._http, self._loop, self._origins(), frozenset(self._own_headers()), source.limits.seconds
@@ -67,14 +67,18 @@ class Api:
         self._ends = time.monotonic() + source.limits.seconds
 
     def __enter__(self) -> Self:
-        self._loop.run_until_complete(self._http.__aenter__())
+        self._loop.start()
+        self._loop.run(self._http.__aenter__())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._loop.run_until_complete(self._http.__aexit__(kind, error, trace))
-        self._loop.close()
+        try:
+            self._loop.cancel_all()
+            self._loop.run(self._http.__aexit__(kind, error, trace))
+        finally:
+            self._loop.close()
 
     @property
     def requests(self) -> int:
@@ -88,21 +92,36 @@ class Api:
         return [self._record(resource, one) for one in page], _declared(page.paginator)
 
     def pages(self, resource: ResourceSpec, cursor: str | None) -> Iterator[Page]:
-        """Pages of one resource. Raises from the `RemoteError` tree, and `Capped`."""
-        found = self._paginated(resource, cursor)
+        """Pages of one resource, in order. Raises from the `RemoteError` tree, and `Capped`."""
         limits, rows = self._source.limits, 0
-        for number, page in enumerate(found, 1):
-            records = [self._record(resource, one) for one in page]
-            yield records[: limits.rows - rows]
-            rows += len(records)
-            if rows >= limits.rows:
-                raise Capped(f"{resource.name}: stopped after {limits.rows} rows (`limits: {{rows: …}}`)")
-            if number >= limits.pages:
-                raise Capped(f"{resource.name}: stopped after {number} pages (`limits: {{pages: …}}`)")
-            if time.monotonic() > self._ends:
-                raise Capped(
-                    f"{resource.name}: stopped after {limits.seconds:g} s (`limits: {{seconds: …}}`)"
-                )
+        with closing(self._ahead(self._paginated(resource, cursor))) as pages:
+            for number, page in enumerate(pages, 1):
+                records = [self._record(resource, one) for one in page]
+                yield records[: limits.rows - rows]
+                rows += len(records)
+                if rows >= limits.rows:
+                    raise Capped(f"{resource.name}: stopped after {limits.rows} rows (`limits: {{rows: …}}`)")
+                if number >= limits.pages:
+                    raise Capped(f"{resource.name}: stopped after {number} pages (`limits: {{pages: …}}`)")
+                if time.monotonic() > self._ends:
+                    raise Capped(
+                        f"{resource.name}: stopped after {limits.seconds:g} s (`limits: {{seconds: …}}`)"
+                    )
+
+    def _ahead(self, found: Iterator[Any]) -> Generator[Any]:
+        """The pages, with the next ones under way already where the source allows several requests at once."""
+        # dlt is slow to import, and most commands never come here.
+        from pipelines.sources.user_apis.read_ahead import next_urls
+
+        at_once, most = self._source.rate_limit.concurrency, self._source.limits.pages
+        try:
+            for number, page in enumerate(found, 1):
+                if at_once > 1:
+                    urls = next_urls(page, min(at_once, most - number))
+                    self._adapter.expect(urls, page.response.request)
+                yield page
+        finally:
+            self._adapter.expect_nothing()
 
     def _paginated(self, resource: ResourceSpec, cursor: str | None) -> Iterator[Any]:
         params: dict[str, Any] = {
@@ -112,6 +131,7 @@ class Api:
         if resource.incremental and (value := cursor_parameter(resource.incremental, cursor)) is not None:
             params[resource.incremental.param] = value
         # dlt is slow to import, and most commands never come here.
+        from dlt.common import jsonpath
         from dlt.sources.rest_api.config_setup import create_paginator
 
         paginator = resource.paginator and create_paginator(resource.paginator.as_dlt())
@@ -121,7 +141,8 @@ class Api:
             params=params,
             json=copy.deepcopy(resource.body),
             paginator=paginator,
-            data_selector=resource.data_path,
+            # Read here once; as text it would be with every page.
+            data_selector=resource.data_path and jsonpath.compile_path(resource.data_path),
         )
         return found
 

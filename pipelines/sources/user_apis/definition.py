@@ -200,6 +200,9 @@ Paginator = Annotated[
 class RateLimit(Spec):
     requests: int = Field(gt=0)
     seconds: float = Field(gt=0)
+    concurrency: int = Field(1, gt=0, le=32)
+    """Requests that may be under way at once. With more than one, pages are read ahead where the answers tell how many
+    there are."""
 
 
 class Incremental(Spec):

@@ -6,10 +6,11 @@ or answers rubbish costs its own thread until its own time limit, and nobody els
 
 from __future__ import annotations
 
+import itertools
 import queue
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,7 +32,7 @@ from pipelines.sources.user_apis.api import Api, Capped, Variable
 from pipelines.sources.user_apis.definition import DataSource, Misconfigured, ResourceSpec
 from pipelines.sources.user_apis.records import document_key, highest
 from pipelines.sources.user_apis.registry import Registry
-from pipelines.sources.user_apis.registry_documents import land_registry
+from pipelines.sources.user_apis.registry_documents import registry_rows
 from pipelines.sources.user_apis.status import Outcome, SourceRun
 
 SCHEMA = "raw_user_apis"
@@ -42,7 +43,8 @@ RECORD_COLUMNS = {
     "entity": {"data_type": "text"},
     **COLUMNS,
 }
-PACKAGE_ROWS = 50_000
+_COLUMNS = {"records": RECORD_COLUMNS, "observations": OBSERVATION_COLUMNS, "source_runs": status.COLUMNS}
+PACKAGE_ROWS = 250_000
 PACKAGE_SECONDS = 10.0
 """A package is loaded when it has so many rows, or when its first row has waited so long."""
 
@@ -109,14 +111,14 @@ def ingest(
     # The outer session keeps the DuckDB file open between the threads' short ones.
     with warehouse.session() as session:
         _prepare(session, warehouse)
-        land_registry(registry, warehouse, SCHEMA)
+        declared = [_Piece("registry", *one) for one in registry_rows(registry, warehouse, SCHEMA)]
         last, private = status.last_runs(session), privacy.read(session)
         used = status.used_today(session)
         due = [
             one for one in _due(registry, last, used, only, report) if not _forgotten(private, one, report)
         ]
-        if due:
-            _Ingestion(around, private, last, report).run(due)
+        if due or declared:
+            _Ingestion(around, private, last, report).run(due, declared)
     return report
 
 
@@ -159,7 +161,8 @@ class _Ingestion:
         self._pieces: queue.Queue[_Piece] = queue.Queue(maxsize=2 * around.workers)
         self._defects: list[BaseException] = []
 
-    def run(self, due: Sequence[DataSource]) -> None:
+    def run(self, due: Sequence[DataSource], declared: Sequence[_Piece]) -> None:
+        """Load the sources, and with the first package what their definitions say."""
         with (
             track("user APIs", len(due)) as step,
             ThreadPoolExecutor(self._around.workers, thread_name_prefix="user_apis") as pool,
@@ -169,9 +172,9 @@ class _Ingestion:
                 future = pool.submit(fetch.all)
                 future.add_done_callback(self._finisher(fetch))
             open_sources = len(due)
-            while open_sources:
-                runs = self._write_package(self._pieces.get(), open_sources)
-                open_sources -= len(runs)
+            while declared or open_sources:
+                runs = self._write_package(declared or [self._pieces.get()], open_sources)
+                declared, open_sources = [], open_sources - len(runs)
                 self._report.runs += runs
                 step.advance(len(runs))
         if self._defects:
@@ -189,32 +192,29 @@ class _Ingestion:
 
         return finish
 
-    def _write_package(self, first: _Piece, open_sources: int) -> list[SourceRun]:
+    def _write_package(self, first: Sequence[_Piece], open_sources: int) -> list[SourceRun]:
         runs: list[SourceRun] = []
         write_package(SCHEMA, self._items(first, open_sources, runs), self._around.warehouse)
         self._report.packages += 1
         return runs
 
-    def _items(self, first: _Piece, open_sources: int, runs: list[SourceRun]) -> Iterator[object]:
-        columns = {
-            "records": RECORD_COLUMNS,
-            "observations": OBSERVATION_COLUMNS,
-            "source_runs": status.COLUMNS,
-        }
+    def _items(self, first: Sequence[_Piece], open_sources: int, runs: list[SourceRun]) -> Generator[object]:
         marked, rows, ends = Marks(), 0, time.monotonic() + PACKAGE_SECONDS
-        piece: _Piece | None = first
-        while piece is not None:
-            rows += len(piece.rows)
-            yield marked(piece.table, piece.rows, columns[piece.table])
-            if piece.run:
-                runs.append(piece.run)
+
+        def following() -> _Piece | None:
             left = ends - time.monotonic()
             if rows >= PACKAGE_ROWS or left <= 0 or len(runs) == open_sources:
-                return
+                return None
             try:
-                piece = self._pieces.get(timeout=left)
+                return self._pieces.get(timeout=left)
             except queue.Empty:
-                piece = None
+                return None
+
+        for piece in itertools.chain(first, iter(following, None)):
+            rows += len(piece.rows)
+            yield marked(piece.table, piece.rows, _COLUMNS.get(piece.table, COLUMNS))
+            if piece.run:
+                runs.append(piece.run)
 
 
 @dataclass(frozen=True)
@@ -296,14 +296,16 @@ class _Fetch:
 
     def _table(self, spec: ResourceSpec) -> RawTable:
         labels = {"user_id": self.source.user_id, "source_id": self.source.source_id, "resource": spec.name}
-        records = _Records(spec.name, lambda record: document_key(record, spec.key_paths) or "")
+        paths = spec.key_paths
+        records = _Records(spec.name, lambda record: document_key(record, paths) or "")
         return RawTable(
             SCHEMA, records, self.source.connection, self._around.warehouse, self._began,
             table="records", labels=labels,
         )  # fmt: skip
 
     def _batch(self, spec: ResourceSpec, page: list[dict[str, object]], report: ResourceReport) -> Batch:
-        whole = [record for record in page if document_key(record, spec.key_paths) is not None]
+        paths = spec.key_paths
+        whole = [record for record in page if document_key(record, paths) is not None]
         kept = privacy.admitted(self._private, self.source, spec, whole)
         if spec.incremental:
             report.cursor_value = highest(page, spec.incremental.cursor, report.cursor_value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -16,20 +17,31 @@ _STEP = re.compile(r'\."([^"]+)"|\[(\d+)\]')
 
 def value_at(record: Any, path: str) -> Any:
     """The value at a path, or None where the record has nothing."""
-    for name, place in _STEP.findall(json_path(path)):
-        if name:
-            record = record.get(name) if isinstance(record, dict) else None
+    for step in _steps(path):
+        if isinstance(step, str):
+            record = record.get(step) if isinstance(record, dict) else None
         else:
-            record = record[int(place)] if isinstance(record, list) and int(place) < len(record) else None
+            record = record[step] if isinstance(record, list) and step < len(record) else None
     return record
+
+
+@lru_cache(maxsize=4096)
+def _steps(path: str) -> tuple[str | int, ...]:
+    return tuple(name or int(place) for name, place in _STEP.findall(json_path(path)))
 
 
 def document_key(record: Any, paths: Sequence[str]) -> str | None:
     """The identity of a record as text, or None when a part of it is missing."""
-    values = [value_at(record, path) for path in paths]
-    if any(value is None or value == "" or isinstance(value, (dict, list)) for value in values):
-        return None
-    return str(values[0]) if len(values) == 1 else orjson.dumps([str(value) for value in values]).decode()
+    if len(paths) == 1:
+        return _key_part(value_at(record, paths[0]))
+    parts = [_key_part(value_at(record, path)) for path in paths]
+    return None if None in parts else orjson.dumps(parts).decode()
+
+
+def _key_part(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value or None
+    return None if value is None or isinstance(value, (dict, list)) else str(value)
 
 
 def highest(records: Sequence[Any], path: str, so_far: str | None) -> str | None:
@@ -80,8 +92,7 @@ def _instant(cursor: str) -> datetime | None:
 
 def replace_at(record: Any, path: str, value: Any) -> Any:
     """A copy of the record with another value at a path that it has."""
-    steps = [name or int(place) for name, place in _STEP.findall(json_path(path))]
-    return _replaced(record, steps, value)
+    return _replaced(record, _steps(path), value)
 
 
 def _replaced(record: Any, steps: Sequence[str | int], value: Any) -> Any:

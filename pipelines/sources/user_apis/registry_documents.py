@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 
 from karvon.warehouse import Warehouse
-from pipelines.landing import COLUMNS, Marks, write_package
 from pipelines.load_report import ResourceReport
 from pipelines.raw_table import RawTable
 from pipelines.source import Batch, Document
@@ -33,8 +32,8 @@ _DEFINITIONS = _Documents("definitions", lambda one: f"{one['user_id']}/{one['so
 _USERS = _Documents("users", lambda one: str(one["user_id"]))
 
 
-def land_registry(registry: Registry, warehouse: Warehouse, schema: str) -> None:
-    """Land what changed: a definition for each resource with an entity, and the users.
+def registry_rows(registry: Registry, warehouse: Warehouse, schema: str) -> list[tuple[str, pa.Table]]:
+    """What changed, by table: a definition for each resource with an entity, and the users.
 
     What is gone gets a tombstone, unless a file is wrong: its sources may only seem to be gone.
     """
@@ -46,13 +45,10 @@ def land_registry(registry: Registry, warehouse: Warehouse, schema: str) -> None
         if resource.entity
     ]
     users = [user.model_dump(mode="json", exclude={"quotas"}) for user in registry.users.values()]
-    items = [
+    return [
         *_changes(schema, _DEFINITIONS, definitions, warehouse, now, bool(registry.problems)),
         *_changes(schema, _USERS, users, warehouse, now, bool(registry.problems)),
     ]
-    if items:
-        marked = Marks()
-        write_package(schema, (marked(name, rows, COLUMNS) for name, rows in items), warehouse)
 
 
 def _changes(

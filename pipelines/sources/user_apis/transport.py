@@ -6,9 +6,11 @@ So rate windows, retries, caps, redaction, the error tree and the check of addre
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Response, Session
@@ -18,6 +20,43 @@ from requests.structures import CaseInsensitiveDict
 from karvon.http import Answer, HttpClient, Refused, Unavailable
 
 _CARRIED = ("authorization", "content-type")
+_Sent = tuple[str, str, bytes | None, tuple[tuple[str, str], ...]]
+"""Method, URL, body and headers."""
+_T = TypeVar("_T")
+
+
+class LoopThread:
+    """An event loop in a thread of its own, so that requests go on while the caller works on answers."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def begin(self, call: Coroutine[Any, Any, _T]) -> Future[_T]:
+        return asyncio.run_coroutine_threadsafe(call, self._loop)
+
+    def run(self, call: Coroutine[Any, Any, _T]) -> _T:
+        """Begin it and wait."""
+        return self.begin(call).result()
+
+    def cancel_all(self) -> None:
+        """What is under way ends now."""
+        self.run(_cancel_others())
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 class Parsed(Response):
@@ -35,18 +74,47 @@ class Parsed(Response):
 
 
 class PolicyAdapter(BaseAdapter):
-    """Sends through an `HttpClient`; refuses to leave the origins it was made for, until a deadline."""
+    """Sends through an `HttpClient`; refuses to leave the origins it was made for, until a deadline.
 
-    def __init__(self, http: HttpClient, loop: asyncio.AbstractEventLoop, origins: frozenset[str],
+    Requests that are expected are sent before they are asked for; whoever asks gets that answer, or its error.
+    """
+
+    def __init__(self, http: HttpClient, loop: LoopThread, origins: frozenset[str],
                  headers: frozenset[str], seconds: float) -> None:  # fmt: skip
         super().__init__()
         self._http, self._loop, self._origins = http, loop, origins
         self._headers = {name.lower() for name in headers} | {*_CARRIED}
         self._deadline = time.monotonic() + seconds
+        self._expected: dict[_Sent, Future[Answer]] = {}
+
+    def expect(self, urls: Sequence[str], like: PreparedRequest) -> None:
+        """Have the same request to these URLs under way, and no other that was expected before."""
+        wanted = [self._checked(like, url) for url in urls]
+        for sent in self._expected.keys() - set(wanted):
+            self._expected.pop(sent).cancel()
+        for sent in wanted:
+            if sent not in self._expected:
+                self._expected[sent] = self._begin(sent)
+
+    def expect_nothing(self) -> None:
+        for answer in self._expected.values():
+            answer.cancel()
+        self._expected.clear()
 
     def send(self, request: PreparedRequest, *_: Any, **__: Any) -> Response:
         """Raises from the `RemoteError` tree."""
-        url = request.url or ""
+        sent = self._checked(request, request.url or "")
+        answer = self._expected.pop(sent, None) or self._begin(sent)
+        try:
+            return Parsed(request, answer.result(max(0.0, self._deadline - time.monotonic())))
+        except TimeoutError:
+            answer.cancel()
+            raise Unavailable(
+                f"{self._http.name}: the time that a run may take was over while {request.method} "
+                f"{origin(request.url or '')} was not answered; raise `limits: {{seconds: …}}` if that is expected"
+            ) from None
+
+    def _checked(self, request: PreparedRequest, url: str) -> _Sent:
         if origin(url) not in self._origins:
             # A next page elsewhere would carry the credentials there.
             raise Refused(
@@ -55,23 +123,14 @@ class PolicyAdapter(BaseAdapter):
         body = request.body.encode() if isinstance(request.body, str) else request.body
         if not isinstance(body, bytes | None):
             raise TypeError("a body is sent whole, never streamed")
-        call = self._http.request(
-            request.method or "GET", url, content=body, headers=self._carried(request.headers)
-        )
-        try:
-            answer = self._loop.run_until_complete(asyncio.wait_for(call, self._left()))
-        except TimeoutError:
-            raise Unavailable(
-                f"{self._http.name}: the time that a run may take was over while {request.method} "
-                f"{origin(url)} was not answered; raise `limits: {{seconds: …}}` if that is expected"
-            ) from None
-        return Parsed(request, answer)
+        return request.method or "GET", url, body, tuple(self._carried(request.headers).items())
+
+    def _begin(self, sent: _Sent) -> Future[Answer]:
+        method, url, body, headers = sent
+        return self._loop.begin(self._http.request(method, url, content=body, headers=dict(headers)))
 
     def close(self) -> None:
         pass
-
-    def _left(self) -> float:
-        return max(0.0, self._deadline - time.monotonic())
 
     def _carried(self, headers: Mapping[str, str | bytes]) -> dict[str, str]:
         return {name: str(value) for name, value in headers.items() if name.lower() in self._headers}
