@@ -38,11 +38,16 @@ class Mirror:
     def exists(self) -> bool:
         return self.table is not None
 
+    @cached_property
+    def stock_table(self) -> str | None:
+        """The landed table of stocks, if the destination has one and it was read."""
+        name = self.destination.stock_mirror(self.sync)
+        return name if name and self.session.has_table(name) else None
+
     @property
     def tables(self) -> list[str]:
         """The landed tables that exist."""
-        names = (self.destination.mirror(self.sync), self.destination.stock_mirror(self.sync))
-        return [name for name in names if name and self.session.has_table(name)]
+        return [name for name in (self.table, self.stock_table) if name]
 
     @cached_property
     def seen_at(self) -> datetime | None:
@@ -107,14 +112,13 @@ class Mirror:
 
     def stocks(self, remote_ids: Sequence[str]) -> dict[str, tuple[datetime, int | None]]:
         """What the stock mirror last saw: remote id → (when, quantity; None when endless)."""
-        table = self.destination.stock_mirror(self.sync)
-        if table is None or not remote_ids or not self.session.has_table(table):
+        if not remote_ids or self.stock_table is None:
             return {}
         rows = self.session.rows(
             f"""SELECT document_key, landed_at, CAST(document AS text) AS document FROM (
               SELECT document_key, landed_at, document,
                      row_number() OVER (PARTITION BY document_key ORDER BY landed_at DESC) AS nth
-              FROM {table} WHERE {self._few(table)}) AS versions WHERE nth = 1""",
+              FROM {self.stock_table} WHERE {self._few(self.stock_table)}) AS versions WHERE nth = 1""",
             (self.sync.connection, keys_of(remote_ids)),
         )
         seen = {row["document_key"]: (row["landed_at"], orjson.loads(row["document"])) for row in rows}
@@ -122,8 +126,8 @@ class Mirror:
 
     def moved_stocks(self) -> list[tuple[str, int | None, int | None]]:
         """Stocks that the shop changed since we wrote them: key, answered then, seen now."""
-        table = self.destination.stock_mirror(self.sync)
-        if table is None or self.sync.stock is None or not self.session.has_table(table):
+        table = self.stock_table
+        if table is None or self.sync.stock is None:
             return []
         # Of what the engine finds different as text only the latest versions are looked at: they are few.
         quantity = (
