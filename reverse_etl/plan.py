@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -53,7 +55,7 @@ def make_plan(
     Raises `SyncError`, `ModelMissing`, `UnknownKey`.
     """
     check(syncs)
-    with warehouse.session() as session, track("plan", len(syncs)) as step:
+    with warehouse.session() as session, track("plan", len(syncs)) as step, _uncollected():
         migrate(warehouse, session)
         bounds = bind(session, syncs)
         _check_mappings(bounds)
@@ -84,6 +86,18 @@ def make_plan(
                 None if scope is None else {name: scope.get(name, []) for name in planning.scans},
             )
         return plan
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Rows and operations hold no cycles; looking for some among all of them takes a fifth of a big plan."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @dataclass

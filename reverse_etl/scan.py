@@ -17,7 +17,8 @@ from reverse_etl.ledger import keys_of, listed
 from reverse_etl.mirror import Mirror
 from reverse_etl.syncs import Sync
 
-CHUNK = 2_000
+CHUNK = 5_000
+"""Rows that are compared at a time: each part reads the tables once."""
 
 
 class ModelMissing(Exception):
