@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,14 @@ from reverse_etl.values import wanted
 Row = dict[str, Any]
 SIZES = ("S", "M", "L")
 CATEGORIES = 10
+PATTERN = 1_000
+"""Products after which descriptions, pictures and prices repeat."""
+_ROUND = re.compile(r"\d{4}x")
+
+
+def rounded(number: int, length: int = PATTERN) -> str:
+    """A number as the round in which it repeats the pattern, and its place there: SQL makes more rounds of a first."""
+    return f"{number // length:04}x{number % length:0{len(str(length - 1))}}"
 
 
 def category_row(number: int) -> Row:
@@ -21,11 +30,12 @@ def category_row(number: int) -> Row:
 
 def product_row(number: int, sizes: tuple[str, ...] = SIZES) -> Row:
     """Sizes make it a product with options; without any it is a single one."""
+    name = rounded(number)
     return {
-        "product_key": f"default:p{number}",
-        "name": f"Linen shirt {number:07}",
-        "slug": f"linen-shirt-{number}",
-        "description": f"<p>Shirt {number}. {'Woven from plain warm cotton. ' * 20}</p>",
+        "product_key": f"default:p{name}",
+        "name": f"Linen shirt {name}",
+        "slug": f"linen-shirt-{name}",
+        "description": f"<p>Shirt {number % PATTERN}. {'Woven from plain warm cotton. ' * 20}</p>",
         "is_shippable": True,
         "tax_category": "standard-taxable",
         "category_keys": json.dumps([f"default:c{number % CATEGORIES}"]),
@@ -33,7 +43,7 @@ def product_row(number: int, sizes: tuple[str, ...] = SIZES) -> Row:
         "brand": "Acme",
         "material": "Cotton, linen",
         "short_description": "A shirt for every day.",
-        "seo_title": f"Buy shirt {number}",
+        "seo_title": f"Buy shirt {name}",
         "seo_description": "Shirts of linen and cotton, sent the same day.",
         "is_archived": False,
     }
@@ -45,21 +55,21 @@ def sku_rows(number: int, sizes: tuple[str, ...] = SIZES, *, stock: bool = True)
 
 
 def _sku_row(number: int, place: int, size: str, stock: bool) -> Row:
-    sku = number * len(SIZES) + place
+    sku, name, picture = number * len(SIZES) + place, rounded(number), number % PATTERN
     return {
-        "sku_key": f"default:p{number}-{size}",
-        "product_key": f"default:p{number}",
+        "sku_key": f"default:p{name}-{size}",
+        "product_key": f"default:p{name}",
         "is_default": place == 0,
         "position": place + 1,
-        "name": f"Linen shirt {number:07} {size}".strip(),
-        "slug": f"linen-shirt-{number}-{size.lower()}".rstrip("-"),
-        "sku_code": f"SKU-{sku:07}",
-        "price_minor": 1000 + sku % 5000,
+        "name": f"Linen shirt {name} {size}".strip(),
+        "slug": f"linen-shirt-{name}-{size.lower()}".rstrip("-"),
+        "sku_code": f"SKU-{rounded(sku, PATTERN * len(SIZES))}",
+        "price_minor": 1000 + sku % (PATTERN * len(SIZES)),
         "currency": "USD",
-        "main_image_url": f"https://images.example.com/{number}/{place}/main.jpg",
-        "main_image_alt": f"Shirt {number}, {size}",
+        "main_image_url": f"https://images.example.com/{picture}/{place}/main.jpg",
+        "main_image_alt": f"Shirt {name}, {size}",
         "more_image_urls": json.dumps(
-            [f"https://images.example.com/{number}/{place}/{view}.jpg" for view in range(3)]
+            [f"https://images.example.com/{picture}/{place}/{view}.jpg" for view in range(3)]
         ),
         "sku_values": json.dumps({"Size": size} if size else {}),
         "stock_quantity": sku % 90 if stock else None,
@@ -68,8 +78,10 @@ def _sku_row(number: int, place: int, size: str, stock: bool) -> Row:
 
 
 def remote_id(key: str) -> str:
-    """The id under which the shop knows a row: 24 signs, as Webflow's."""
-    return hashlib.md5(key.encode(), usedforsecurity=False).hexdigest()[:24]
+    """The id under which the shop knows a row: 24 signs, as Webflow's. The round, if any, stays readable in it."""
+    found = _ROUND.search(key)
+    hashed = hashlib.md5(_ROUND.sub("", key).encode(), usedforsecurity=False).hexdigest()
+    return f"{hashed[:19]}{found[0]}" if found else hashed[:24]
 
 
 def item(sync: Sync, row: Row) -> dict[str, Any]:

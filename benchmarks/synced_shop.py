@@ -1,7 +1,7 @@
 """A warehouse in which a whole catalogue is in the shop already, as after many runs.
 
-The mirror is landed by `pipelines.landing`; the ledger says that every row was sent as it is, and answered as the
-mirror shows it.
+The mirror of the first products is landed by `pipelines.landing`; the ledger says that every row was sent as it is,
+and answered as the mirror shows it. SQL makes the other products after their pattern.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks.activation import Activation, Row
 from benchmarks.catalogue import (
     CATEGORIES,
+    PATTERN,
     category_row,
     item,
     product_document,
@@ -40,6 +41,7 @@ SENT = "floor_sent"
 def fill(clock: Clock, *, url: str, manifest: str, products: int) -> None:
     """Models, mirror and ledger of a catalogue in which nothing waits."""
     activation, warehouse = Activation(Path(manifest)), Warehouse(url)
+    rounds, products = max(1, products // PATTERN), min(products, PATTERN)
     rows: dict[str, list[Row]] = {
         "categories": [category_row(number) for number in range(CATEGORIES)],
         "products": [product_row(number) for number in range(products)],
@@ -52,11 +54,15 @@ def fill(clock: Clock, *, url: str, manifest: str, products: int) -> None:
             session.execute(f"CREATE SCHEMA {SENT}")
             for sync in activation.syncs:
                 activation.write(session, sync, rows[sync.resource])
-                session.execute(f'CREATE TABLE {SENT}."{sync.table}" AS SELECT * FROM {sync.relation}')
             for sync in activation.syncs:
                 _write_ledger(warehouse, session, activation, sync, documents)
+            _repeat(warehouse, session, activation, rounds)
+            for sync in activation.syncs:
+                session.execute(f'CREATE TABLE {SENT}."{sync.table}" AS SELECT * FROM {sync.relation}')
             if warehouse.dialect == "postgres":
                 session.execute("VACUUM ANALYZE")
+                # Writing back what was filled is not the plan's work.
+                session.execute("CHECKPOINT")
 
 
 def change(clock: Clock, *, url: str, manifest: str) -> dict[str, int]:
@@ -72,6 +78,17 @@ def change(clock: Clock, *, url: str, manifest: str) -> dict[str, int]:
             "changed": session.value(f"SELECT count(*) FROM {products.relation} WHERE name LIKE '% new'")
             + session.value(f"SELECT count(*) FROM {skus.relation} WHERE sku_code LIKE '%00'")
         }
+
+
+def change_back(clock: Clock, *, url: str, manifest: str) -> None:
+    """The tables as they were before `change`."""
+    activation, warehouse = Activation(Path(manifest)), Warehouse(url)
+    with clock, warehouse.session() as session:
+        for sync in (activation.sync("products"), activation.sync("skus")):
+            session.execute(f"DROP TABLE {sync.relation}")
+            session.execute(f'CREATE TABLE {sync.relation} AS SELECT * FROM {SENT}."{sync.table}"')
+            if warehouse.dialect == "postgres":
+                session.execute(f"VACUUM ANALYZE {sync.relation}")
 
 
 def _land_mirror(
@@ -98,6 +115,45 @@ def _land_mirror(
 
 def _document_key(document: Mapping[str, Any]) -> str:
     return str(document["product"]["id"] if "product" in document else document["id"])
+
+
+def _repeat(warehouse: Warehouse, session: Session, activation: Activation, rounds: int) -> None:
+    """Everything but the categories in as many rounds."""
+    own = [activation.sync("products"), activation.sync("skus")]
+    for table in (*(f"{sync.schema_name}.{sync.table}" for sync in own), "raw_webflow.products",
+                  "raw_webflow.inventory"):  # fmt: skip
+        _repeat_table(session, table, rounds)
+    for sync in own:
+        parent = activation.sync("products") if sync.parent else None
+        scan = Scan(session, warehouse.dialect, sync, DESTINATIONS[sync.destination], parent)
+        hashes = f"WITH {scan.desired()} SELECT key AS row_key, row_hash AS own_hash FROM desired"
+        _repeat_table(session, "reverse_etl.ledger", rounds, f"l.sync = '{sync.name}'", hashes)
+
+
+def _repeat_table(
+    session: Session, table: str, rounds: int, where: str = "true", hashes: str = "SELECT '' AS row_key"
+) -> None:
+    columns = session.rows(
+        "SELECT column_name AS name, data_type AS kind FROM information_schema.columns "
+        "WHERE table_schema = $1 AND table_name = $2 ORDER BY ordinal_position",
+        tuple(table.split(".")),
+    )
+    values = {column["name"]: _in_round(column["name"], column["kind"].lower()) for column in columns}
+    join = ""
+    if "row_hash" in values:
+        values["row_hash"] = "h.own_hash"
+        join = f"JOIN ({hashes}) AS h ON h.row_key = {values['key']}"
+    session.execute(
+        f"INSERT INTO {table} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM {table} AS l "
+        f"CROSS JOIN generate_series(1, {rounds - 1}) AS r (round) {join} WHERE {where}"
+    )
+
+
+def _in_round(column: str, kind: str) -> str:
+    if kind not in ("json", "text", "varchar", "character varying"):
+        return f"l.{column}"
+    text = f"replace(CAST(l.{column} AS text), '0000x', lpad(CAST(r.round AS text), 4, '0') || 'x')"
+    return f"CAST({text} AS {kind})"
 
 
 def _write_ledger(

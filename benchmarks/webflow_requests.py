@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.activation import Activation, Row, parse_project
-from benchmarks.catalogue import CATEGORIES, SIZES, category_row, product_row, sku_rows
+from benchmarks.catalogue import CATEGORIES, SIZES, category_row, product_row, rounded, sku_rows
 from benchmarks.measuring import Clock, Facts, Program, measure
 from benchmarks.table import Line, verdict
 from karvon.connections import webflow_connections
@@ -225,8 +225,8 @@ def _category(number: int) -> str:
 
 
 def _product(number: int) -> str:
-    return f"default:p{number}"
+    return f"default:p{rounded(number)}"
 
 
 def _sku(number: int, size: str) -> str:
-    return f"default:p{number}-{size}"
+    return f"{_product(number)}-{size}"

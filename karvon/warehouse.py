@@ -49,6 +49,9 @@ class Session(Protocol):
     def distinct(self, table: str, column: str) -> list[Any]:
         """The different values of a column that has few, on Postgres an indexed one, without reading all rows."""
 
+    def few(self, table: str, condition: str) -> str:
+        """The condition, for a query that reads wide columns of the few rows of a table (no view) that fulfil it."""
+
     def append(self, table: str, data: pa.Table) -> None:
         """Bulk append into the existing `schema.table`, columns matched by name."""
 
@@ -171,6 +174,10 @@ class _DuckDBSession:
     def distinct(self, table: str, column: str) -> list[Any]:
         return [row[column] for row in self.rows(f"SELECT DISTINCT {column} FROM {table}")]
 
+    def few(self, table: str, condition: str) -> str:
+        # DuckDB skips the other rows' wide columns only when it knows the numbers of those it wants.
+        return f"rowid IN (SELECT rowid FROM {table} WHERE {condition})"
+
     def append(self, table: str, data: pa.Table) -> None:
         self._connection.register("_appended", data)
         try:
@@ -260,6 +267,9 @@ class _PostgresSession:
             f"WHERE v.{column} IS NOT NULL) SELECT {column} FROM v WHERE {column} IS NOT NULL"
         )
         return [row[column] for row in found]
+
+    def few(self, table: str, condition: str) -> str:
+        return condition
 
     def append(self, table: str, data: pa.Table) -> None:
         import pyarrow.csv

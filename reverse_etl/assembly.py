@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from reverse_etl.destinations import DESTINATIONS
-from reverse_etl.operations import Finding, Operation
+from reverse_etl.operations import Finding, Operation, revised
 from reverse_etl.ordering import in_order
 from reverse_etl.syncs import Sync
 
@@ -31,7 +30,7 @@ def packed(operations: Sequence[Operation], syncs: Sequence[Sync]) -> tuple[list
 
 def numbered(operations: Sequence[Operation], plan_id: str, at: datetime) -> tuple[Operation, ...]:
     return tuple(
-        replace(one, plan_id=plan_id, seq=seq, planned_at=at) for seq, one in enumerate(operations, 1)
+        revised(one, plan_id=plan_id, seq=seq, planned_at=at) for seq, one in enumerate(operations, 1)
     )
 
 

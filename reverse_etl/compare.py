@@ -187,10 +187,11 @@ def _on_update(
     drifted = (
         is_shown and has_baseline and not same_shown(spec, shown, shown_form(spec, entry.answered[name]))
     )
-    there = _is_there(spec, value, shown, entry, references)
     if is_shown and shown is None and value is not None and entry.sent.get(name) == form:
         # A picture is taken over after the answer (Webflow dossier §6.2); this one never arrived.
         drifted = drifted or spec.as_ in ("image", "images")
+    # Most fields are as they were: whether the record shows them need not be known.
+    there = (ours or drifted or subject.is_adopted) and _is_there(spec, value, shown, entry, references)
     if subject.is_adopted and spec.policy in ("keep", "report") and shown is not None and not there:
         # An edit that was there before us: our value counts as answered, so that the difference stays visible.
         fields.baseline[name] = value

@@ -110,8 +110,11 @@ def _entries(
     if not wanted:
         return {}
     rows = session.rows(
-        f"SELECT {', '.join(_FIELDS)} FROM reverse_etl.ledger "
-        f"WHERE destination = $1 AND connection = $2 AND sync = $3 AND {column} IN {listed(4)}",
+        f"SELECT {', '.join(_FIELDS)} FROM reverse_etl.ledger WHERE "
+        + session.few(
+            "reverse_etl.ledger",
+            f"destination = $1 AND connection = $2 AND sync = $3 AND {column} IN {listed(4)}",
+        ),
         (destination, connection, sync, keys_of(wanted)),
     )
     return {

@@ -38,11 +38,16 @@ class Mirror:
     def exists(self) -> bool:
         return self.table is not None
 
+    @cached_property
+    def stock_table(self) -> str | None:
+        """The landed table of stocks, if the destination has one and it was read."""
+        name = self.destination.stock_mirror(self.sync)
+        return name if name and self.session.has_table(name) else None
+
     @property
     def tables(self) -> list[str]:
         """The landed tables that exist."""
-        names = (self.destination.mirror(self.sync), self.destination.stock_mirror(self.sync))
-        return [name for name in names if name and self.session.has_table(name)]
+        return [name for name in (self.table, self.stock_table) if name]
 
     @cached_property
     def seen_at(self) -> datetime | None:
@@ -67,7 +72,7 @@ class Mirror:
             f"""SELECT document_key, is_deleted, CAST(document AS text) AS document FROM (
               SELECT document_key, is_deleted, document,
                      row_number() OVER (PARTITION BY document_key ORDER BY landed_at DESC) AS nth
-              FROM {self.table} WHERE connection = $1 AND document_key IN {listed(2)}) AS versions WHERE nth = 1""",
+              FROM {self.table} WHERE {self._few(self.table)}) AS versions WHERE nth = 1""",
             (self.sync.connection, keys_of(document_keys)),
         )
         return {
@@ -80,7 +85,7 @@ class Mirror:
         if not document_keys or not self.exists:
             return {}
         rows = self.session.rows(
-            f"WITH {self.latest(None)} SELECT document_key, mirror_hash FROM latest WHERE document_key IN {listed(1)}",
+            f"WITH {self.latest(None, keys_param=1)} SELECT document_key, mirror_hash FROM latest",
             (keys_of(document_keys),),
         )
         return {row["document_key"]: row["mirror_hash"] for row in rows}
@@ -107,14 +112,13 @@ class Mirror:
 
     def stocks(self, remote_ids: Sequence[str]) -> dict[str, tuple[datetime, int | None]]:
         """What the stock mirror last saw: remote id → (when, quantity; None when endless)."""
-        table = self.destination.stock_mirror(self.sync)
-        if table is None or not remote_ids or not self.session.has_table(table):
+        if not remote_ids or self.stock_table is None:
             return {}
         rows = self.session.rows(
             f"""SELECT document_key, landed_at, CAST(document AS text) AS document FROM (
               SELECT document_key, landed_at, document,
                      row_number() OVER (PARTITION BY document_key ORDER BY landed_at DESC) AS nth
-              FROM {table} WHERE connection = $1 AND document_key IN {listed(2)}) AS versions WHERE nth = 1""",
+              FROM {self.stock_table} WHERE {self._few(self.stock_table)}) AS versions WHERE nth = 1""",
             (self.sync.connection, keys_of(remote_ids)),
         )
         seen = {row["document_key"]: (row["landed_at"], orjson.loads(row["document"])) for row in rows}
@@ -122,16 +126,23 @@ class Mirror:
 
     def moved_stocks(self) -> list[tuple[str, int | None, int | None]]:
         """Stocks that the shop changed since we wrote them: key, answered then, seen now."""
-        table = self.destination.stock_mirror(self.sync)
-        if table is None or self.sync.stock is None or not self.session.has_table(table):
+        table = self.stock_table
+        if table is None or self.sync.stock is None:
             return []
+        # Of what the engine finds different as text only the latest versions are looked at: they are few.
+        quantity = (
+            "CASE WHEN document ->> 'inventoryType' = 'infinite' THEN NULL ELSE document ->> 'quantity' END"
+        )
         rows = self.session.rows(
-            f"""SELECT l.key, l.stock_answered, m.document FROM reverse_etl.ledger AS l JOIN (
-              SELECT document_key, landed_at, CAST(document AS text) AS document,
-                     row_number() OVER (PARTITION BY document_key ORDER BY landed_at DESC) AS nth
-              FROM {table} WHERE connection = $2) AS m ON m.document_key = l.remote_id AND m.nth = 1
-            WHERE l.destination = $1 AND l.connection = $2 AND l.sync = $3 AND NOT l.removed
-              AND l.stock_at < m.landed_at ORDER BY l.key""",
+            f"""WITH seen AS (SELECT document_key, landed_at, {quantity} AS quantity, CAST(document AS text) AS document
+              FROM {table} WHERE connection = $2),
+            moved AS (SELECT l.key, l.stock_answered, m.document_key, m.landed_at, m.document
+              FROM reverse_etl.ledger AS l JOIN seen AS m ON m.document_key = l.remote_id AND l.stock_at < m.landed_at
+                AND m.quantity IS DISTINCT FROM CAST(l.stock_answered AS text)
+              WHERE l.destination = $1 AND l.connection = $2 AND l.sync = $3 AND NOT l.removed)
+            SELECT key, stock_answered, document FROM moved WHERE NOT EXISTS (
+              SELECT 1 FROM {table} AS newer WHERE newer.connection = $2
+                AND newer.document_key = moved.document_key AND newer.landed_at > moved.landed_at) ORDER BY key""",
             (*self.sync.target, self.sync.name),
         )
         found = [
@@ -139,8 +150,11 @@ class Mirror:
         ]
         return [(key, answered, seen) for key, answered, seen in found if answered != seen]
 
-    def latest(self, seen_at_param: int | None) -> str:
-        """The relation `latest`: document_key, mirror_hash, seen_at. A deleted document has a hash of its own."""
+    def latest(self, seen_at_param: int | None, *, keys_param: int | None = None) -> str:
+        """The relation `latest`: document_key, mirror_hash, seen_at. A deleted document has a hash of its own.
+
+        `keys_param` are the documents that it shall hold.
+        """
         if not self.exists:
             # DuckDB wants every parameter to be used.
             unseen = f"${seen_at_param}" if seen_at_param else "NULL"
@@ -149,11 +163,16 @@ class Mirror:
         seen_at = (
             f"greatest(landed_at, CAST(${seen_at_param} AS timestamptz))" if seen_at_param else "landed_at"
         )
+        keys = f"AND document_key IN {listed(keys_param)}" if keys_param else ""
         return f"""latest AS (
             SELECT DISTINCT ON (document_key) document_key,
                    document_hash || CASE WHEN is_deleted THEN '-' ELSE '' END AS mirror_hash, {seen_at} AS seen_at
             FROM {self.table}
-            WHERE connection = {literal(self.sync.connection)} ORDER BY document_key, landed_at DESC)"""
+            WHERE connection = {literal(self.sync.connection)} {keys} ORDER BY document_key, landed_at DESC)"""
+
+    def _few(self, table: str | None) -> str:
+        """Versions of some documents; parameter 1 is the connection, 2 are the documents."""
+        return self.session.few(table or "", f"connection = $1 AND document_key IN {listed(2)}")
 
 
 def _quantity(stock: Mapping[str, Any]) -> int | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from reverse_etl.operations import REMOVALS, Operation
+from reverse_etl.operations import REMOVALS, Operation, revised
 from reverse_etl.syncs import Sync
 
 
@@ -25,7 +24,7 @@ def in_order(packed: Sequence[Sequence[Operation]], syncs: Sequence[Sync]) -> li
     calls.sort(key=lambda placed: placed[0])
     stages = {place: number for number, place in enumerate(sorted({place for place, _ in calls}))}
     return [
-        replace(one, call=number, stage=stages[place], seq=0)
+        revised(one, call=number, stage=stages[place], seq=0)
         for number, (place, call) in enumerate(calls, 1)
         for one in call
     ]

@@ -6,7 +6,7 @@ never leaves the warehouse. The SQL is the same on both engines.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,8 @@ from reverse_etl.ledger import keys_of, listed
 from reverse_etl.mirror import Mirror
 from reverse_etl.syncs import Sync
 
-CHUNK = 2_000
+CHUNK = 5_000
+"""Rows that are compared at a time: each part reads the tables once."""
 
 
 class ModelMissing(Exception):
@@ -36,6 +37,17 @@ class Candidate:
     """The mirror saw the record after our last write to it."""
     is_new: bool
     """The ledger does not know the row."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one pass over model, ledger and mirror found, each in the order of the keys."""
+
+    candidates: list[Candidate]
+    held: list[tuple[str, str]]
+    """Key and reason."""
+    gone: list[str]
+    """Rows of the ledger without a row in the model."""
 
 
 @dataclass(frozen=True)
@@ -72,33 +84,52 @@ class Scan:
                 f"but {self.sync.file} uses it: build the model again, or correct the YAML."
             )
 
-    def refresh_statistics(self) -> None:
-        """Postgres knows nothing yet of tables that were just built, and would join them row by row."""
-        if self.dialect == "postgres":
-            for table in (self.sync.relation, "reverse_etl.ledger", *self.mirror.tables):
-                self.session.execute(f"ANALYZE {table}")
-
-    def candidates(self, only: Sequence[str] | None, rejected: Sequence[str]) -> list[Candidate]:
-        """Rows to compare field by field, in the order of their keys; `only` restricts them to some keys."""
+    def look(self, only: Sequence[str] | None, rejected: Sequence[str], *, with_gone: bool) -> Look:
+        """Rows to compare field by field, held ones and, if wanted, gone ones; `only` restricts them to some keys."""
         params = [*self.sync.target, self.sync.name, self.sync.mapping_hash, self.mirror.seen_at]
         # DuckDB wants every parameter to be used.
-        conditions = ["l.key IS NULL AND $4 <> ''" if self.sync.mode == "once" else self._differs()]
+        differs = "l.key IS NULL AND $4 <> ''" if self.sync.mode == "once" else self._differs()
+        mine = "true"
         if only is not None:
             params.append(keys_of(only))
-            conditions.append(f"d.key IN {listed(len(params))}")
+            mine = f"key IN {listed(len(params))}"
         if rejected:
             params.append(keys_of(rejected))
-            conditions.append(f"d.key NOT IN {listed(len(params))}")
+            differs += f" AND d.key NOT IN {listed(len(params))}"
+        # Not one condition per kind: Postgres takes `held IS NULL` for rare, and joins row by row what follows.
         rows = self.session.arrow(
-            f"""WITH {self.desired()}, {self.mirror.latest(5)}
-            SELECT d.key, d.parent_key, m.document_key, m.mirror_hash,
+            f"""WITH {self.desired()}, {self.mirror.latest(5)},
+            ours AS (SELECT * FROM reverse_etl.ledger
+              WHERE destination = $1 AND connection = $2 AND sync = $3 AND {mine})
+            SELECT coalesce(d.key, l.key) AS key, d.parent_key, m.document_key, m.mirror_hash,
                    coalesce(m.seen_at > l.applied_at, true) AS is_fresh,
-                   l.key IS NULL AS is_new
-            FROM {self._joined()}
-            WHERE d.held IS NULL AND {" AND ".join(conditions)} ORDER BY d.key""",
+                   l.key IS NULL AS is_new, d.held, d.key IS NULL AS is_gone
+            FROM (SELECT * FROM desired WHERE {mine}) AS d
+            {"FULL" if with_gone else "LEFT"} JOIN ours AS l ON l.key = d.key
+            LEFT JOIN latest AS m ON m.document_key = l.{self.destination.document_of(self.sync)}
+            WHERE CASE WHEN d.key IS NULL THEN NOT l.removed WHEN d.held IS NOT NULL THEN true
+                  ELSE {differs} END ORDER BY 1""",
             params,
         )
-        return [Candidate(**row) for row in rows.to_pylist()]
+        return _look(rows.to_pylist())
+
+    @property
+    def joined_columns(self) -> dict[str, tuple[str, ...]]:
+        """Every table that is read, and the columns that it is joined or restricted by."""
+        sync = self.sync
+        own = (sync.key, sync.parent.column if sync.parent else None, sync.held)
+        return {
+            f"{sync.schema_name}.{sync.table}": tuple(name for name in own if name),
+            "reverse_etl.ledger": (
+                "destination",
+                "connection",
+                "sync",
+                "key",
+                "remote_id",
+                "parent_remote_id",
+            ),
+            **dict.fromkeys(self.mirror.tables, ("connection", "document_key", "landed_at")),
+        }
 
     def standings(self) -> dict[str, tuple[int, int]]:
         """How rows stand → rows, and how many of them have a stock.
@@ -122,31 +153,31 @@ class Scan:
         )
         return [row["key"] for row in rows]
 
-    def removals(self, only: Sequence[str] | None) -> list[dict[str, Any]]:
-        """Ledger rows without a row in the model: key, remote_id, mirror_hash.
+    def removals(self, gone: Sequence[str]) -> dict[str, str | None]:
+        """Which of the gone rows leave the destination, with the hashes of their documents.
 
         A child counts as gone only while its parent stays: a parent takes its children along. Held parents hold.
         """
-        params: list[Any] = [*self.sync.target, self.sync.name, self.mirror.seen_at]
-        joins, where = "", f"NOT l.removed AND d.{quoted(self.sync.key)} IS NULL"
-        if only is not None:
-            params.append(keys_of(only))
-            where += f" AND l.key IN {listed(len(params))}"
+        if not gone:
+            return {}
+        params: list[Any] = [*self.sync.target, self.sync.name, keys_of(gone)]
+        joins = where = ""
         if self.parent:
             params.append(self.parent.name)
             joins = f"""JOIN reverse_etl.ledger AS pl ON pl.destination = $1 AND pl.connection = $2
                 AND pl.sync = ${len(params)} AND pl.remote_id = l.parent_remote_id
               JOIN {self.parent.relation} AS p ON CAST(p.{quoted(self.parent.key)} AS text) = pl.key"""
             if self.parent.held:
-                where += f" AND p.{quoted(self.parent.held)} IS NULL"
-        return self.session.rows(
-            f"""WITH {self.mirror.latest(4)}
-            SELECT l.key, l.remote_id, m.mirror_hash FROM reverse_etl.ledger AS l
-            LEFT JOIN {self.sync.relation} AS d ON {self._key("d.")} = l.key
-            LEFT JOIN latest AS m ON m.document_key = l.{self.destination.document_of(self.sync)} {joins}
-            WHERE l.destination = $1 AND l.connection = $2 AND l.sync = $3 AND {where} ORDER BY l.key""",
+                where = f"AND p.{quoted(self.parent.held)} IS NULL"
+        rows = self.session.rows(
+            f"""SELECT l.key, l.{self.destination.document_of(self.sync)} AS document_key
+            FROM reverse_etl.ledger AS l {joins}
+            WHERE l.destination = $1 AND l.connection = $2 AND l.sync = $3 AND l.key IN {listed(4)} {where}
+            ORDER BY l.key""",
             params,
         )
+        hashes = self.mirror.hashes(sorted({row["document_key"] for row in rows if row["document_key"]}))
+        return {row["key"]: hashes.get(row["document_key"]) for row in rows}
 
     def held(self, only: Sequence[str] | None) -> list[dict[str, Any]]:
         """Held rows with their reasons."""
@@ -273,10 +304,49 @@ class Scan:
 
     def _hash(self, prefix: str = "") -> str:
         """Null and text never look alike, and values never run into each other."""
-        parts = (
+        parts = [
             f"coalesce('=' || CAST({prefix}{quoted(name)} AS text), '0')" for name in self.sync.hashed_columns
-        )
-        return f"md5({' || chr(31) || '.join(parts)})"
+        ]
+        # One long text made at once, not joined piece by piece; Postgres takes a hundred arguments.
+        texts = (f"concat_ws(chr(31), {', '.join(some)})" for some in chunks(parts, 90))
+        return f"md5({' || chr(31) || '.join(texts)})"
+
+
+def refresh_statistics(session: Session, scans: Collection[Scan]) -> None:
+    """Postgres knows nothing yet of tables that were just built or filled, and would join them row by row.
+
+    A sample of keys is enough; by default Postgres reads 30,000 pages of a ledger that is wide.
+    """
+    if all(scan.dialect == "duckdb" for scan in scans):
+        return
+    tables = {table: columns for scan in scans for table, columns in scan.joined_columns.items()}
+    for table, columns in tables.items():
+        schema, _, name = table.partition(".")
+        if session.value(_IS_UNKNOWN, (schema, name)):
+            listed_columns = ", ".join(quoted(column) for column in columns)
+            session.execute("SET default_statistics_target = 20")
+            session.execute(f"ANALYZE {quoted(schema)}.{quoted(name)} ({listed_columns})")
+            session.execute("RESET default_statistics_target")
+
+
+_IS_UNKNOWN = """SELECT (c.relpages = 0 OR pg_relation_size(c.oid) / current_setting('block_size')::bigint
+    NOT BETWEEN c.relpages * 0.8 AND c.relpages * 1.25
+  OR NOT EXISTS (SELECT 1 FROM pg_stats AS s WHERE s.schemaname = $1 AND s.tablename = $2))
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2"""
+"""Whether a table was never analysed, or has become another size since."""
+
+
+def _look(rows: Sequence[dict[str, Any]]) -> Look:
+    look = Look([], [], [])
+    for row in rows:
+        held, is_gone = row.pop("held"), row.pop("is_gone")
+        if is_gone:
+            look.gone.append(row["key"])
+        elif held is not None:
+            look.held.append((row["key"], held))
+        else:
+            look.candidates.append(Candidate(**row))
+    return look
 
 
 def chunks(keys: Sequence[Any], size: int = CHUNK) -> Iterator[Sequence[Any]]:

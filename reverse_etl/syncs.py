@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import string
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 import orjson
@@ -283,7 +284,7 @@ class Sync(Spec):
     def stock(self) -> FieldSpec | None:
         return next((field for field in self.fields if field.as_ == "stock"), None)
 
-    @property
+    @cached_property
     def plain_fields(self) -> tuple[FieldSpec, ...]:
         """All fields but stock, which is compared and written on its own."""
         return tuple(field for field in self.fields if field.as_ != "stock")
@@ -319,8 +320,15 @@ class Sync(Spec):
         routing = self.collection.column if isinstance(self.collection, Routed) else None
         return tuple(name for name in (routing, self.locale) if name)
 
-    @property
+    @cached_property
     def mapping_hash(self) -> str:
         """Changes when rows must be compared anew because what a column means has changed."""
         content = [field.model_dump(mode="json", by_alias=True) for field in self.plain_fields]
         return hashlib.sha256(orjson.dumps(content)).hexdigest()[:16]
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        copied = super().model_copy(update=update, deep=deep)
+        # Pydantic copies what was derived from the old fields too.
+        for derived in ("plain_fields", "mapping_hash"):
+            copied.__dict__.pop(derived, None)
+        return copied

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from reverse_etl.operations import Finding, Operation
+from reverse_etl.operations import Finding, Operation, revised
 from reverse_etl.syncs import Sync
 from reverse_etl.values import digest
 
@@ -108,7 +108,7 @@ def _numbered(calls: list[list[Operation]]) -> Iterator[Operation]:
     for number, call in enumerate(sorted(calls, key=lambda call: _stage(call[0])), 1):
         for place, operation in enumerate(call):
             seq += 1
-            yield replace(
+            yield revised(
                 operation, seq=seq, call=number, stage=_stage(call[0]), requests=_requests(operation, place)
             )
 
