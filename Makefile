@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help run dev test test-slow check format docs bench screenshots lock clean
+.PHONY: help run dev test test-slow check format docs bench bench-quick screenshots lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ docs: .venv/ready ## dbt docs as one page, in .karvon/sandbox/dbt/static_index.h
 
 bench: .venv/ready-dev ## Ratios against the floors in benchmarks/
 	$(BIN)/python -m benchmarks
+
+bench-quick: .venv/ready-dev ## Ratios of some rows at small sizes, held against benchmarks/baseline.json
+	$(BIN)/python -m benchmarks --quick
 
 screenshots: .venv/ready ## Pictures of the lineage and the shop in docs/ (needs chromium)
 	$(BIN)/python docs/screenshots.py

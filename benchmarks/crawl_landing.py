@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.measuring import Clock, Facts, Program, measure
+from benchmarks.measuring import Clock, Facts, Program, Scale, measure
 from benchmarks.memory_source import DefaultConnection
 from benchmarks.postgres import running_postgres
 from benchmarks.table import Line
@@ -25,9 +25,14 @@ class Sizes(NamedTuple):
     repeat: int
 
 
-def rows(folder: Path, *, small: bool) -> Iterator[Line]:
+SIZES: dict[Scale, Sizes] = {
+    "full": Sizes(1000, 20, 3), "quick": Sizes(1000, 3, 1), "small": Sizes(50, 2, 1)
+}  # fmt: skip
+
+
+def rows(folder: Path, *, scale: Scale) -> Iterator[Line]:
     """DuckDB, then Postgres."""
-    sizes = Sizes(50, 2, 1) if small else Sizes(1000, 20, 3)
+    sizes = SIZES[scale]
     files = itertools.count()
     yield from _on("DuckDB", lambda: f"duckdb:///{folder}/crawl_{next(files)}.duckdb", sizes)
     with running_postgres(folder) as server:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.activation import parse_project
-from benchmarks.measuring import Clock, Facts, Measurement, Program, measure
+from benchmarks.measuring import Clock, Facts, Measurement, Program, Scale, measure
 from benchmarks.table import Line, compared, verdict
 from karvon.settings import Settings
 
@@ -24,7 +24,7 @@ DEFINITIONS = (
 LIBRARIES = (sys.executable, "-c", "import dagster, dagster_dbt; dagster.Definitions().get_repository_def()")
 
 
-def rows(folder: Path, *, small: bool) -> Iterator[Line]:
+def rows(folder: Path, *, scale: Scale) -> Iterator[Line]:
     """Help, then definitions, each as a whole process."""
     given = {"KARVON_HOME": str(folder), "KARVON_PROFILE": "sandbox", "KARVON_WAREHOUSE_URL": ""}
     settings = Settings(KARVON_HOME=folder, KARVON_PROFILE="sandbox")
@@ -35,7 +35,10 @@ def rows(folder: Path, *, small: bool) -> Iterator[Line]:
         "definitions": DEFINITIONS,
         "libraries": LIBRARIES,
     }
-    ran = measure({name: program(command, given) for name, command in commands.items()}, 1 if small else 5)
+    ran = measure(
+        {name: program(command, given) for name, command in commands.items()},
+        {"full": 5, "quick": 3, "small": 1}[scale],
+    )
     yield _within("`karvon --help`", ran["help"], ran["click"], "import click", 0.5)
     yield _within(
         "Dagster definitions load", ran["definitions"], ran["libraries"], "import dagster, dagster_dbt", 4

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.activation import parse_project
 from benchmarks.fixed_costs import KARVON, program
-from benchmarks.measuring import Measurement, measure
+from benchmarks.measuring import Measurement, Scale, measure
 from benchmarks.table import Line
 from benchmarks.webflow_requests import free_port
 from karvon.settings import Settings
@@ -23,11 +23,11 @@ _DONE = re.compile(r"^  done in ([\d.]+) s", re.MULTILINE)
 _MOVED = re.compile(r"\d+ (new|changed|deleted)\b|[1-9]\d* of \d+ built|[1-9]\d* applied")
 
 
-def rows(folder: Path, *, small: bool) -> Iterator[Line]:
+def rows(folder: Path, *, scale: Scale) -> Iterator[Line]:
     """Small: a tiny world, and only the loading of Plytix."""
     settings = Settings(
         KARVON_HOME=folder, KARVON_PROFILE="sandbox", KARVON_SANDBOX_PORT=free_port(),
-        KARVON_SANDBOX_PRODUCTS=10 if small else 300,
+        KARVON_SANDBOX_PRODUCTS=10 if scale == "small" else 300,
         KARVON_CONNECTIONS_FILE=folder / "connections.yml",
     )  # fmt: skip
     environment = {
@@ -38,14 +38,14 @@ def rows(folder: Path, *, small: bool) -> Iterator[Line]:
         "KARVON_CONNECTIONS_FILE": str(settings.connections_file),
         "KARVON_WAREHOUSE_URL": "",
     }
-    command = (KARVON, "run", *(("--select", "group:plytix") if small else ()))
-    if small:
+    command = (KARVON, "run", *(("--select", "group:plytix") if scale == "small" else ()))
+    if scale == "small":
         parse_project(settings.dbt_target_path)
     began = time.perf_counter()
     with running_sandbox(settings):
         world = f"{settings.sandbox_products} products"
         yield Line("starting the sandbox, its world made new", world, f"{time.perf_counter() - began:.2f} s")
-        yield from _runs(settings, command, environment, world, 1 if small else 3)
+        yield from _runs(settings, command, environment, world, 1 if scale == "small" else 3)
 
 
 def _runs(

@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from benchmarks.measuring import ROOT, Clock, Facts, Program, measure
+from benchmarks.measuring import ROOT, Clock, Facts, Program, Scale, measure
 from benchmarks.postgres import running_postgres
 from benchmarks.table import Line, compared
 from karvon.settings import Settings, child_environment
@@ -42,9 +42,9 @@ _INDEXES = (
 )
 
 
-def rows(folder: Path, *, small: bool) -> Iterator[Line]:
+def rows(folder: Path, *, scale: Scale) -> Iterator[Line]:
     """DuckDB, then Postgres."""
-    products = 500 if small else 250_000
+    products = 250_000 if scale == "full" else 500
     files = count()
 
     def copied(like: str | None = None) -> str:

@@ -17,9 +17,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 Facts = Mapping[str, Any]
+Scale = Literal["full", "quick", "small"]
+"""What the published figures come from; enough to see a regression; enough to see that everything runs."""
 ROOT = Path(__file__).resolve().parent.parent
 _PEAK_UNIT = 1024 * 1024 if sys.platform == "darwin" else 1024
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.activation import Activation, parse_project
 from benchmarks.catalogue import SIZES
-from benchmarks.measuring import Clock, Facts, Program, measure
+from benchmarks.measuring import Clock, Facts, Program, Scale, measure
 from benchmarks.postgres import running_postgres
 from benchmarks.synced_shop import SENT
 from benchmarks.table import Line, compared, verdict
@@ -23,9 +23,11 @@ LIMITS = {20_000: (10, 1024), 200_000: (30, 2048)}
 RATIO = 3
 
 
-def rows(folder: Path, *, small: bool) -> Iterator[Line]:
-    """DuckDB, then Postgres. Small: with changes only."""
-    sizes, repeat, lines = ([100], 1, 1) if small else ([*LIMITS], 3, 2)
+def rows(folder: Path, *, scale: Scale) -> Iterator[Line]:
+    """DuckDB, then Postgres. Small and quick: with changes only."""
+    sizes, repeat, lines = {
+        "full": ([*LIMITS], 3, 2), "quick": ([2_000], 3, 1), "small": ([100], 1, 1)
+    }[scale]  # fmt: skip
     manifest = parse_project(folder)
     for products in sizes:
         path = folder / f"plan_{products}.duckdb"

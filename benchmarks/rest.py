@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from benchmarks.measuring import Clock, Facts, Measurement, Program, measure
+from benchmarks.measuring import Clock, Facts, Measurement, Program, Scale, measure
 from benchmarks.memory_source import DefaultConnection
 from benchmarks.postgres import running_postgres
 from benchmarks.rest_api import Api, running_api
@@ -46,10 +46,10 @@ class Job(NamedTuple):
         return f"{self.rows:,} rows in {-(-self.rows // self.page_rows)} pages{wait}"
 
 
-def rows(folder: Path, *, small: bool) -> Iterator[Line]:
+def rows(folder: Path, *, scale: Scale) -> Iterator[Line]:
     """Big pages at once into both engines, then small pages that take their time."""
-    many = Job(300, 30, 0, 2, 1) if small else Job(100_000, 1_000, 0, 10, 3)
-    slow = Job(100, 10, 0.01, 0, 1) if small else Job(20_000, 100, 0.05, 0, 3)
+    many = Job(100_000, 1_000, 0, 10, 3) if scale == "full" else Job(300, 30, 0, 2, 1)
+    slow = Job(20_000, 100, 0.05, 0, 3) if scale == "full" else Job(100, 10, 0.01, 0, 1)
     files = itertools.count()
 
     def duckdb() -> str:

@@ -23,6 +23,8 @@ class Line:
     must: str = ""
     verdict: Literal["reached", "MISSED", ""] = ""
     peak_mb: str = ""
+    is_exact: bool = False
+    """Counted, not timed: a machine's noise explains no difference."""
 
     @property
     def cells(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.activation import Activation, Row, parse_project
 from benchmarks.catalogue import CATEGORIES, SIZES, category_row, product_row, rounded, sku_rows
-from benchmarks.measuring import Clock, Facts, Program, measure
+from benchmarks.measuring import Clock, Facts, Program, Scale, measure
 from benchmarks.table import Line, verdict
 from karvon.connections import webflow_connections
 from karvon.settings import Settings
@@ -128,9 +128,9 @@ def cases() -> Iterator[Case]:
     yield Case("archive products", "a = 3", "a", 3, each(range(20, 23), Catalogue.remove_product))
 
 
-def rows(folder: Path, *, small: bool) -> Iterator[Line]:
+def rows(folder: Path, *, scale: Scale) -> Iterator[Line]:
     """All cases, or some."""
-    every = 4 if small else 1
+    every = 1 if scale == "full" else 4
     given = {"folder": str(folder), "manifest": str(parse_project(folder)), "every": every}
     counted = measure({"": Program("benchmarks.webflow_requests:count", lambda: given)}, 1)[""].facts
     for case in islice(cases(), 0, None, every):
@@ -143,6 +143,7 @@ def rows(folder: Path, *, small: bool) -> Iterator[Line]:
             asked / case.minimum if case.minimum else None,
             "= floor = plan",
             verdict(asked == planned == case.minimum),
+            is_exact=True,
         )
 
 
