@@ -27,10 +27,10 @@ dev: .venv/ready ## Dagster UI with daemon and sandbox on loopback
 	@$(BIN)/karvon dev
 
 test: .venv/ready-dev ## All tests, on DuckDB and on a Postgres they start themselves
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not proof"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not proof"
 
 test-slow: .venv/ready-dev ## The tests that take longer, and the proofs; TAKE=slow leaves the proofs out
-	$(BIN)/python -m pytest -q $(if $(filter slow,$(TAKE)),-n 2 --dist loadfile -m slow,-m "slow or proof")
+	$(BIN)/python -m pytest -q $(if $(filter slow,$(TAKE)),-n 2 --dist loadfile --no-loadscope-reorder -m slow,-m "slow or proof")
 
 check: .venv/ready-dev ## Format, lint, walls, types, SQL, dbt project, Dagster definitions
 	$(BIN)/ruff format --check .

@@ -19,6 +19,8 @@ from typing import Any, Literal, Protocol
 import pyarrow as pa
 
 Dialect = Literal["duckdb", "postgres"]
+_WORK_MEMORY = "64MB"
+"""With Postgres's 4 MB the joins of a big catalogue go through temporary files. Few sessions are open at once."""
 
 
 class WarehouseError(Exception):
@@ -210,7 +212,7 @@ class _PostgresSession:
         import psycopg2.extras
 
         try:
-            self._connection = psycopg2.connect(url, options="-c timezone=UTC")
+            self._connection = psycopg2.connect(url, options=f"-c timezone=UTC -c work_mem={_WORK_MEMORY}")
         except psycopg2.OperationalError as error:
             reason = str(error).strip().splitlines()[-1]
             raise WarehouseError(
@@ -257,6 +259,8 @@ class _PostgresSession:
             import adbc_driver_postgresql.dbapi
 
             self._bulk = adbc_driver_postgresql.dbapi.connect(self._url, autocommit=True)
+            with self._bulk.cursor() as cursor:
+                cursor.execute(f"SET work_mem = '{_WORK_MEMORY}'")
         return self._bulk.cursor()
 
     def distinct(self, table: str, column: str) -> list[Any]:

@@ -105,6 +105,7 @@ def test_an_empty_catalogue_from_a_broken_role_deletes_nothing(karvon: Karvon) -
     _recovers(karvon)
 
 
+@pytest.mark.slow
 def test_rows_that_cannot_be_sold_are_held_alone_and_say_why(karvon: Karvon) -> None:
     sandbox = karvon.sandbox
     before = sandbox.shop()

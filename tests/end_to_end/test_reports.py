@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from karvon_command import Karvon
 
 
@@ -29,6 +30,7 @@ def test_a_product_that_is_not_in_the_shop_says_why(karvon: Karvon) -> None:
     assert price["view"] == price["live"] == price["answered"]
 
 
+@pytest.mark.slow
 def test_a_product_that_leaves_the_shop_says_from_which_model_it_fell_out(karvon: Karvon) -> None:
     with karvon.warehouse.session() as session:
         sku = session.value("SELECT min(sku) FROM marts.product_readiness WHERE state = 'ready'")
