@@ -39,7 +39,7 @@ def rows(folder: Path, *, scale: Scale) -> Iterator[Line]:
         {name: program(command, given) for name, command in commands.items()},
         {"full": 5, "quick": 3, "small": 1}[scale],
     )
-    yield _within("`karvon --help`", ran["help"], ran["click"], "import click", 0.5)
+    yield _within("`karvon --help`", ran["help"], ran["click"], "import click", 0.4)
     yield _within(
         "Dagster definitions load", ran["definitions"], ran["libraries"], "import dagster, dagster_dbt", 4
     )
