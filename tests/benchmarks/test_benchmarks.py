@@ -20,7 +20,7 @@ COMPARED = {
     "planning": 2,
     "webflow_requests": 4,
     "fixed_costs": 2,
-    "market": 2,
+    "market": 4,
     "idle_run": 0,
 }
 
