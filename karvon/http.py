@@ -135,8 +135,6 @@ class RateLimiter:
         self._windows = {window.seconds: window.requests for window in windows}
         self._sent: dict[float, deque[_Place]] = {seconds: deque() for seconds in self._windows}
         self._paused_until = 0.0
-        self._fastest = math.inf
-        """Seconds of the fastest of the last answers."""
 
     async def acquire(self) -> _Place:
         """Wait for a place. `answered` is to be told when the request was answered."""
@@ -147,13 +145,11 @@ class RateLimiter:
     def answered(self, place: _Place) -> None:
         """The remote counted the request some time before this moment.
 
-        What an answer took longer than the fastest of late may have passed before the request was counted. Not all of
-        that is believed: the work of a slow answer is done after the counting.
+        A little of that is believed: of a short window, waiting for every answer would cost a good part of the rate.
         """
         with self._lock:
-            took = time.monotonic() - place.at
-            self._fastest = min(took, self._fastest * 1.01)
-            place.at += min(took - self._fastest, max(0.05, 0.01 * max(self._windows, default=0.0)))
+            late = 0.01 * max(self._windows, default=0.0)
+            place.at = min(time.monotonic(), place.at + late)
 
     def learn(self, window: RateWindow) -> None:
         """The remote said what its limit is."""
