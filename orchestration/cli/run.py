@@ -110,7 +110,8 @@ def _selected(select: str, repository: dg.RepositoryDefinition) -> list[dg.Asset
     # Groups in a selection are what Dagster calls beta; users need not read that.
     warnings.simplefilter("ignore", dg.BetaWarning)
     try:
-        selection = dg.AssetSelection.from_string(_SHORT.get(select, select))
+        # What is made together is chosen together.
+        selection = dg.AssetSelection.from_string(_SHORT.get(select, select)).required_multi_asset_neighbors()
         chosen = sorted(selection.resolve(repository.asset_graph))
     except dg.DagsterInvalidSubsetError:
         chosen = []
