@@ -71,8 +71,11 @@ def test_two_accounts_and_two_sites_are_kept_apart(two_of_each: Karvon) -> None:
 
 
 def aim_at_the_outlet(project: Path) -> None:
-    models = project / "dbt_project" / "models" / "activation" / "webflow" / "_webflow__models.yml"
+    folder = project / "dbt_project" / "models" / "activation" / "webflow"
+    models, collections = folder / "_webflow__models.yml", folder / "_webflow__collections.yml"
     models.write_text(models.read_text().replace("connection: default", "connection: outlet"))
+    # The outlet has a store and no collections of its own.
+    collections.write_text(collections.read_text().replace("{enabled: true,", "{enabled: false,"))
     settings = project / "dbt_project" / "dbt_project.yml"
     settings.write_text(
         settings.read_text().replace("webflow_connection: default", "webflow_connection: outlet")
