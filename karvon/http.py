@@ -21,7 +21,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -118,9 +118,10 @@ class Statistics:
 
 @dataclass
 class _Place:
-    """One request in the windows, by the last moment at which the remote can have counted it."""
+    """One request in the windows: when it left, and how long its answer took, as far as that is known."""
 
-    at: float
+    left: float
+    took: float = 0.0
 
 
 class RateLimiter:
@@ -135,21 +136,23 @@ class RateLimiter:
         self._windows = {window.seconds: window.requests for window in windows}
         self._sent: dict[float, deque[_Place]] = {seconds: deque() for seconds in self._windows}
         self._paused_until = 0.0
+        self._fastest = math.inf
 
     async def acquire(self) -> _Place:
-        """Wait for a place. `answered` is to be told when the request was answered."""
+        """Wait for a place. `left` and `answered` are to be told what becomes of the request."""
         while not isinstance(place := self._reserve(), _Place):
             await asyncio.sleep(place)
         return place
 
-    def answered(self, place: _Place) -> None:
-        """The remote counted the request some time before this moment.
+    def left(self, place: _Place) -> None:
+        """The request went out only now: a connection had to be made first, or the process was held up."""
+        place.left = time.monotonic()
 
-        A little of that is believed: of a short window, waiting for every answer would cost a good part of the rate.
-        """
-        with self._lock:
-            late = 0.01 * max(self._windows, default=0.0)
-            place.at = min(time.monotonic(), place.at + late)
+    def answered(self, place: _Place) -> None:
+        """The first of the answer is here."""
+        place.took = time.monotonic() - place.left
+        # A measure that was wrong once, or an API that became slower, is forgotten after a while.
+        self._fastest = min(place.took, self._fastest * 1.01)
 
     def learn(self, window: RateWindow) -> None:
         """The remote said what its limit is."""
@@ -170,18 +173,26 @@ class RateLimiter:
             wait = self._paused_until - now
             for seconds, requests in self._windows.items():
                 sent = self._sent[seconds]
-                # Arrival times at the remote jitter; a little slack keeps its window from seeing one too many.
-                horizon = now - seconds * 1.005 - min(0.02, seconds * 0.015)
-                while sent and sent[0].at <= horizon:
+                horizon = now - seconds - min(0.02, seconds * 0.005)
+                while sent and self._counted(sent[0], seconds) <= horizon:
                     sent.popleft()
                 if len(sent) >= requests:
-                    wait = max(wait, sent[len(sent) - requests].at - horizon)
+                    wait = max(wait, self._counted(sent[len(sent) - requests], seconds) - horizon)
             if wait > 0:
                 return wait
             place = _Place(now)
             for sent in self._sent.values():
                 sent.append(place)
             return place
+
+    def _counted(self, place: _Place, seconds: float) -> float:
+        """The last moment at which the remote can have counted the request.
+
+        What an answer takes longer than the fastest may have been lost before the count, or after it. Only a little of
+        it is believed: slow answers would cost a good part of the rate.
+        """
+        believed = max(min(0.05, seconds * 0.05), seconds * 0.01)
+        return place.left + min(max(place.took - self._fastest, 0.0), believed)
 
 
 _limiters: dict[str, RateLimiter] = {}
@@ -295,6 +306,7 @@ class HttpClient:
                 place = await self.limiter.acquire()
             self.statistics.requests += 1
             try:
+                request.extensions["trace"] = self._tracer(place)
                 response = await self._client.send(request, stream=True)
                 self.limiter.answered(place)
                 payload = await self._read(response, method, url)
@@ -312,6 +324,13 @@ class HttpClient:
         if not as_json and 200 <= response.status_code < 300:
             return Answer(response.status_code, None, dict(response.headers))
         return self._judge(method, url, response, payload, repeatable)
+
+    def _tracer(self, place: _Place) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+        async def trace(event: str, _info: Mapping[str, Any]) -> None:
+            if event == "http11.send_request_body.complete":
+                self.limiter.left(place)
+
+        return trace
 
     async def _read(self, response: httpx.Response, method: str, url: str) -> bytes:
         chunks: list[bytes] = []

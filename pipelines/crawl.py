@@ -11,6 +11,7 @@ around them), and failures (tried again by the client; a slice with failures is 
 from __future__ import annotations
 
 import asyncio
+import gc
 import queue
 import threading
 from collections import deque
@@ -197,12 +198,15 @@ class _Visitors:
         self._thread = threading.Thread(target=self._run, name="visitors", daemon=True)
 
     def __enter__(self) -> None:
+        # Looking through all that was imported would hold up the visitors for a fifth of a second, again and again.
+        gc.freeze()
         self._thread.start()
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._work.cancel)
         self._thread.join()
         self._loop.close()
+        gc.unfreeze()
 
     def take(self, one: Slice) -> _Slice:
         """Have a slice visited after those before it."""

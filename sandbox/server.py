@@ -1,5 +1,6 @@
 """The sandbox as one ASGI application, and as a server on loopback."""
 
+import gc
 import os
 import threading
 import time
@@ -99,6 +100,8 @@ def serve(
         state_dir, products=products, seed=seed, uzum_ids=uzum_ids, uzex_lots=uzex_lots,
         public_url=f"http://127.0.0.1:{port}",
     )  # fmt: skip
+    # The worlds stay: looking through them for garbage would hold up every answer.
+    gc.freeze()
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", access_log=False, lifespan="off")
     )
