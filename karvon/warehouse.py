@@ -51,8 +51,8 @@ class Session(Protocol):
     def distinct(self, table: str, column: str) -> list[Any]:
         """The different values of a column that has few, on Postgres an indexed one, without reading all rows."""
 
-    def few(self, table: str, condition: str) -> str:
-        """The condition, for a query that reads wide columns of the few rows of a table (no view) that fulfil it."""
+    def selective(self, table: str, condition: str) -> str:
+        """The condition, for a query of wide columns in which it holds for few rows of a table (no view)."""
 
     def append(self, table: str, data: pa.Table) -> None:
         """Bulk append into the existing `schema.table`, columns matched by name."""
@@ -176,7 +176,7 @@ class _DuckDBSession:
     def distinct(self, table: str, column: str) -> list[Any]:
         return [row[column] for row in self.rows(f"SELECT DISTINCT {column} FROM {table}")]
 
-    def few(self, table: str, condition: str) -> str:
+    def selective(self, table: str, condition: str) -> str:
         # DuckDB skips the other rows' wide columns only when it knows the numbers of those it wants.
         return f"rowid IN (SELECT rowid FROM {table} WHERE {condition})"
 
@@ -272,7 +272,7 @@ class _PostgresSession:
         )
         return [row[column] for row in found]
 
-    def few(self, table: str, condition: str) -> str:
+    def selective(self, table: str, condition: str) -> str:
         return condition
 
     def append(self, table: str, data: pa.Table) -> None:

@@ -111,7 +111,7 @@ def _entries(
         return {}
     rows = session.rows(
         f"SELECT {', '.join(_FIELDS)} FROM reverse_etl.ledger WHERE "
-        + session.few(
+        + session.selective(
             "reverse_etl.ledger",
             f"destination = $1 AND connection = $2 AND sync = $3 AND {column} IN {listed(4)}",
         ),

@@ -16,7 +16,16 @@ from reverse_etl.destination import Bound, Destination, Record
 from reverse_etl.ledger import Entry, keys_of, listed
 from reverse_etl.scan import Scan
 from reverse_etl.syncs import FILES, FieldSpec, Sync
-from reverse_etl.values import Value, WrongValue, already_there, same_shown, sent_form, shown_form, wanted
+from reverse_etl.values import (
+    Value,
+    WrongValue,
+    already_there,
+    referred,
+    same_shown,
+    sent_form,
+    shown_form,
+    wanted,
+)
 
 State = Literal["equal", "different", "not there", "given once", "not managed", "unreadable"]
 """`given once`: sent on creation, then the destination's. `not managed`: the view leaves it to the destination."""
@@ -159,19 +168,9 @@ def _known_references(
     session: Session, sync: Sync, rows: Collection[Mapping[str, Any]], bounds: Mapping[str, Bound]
 ) -> dict[str, dict[str, str]]:
     """Referred sync → key → what a reference to its record looks like."""
-    found: dict[str, dict[str, str]] = {}
-    for spec in sync.plain_fields:
-        if not spec.refers or not spec.sync:
-            continue
-        keys: set[str] = set()
-        for row in rows:
-            try:
-                keys.update(wanted(spec, row) or ())
-            except WrongValue:
-                continue  # The field itself says that it cannot be read.
-        target = bounds[spec.sync]
+    found = {}
+    for name, keys in referred(sync.plain_fields, rows).items():
+        target = bounds[name]
         ids = ledger.remote_ids(session, target.sync, sorted(keys))
-        found.setdefault(spec.sync, {}).update(
-            {key: target.destination.referred_id(remote) for key, remote in ids.items()}
-        )
+        found[name] = {key: target.destination.referred_id(remote) for key, remote in ids.items()}
     return found

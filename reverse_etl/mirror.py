@@ -72,7 +72,7 @@ class Mirror:
             f"""SELECT document_key, is_deleted, CAST(document AS text) AS document FROM (
               SELECT document_key, is_deleted, document,
                      row_number() OVER (PARTITION BY document_key ORDER BY landed_at DESC) AS nth
-              FROM {self.table} WHERE {self._few(self.table)}) AS versions WHERE nth = 1""",
+              FROM {self.table} WHERE {self._of_documents(self.table)}) AS versions WHERE nth = 1""",
             (self.sync.connection, keys_of(document_keys)),
         )
         return {
@@ -118,7 +118,7 @@ class Mirror:
             f"""SELECT document_key, landed_at, CAST(document AS text) AS document FROM (
               SELECT document_key, landed_at, document,
                      row_number() OVER (PARTITION BY document_key ORDER BY landed_at DESC) AS nth
-              FROM {self.stock_table} WHERE {self._few(self.stock_table)}) AS versions WHERE nth = 1""",
+              FROM {self.stock_table} WHERE {self._of_documents(self.stock_table)}) AS versions WHERE nth = 1""",
             (self.sync.connection, keys_of(remote_ids)),
         )
         seen = {row["document_key"]: (row["landed_at"], orjson.loads(row["document"])) for row in rows}
@@ -170,9 +170,9 @@ class Mirror:
             FROM {self.table}
             WHERE connection = {literal(self.sync.connection)} {keys} ORDER BY document_key, landed_at DESC)"""
 
-    def _few(self, table: str | None) -> str:
+    def _of_documents(self, table: str | None) -> str:
         """Versions of some documents; parameter 1 is the connection, 2 are the documents."""
-        return self.session.few(table or "", f"connection = $1 AND document_key IN {listed(2)}")
+        return self.session.selective(table or "", f"connection = $1 AND document_key IN {listed(2)}")
 
 
 def _quantity(stock: Mapping[str, Any]) -> int | None:

@@ -10,7 +10,7 @@ from reverse_etl.ledger import keys_of, listed
 from reverse_etl.operations import Finding, Operation
 from reverse_etl.scan import Scan
 from reverse_etl.syncs import Sync
-from reverse_etl.values import WrongValue, wanted
+from reverse_etl.values import referred
 
 
 class UnknownKey(Exception):
@@ -69,12 +69,8 @@ def scope_of(key: str, scans: Mapping[str, Scan]) -> dict[str, list[str]]:
 def _with_relatives(key: str, scan: Scan, scans: Mapping[str, Scan]) -> dict[str, list[str]]:
     scope = {scan.sync.name: scan.keys_like(key)}
     row = scan.rows([key]).get(key)
-    for spec in scan.sync.plain_fields:
-        if spec.refers and spec.sync and row is not None:
-            try:
-                scope.setdefault(spec.sync, []).extend(wanted(spec, row) or ())
-            except WrongValue:
-                continue  # The comparison reports the row.
+    for name, keys in referred(scan.sync.plain_fields, [row] if row else []).items():
+        scope.setdefault(name, []).extend(sorted(keys))
     for child in scans.values():
         if child.parent == scan.sync:
             scope[child.sync.name] = _children(key, child)

@@ -32,7 +32,7 @@ from reverse_etl.sets import plan_set
 from reverse_etl.sources import unproven
 from reverse_etl.stored_plans import Plan, count, store_plan
 from reverse_etl.syncs import Sync
-from reverse_etl.values import WrongValue, wanted
+from reverse_etl.values import referred
 
 __all__ = ["Plan", "UnknownKey", "make_plan"]
 
@@ -299,17 +299,8 @@ def _stock_seen(entry: Entry | None, stocks: Mapping[str, tuple[datetime, int | 
 
 
 def _load_references(planning: _Planning, sync: Sync, rows: Mapping[str, Mapping[str, object]]) -> None:
-    for spec in sync.plain_fields:
-        if not spec.refers or not spec.sync:
-            continue
-        keys: set[str] = set()
-        for row in rows.values():
-            try:
-                keys.update(wanted(spec, row) or ())
-            except WrongValue:
-                continue  # The comparison reports the row.
-        known = planning.references[spec.sync]
-        target = planning.scans[spec.sync]
+    for name, keys in referred(sync.plain_fields, rows.values()).items():
+        known, target = planning.references[name], planning.scans[name]
         found = ledger.remote_ids(planning.session, target.sync, sorted(keys - set(known)))
         known |= {key: target.destination.referred_id(remote) for key, remote in found.items()}
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -74,6 +75,22 @@ def wanted(field: FieldSpec, row: Mapping[str, Any]) -> Value:
             return None if cell is None else bool(cell)
         case "text" | "html" | "color" | "option" | "video":
             return _text(cell)
+
+
+def referred(fields: Iterable[FieldSpec], rows: Collection[Mapping[str, Any]]) -> dict[str, set[str]]:
+    """Sync → keys of its rows that these rows refer to.
+
+    What cannot be read refers to nothing: whoever compares the row says so.
+    """
+    found: dict[str, set[str]] = {}
+    for field in fields:
+        if not field.refers or not field.sync:
+            continue
+        keys = found.setdefault(field.sync, set())
+        for row in rows:
+            with suppress(WrongValue):
+                keys.update(wanted(field, row) or ())
+    return found
 
 
 def sent_form(field: FieldSpec, value: Value) -> Value:

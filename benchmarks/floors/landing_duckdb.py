@@ -23,20 +23,25 @@ def land(clock: Clock, *, url: str, count: int) -> Facts:
     """Land what the table does not hold yet."""
     documents = product_documents(count)
     with clock:
-        warehouse = duckdb.connect(url.removeprefix("duckdb:///"))
-        warehouse.execute(
-            "CREATE TABLE IF NOT EXISTS products (connection text, document_key text, document json, "
-            "document_hash text, landed_at timestamptz, is_deleted boolean, load_id text)"
-        )
-        known = dict(warehouse.execute("SELECT document_key, document_hash FROM products").fetchall())
-        landed = 0
-        for start in range(0, count, CHUNK):
-            rows = changes(documents[start : start + CHUNK], known)
-            landed += rows.num_rows
-            if rows.num_rows:
-                warehouse.execute("INSERT INTO products SELECT * FROM rows")
-        warehouse.close()
-    return {"landed": landed}
+        return {"landed": insert(url, documents)}
+
+
+def insert(url: str, documents: list[dict[str, Any]]) -> int:
+    """Insert what is new and say how many."""
+    warehouse = duckdb.connect(url.removeprefix("duckdb:///"))
+    warehouse.execute(
+        "CREATE TABLE IF NOT EXISTS products (connection text, document_key text, document json, "
+        "document_hash text, landed_at timestamptz, is_deleted boolean, load_id text)"
+    )
+    known = dict(warehouse.execute("SELECT document_key, document_hash FROM products").fetchall())
+    landed = 0
+    for start in range(0, len(documents), CHUNK):
+        rows = changes(documents[start : start + CHUNK], known)
+        landed += rows.num_rows
+        if rows.num_rows:
+            warehouse.execute("INSERT INTO products SELECT * FROM rows")
+    warehouse.close()
+    return landed
 
 
 def changes(documents: list[dict[str, Any]], known: dict[str, str]) -> pa.Table:

@@ -8,11 +8,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import duckdb
 import httpx
 import orjson
 
-from benchmarks.floors.landing_duckdb import CHUNK, changes
+from benchmarks.floors.landing_duckdb import insert
 from benchmarks.measuring import Clock, Facts
 
 AT_ONCE = 8
@@ -21,21 +20,7 @@ AT_ONCE = 8
 def land(clock: Clock, *, url: str, base_url: str) -> Facts:
     """Land what the table does not hold yet."""
     with clock:
-        documents = asyncio.run(all_rows(base_url))
-        warehouse = duckdb.connect(url.removeprefix("duckdb:///"))
-        warehouse.execute(
-            "CREATE TABLE IF NOT EXISTS products (connection text, document_key text, document json, "
-            "document_hash text, landed_at timestamptz, is_deleted boolean, load_id text)"
-        )
-        known = dict(warehouse.execute("SELECT document_key, document_hash FROM products").fetchall())
-        landed = 0
-        for start in range(0, len(documents), CHUNK):
-            rows = changes(documents[start : start + CHUNK], known)
-            landed += rows.num_rows
-            if rows.num_rows:
-                warehouse.execute("INSERT INTO products SELECT * FROM rows")
-        warehouse.close()
-    return {"landed": landed}
+        return {"landed": insert(url, asyncio.run(all_rows(base_url)))}
 
 
 async def all_rows(base_url: str) -> list[dict[str, Any]]:

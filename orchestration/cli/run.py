@@ -106,7 +106,17 @@ def _check(refresh: Collection[str], since: str | None) -> None:
         ) from None
 
 
-def _selected(select: str, repository: dg.RepositoryDefinition) -> list[dg.AssetKey]:
+def selected(
+    select: str | None, repository: dg.RepositoryDefinition
+) -> tuple[dg.JobDefinition, list[dg.AssetKey] | None]:
+    """The job to run and its assets that a selection in Dagster's words means; None is all of them.
+
+    Raises `click.UsageError` for a selection that cannot be read or matches nothing.
+    """
+    return _job(repository, _chosen(select, repository) if select else None)
+
+
+def _chosen(select: str, repository: dg.RepositoryDefinition) -> list[dg.AssetKey]:
     # Groups in a selection are what Dagster calls beta; users need not read that.
     warnings.simplefilter("ignore", dg.BetaWarning)
     try:
@@ -142,8 +152,7 @@ def _execute(settings: Settings, ops: dict[str, Any], select: str | None) -> dg.
     with dg.DagsterInstance.get() as instance:
         close_dead_runs(instance)
         repository = defs().get_repository_def()
-        chosen = _selected(select, repository) if select else None
-        job, chosen = _job(repository, chosen)
+        job, chosen = selected(select, repository)
         subset = job.get_subset(asset_selection=set(chosen) if chosen else None)
         taking_part = {node.name for node in subset.nodes}
         return job.execute_in_process(

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,14 +13,13 @@ from typing import Any
 import httpx
 import psycopg2
 import pytest
-import uvicorn
 from dbt_build import Build, dbt_environment
+from served_sandbox import served_sandbox
 
 from karvon.warehouse import Warehouse
 from pipelines.sources.user_apis.forget import forget_person, forget_user, remains
 from pipelines.sources.user_apis.ingest import IngestReport, Surroundings, ingest
 from pipelines.sources.user_apis.registry import read_registry
-from sandbox.server import create_app
 
 _REGISTRY = Path(__file__).parents[2] / "data_sources" / "sandbox"
 _MODELS = ("build", "--select", "+path:models/marts/user_apis")
@@ -66,22 +62,9 @@ def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         f"duckdb:///{folder / 'warehouse.duckdb'}" if request.param == "duckdb" else _database(request)
     )
     warehouse = Warehouse(warehouse_url, lock_seconds=5)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    app = create_app(folder / "sandbox", products=1, public_url=url)
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", access_log=False, lifespan="off")
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    registry = Path(shutil.copytree(_REGISTRY, folder / "registry"))
-    yield Demo(url, registry, Build(warehouse, dbt_environment(warehouse, warehouse_url), folder))
-    server.should_exit = True
-    thread.join(10)
+    with served_sandbox(folder / "sandbox", products=1) as url:
+        registry = Path(shutil.copytree(_REGISTRY, folder / "registry"))
+        yield Demo(url, registry, Build(warehouse, dbt_environment(warehouse, warehouse_url), folder))
 
 
 def _database(request: pytest.FixtureRequest) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -12,12 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import uvicorn
 from dbt_build import Build, dbt_environment
 from market_stand_in import Market
+from served_sandbox import served_sandbox
 
 from karvon.warehouse import Warehouse
-from sandbox.server import create_app
 
 MODELS = (
     "+sales_accuracy",
@@ -46,21 +43,8 @@ class Days:
 
 @pytest.fixture(scope="module")
 def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    app = create_app(tmp_path_factory.mktemp("sandbox"), products=12, public_url=url)
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", access_log=False, lifespan="off")
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield url
-    server.should_exit = True
-    thread.join(10)
+    with served_sandbox(tmp_path_factory.mktemp("sandbox"), products=12) as url:
+        yield url
 
 
 def lived_through(

@@ -15,6 +15,7 @@ from karvon.settings import PROJECT_ROOT, export_environment, load_settings
 from karvon.warehouse import Warehouse
 from orchestration.automation import sync_cron
 from orchestration.cli import _COMMANDS, cli
+from orchestration.cli.run import selected
 from orchestration.definitions import defs
 from orchestration.defs.crawl import wanted_slices
 from orchestration.defs.operations import tell_about_failures
@@ -147,6 +148,13 @@ def test_plain_runs_leave_the_markets_out_unless_they_are_wanted(
     assert shop | market | {"crawl/uzum_slices", "user_apis/data_source"} == made
     monkeypatch.setenv("KARVON_MARKETS", "true")
     assert of("sync_job", defs().get_repository_def()) == shop | market
+
+
+@pytest.mark.parametrize("select", ['+key:"user_apis/reports"', '+key:"activation/webflow__skus"', "market"])
+def test_a_selection_takes_what_is_made_together(select: str, repository: dg.RepositoryDefinition) -> None:
+    job, chosen = selected(select, repository)
+    assert chosen
+    assert job.get_subset(asset_selection=set(chosen)).asset_layer.selected_asset_keys >= set(chosen)
 
 
 def test_the_crawl_asks_for_the_stalest_slices_within_its_requests(

@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import itertools
-import socket
-import threading
-import time
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
 from market_stand_in import IDS, Market
+from served_sandbox import served_sandbox
 from stand_ins import Loader, Sandbox
 
 from karvon.warehouse import Warehouse
-from sandbox.server import create_app
 
 _accounts = itertools.count()
 
 
 @pytest.fixture(scope="session")
 def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    app = create_app(tmp_path_factory.mktemp("sandbox"), products=30, public_url=url)
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", access_log=False, lifespan="off")
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield url
-    server.should_exit = True
-    thread.join(10)
+    with served_sandbox(tmp_path_factory.mktemp("sandbox"), products=30) as url:
+        yield url
 
 
 @pytest.fixture

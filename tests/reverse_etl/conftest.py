@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from cms_bench import CmsBench
+from served_sandbox import served_sandbox
 from shop_bench import Bench
 
 from karvon.warehouse import Warehouse
-from sandbox.server import create_app
 
 _names = itertools.count()
 
@@ -23,21 +19,8 @@ _names = itertools.count()
 @pytest.fixture(scope="session")
 def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The sandbox on a free port for as long as the test run lasts; each test has an account of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    app = create_app(tmp_path_factory.mktemp("sandbox"), products=1, public_url=url)
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=port, log_level="error", access_log=False, lifespan="off")
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield url
-    server.should_exit = True
-    thread.join()
+    with served_sandbox(tmp_path_factory.mktemp("sandbox"), products=1) as url:
+        yield url
 
 
 @pytest.fixture
