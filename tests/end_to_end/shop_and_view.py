@@ -9,7 +9,12 @@ from typing import Any
 
 from karvon_command import Karvon
 
-_OF_THE_RUN = frozenset({"given_at"})
+_OF_THE_RUN = frozenset(
+    {
+        "given_at", "field_edit_key", "plan_id", "live_at", "seconds_to_live", "p50_seconds", "p95_seconds",
+        "last_live_at",
+    }
+)  # fmt: skip
 """Columns of marts that say when something ran, not what is."""
 _FIELDS_OF_PRODUCTS = {
     "name": "name",
@@ -185,8 +190,7 @@ def marts(karvon: Karvon) -> dict[str, list[str]]:
     with karvon.warehouse.session() as session:
         tables = session.rows(
             "SELECT table_schema AS schema, table_name AS name FROM information_schema.tables "
-            "WHERE table_schema IN ('marts', 'activation') AND table_name NOT LIKE 'sync%' "
-            "AND table_name NOT IN ('field_edits', 'edit_to_live') ORDER BY 1, 2"
+            "WHERE table_schema IN ('marts', 'activation') AND table_name NOT LIKE 'sync%' ORDER BY 1, 2"
         )
         for table in tables:
             rows = session.rows(f"SELECT * FROM {table['schema']}.{table['name']}")
@@ -197,6 +201,15 @@ def marts(karvon: Karvon) -> dict[str, list[str]]:
                 for row in rows
             )
     return shown
+
+
+def different_rows(here: Mapping[str, list[str]], there: Mapping[str, list[str]]) -> dict[str, set[str]]:
+    """Table → its rows that only one of two pictures of the marts has."""
+    return {
+        table: set(here.get(table, ())) ^ set(there.get(table, ()))
+        for table in here.keys() | there.keys()
+        if here.get(table) != there.get(table)
+    }
 
 
 def changed_items(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, set[str]]:

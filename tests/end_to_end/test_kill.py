@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from conftest import FirstRun
 from karvon_command import Karvon, kill, until
-from shop_and_view import differences, marts, skus_of
+from shop_and_view import different_rows, differences, marts, skus_of
 
 Reached = Callable[[], Any]
 _DAY = {"new_product": 3, "new_variant": 1, "price": 3, "stock": 3, "title": 1, "product_archived": 1}
-_LONG = 300.0
+_LONG = 120.0
 """Seconds that a request hangs: longer than a test waits for anything."""
 
 
@@ -76,7 +76,7 @@ def _kill_when(karvon: Karvon, reached: Reached) -> None:
         return None
 
     try:
-        until(here, 240)
+        until(here, 90)
     finally:
         kill(process)
     karvon.sandbox.no_faults()
@@ -88,7 +88,7 @@ def _ends_as_if_undisturbed(karvon: Karvon, day: Day) -> None:
     assert differences(karvon) == []
     assert len(skus_of(karvon.sandbox.shop())) == len(skus_of(day.shop))
     assert karvon.sandbox.shop() == day.shop
-    assert marts(karvon) == day.marts
+    assert different_rows(marts(karvon), day.marts) == {}
     assert karvon("plan").status == 0
 
 
