@@ -11,20 +11,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, field
 
+from karvon.http import RemoteError
 from karvon.progress import track
 from karvon.warehouse import Warehouse
 from reverse_etl import canary, operations
 from reverse_etl.approvals import allowed_guards
 from reverse_etl.binding import bind
-from reverse_etl.destination import Channel, Channels, Outcome
+from reverse_etl.destination import Bound, Channel, Channels, Known, Outcome
 from reverse_etl.leases import RENEWED_EVERY, Lease, hold
 from reverse_etl.operations import Operation, now
+from reverse_etl.reading_back import has_arrived, read_back
 from reverse_etl.recording import record
 from reverse_etl.schema import migrate
 from reverse_etl.standing import moved
 from reverse_etl.stored_plans import Plan, load_plan
 from reverse_etl.syncs import Sync
 from reverse_etl.window import Stage, Writing, calls_of, known_of
+
+FEW = 3
+"""Of a call with so many updates in doubt each is looked at; more are planned anew."""
 
 
 class NotConfigured(Exception):
@@ -98,15 +103,16 @@ def apply_plan(
     todo = [one for one in plan.operations if one.status == "planned"]
     if not todo:
         return result
-    by_name = _bound(warehouse, syncs)
+    bounds = _bounds(warehouse, syncs)
+    by_name = {name: bound.sync for name, bound in bounds.items()}
     with hold(warehouse, {one.target for one in todo}) as lease:
-        asyncio.run(_recover(warehouse, lease, by_name, channels))
+        asyncio.run(_recover(warehouse, lease, bounds, channels))
         with warehouse.session() as session:
             held = record(session, moved(warehouse, session, todo, by_name, plan.created_at), by_name)
             result.take(held)
             stood = {one.seq for one in held}
             todo = operations.load(session, "plan_id = $1 AND status = 'planned'", (plan_id,))
-        run = _Run(warehouse, lease, by_name, channels, result)
+        run = _Run(warehouse, lease, bounds, channels, result)
         try:
             asyncio.run(run.all([one for one in todo if one.seq not in stood]))
         finally:
@@ -133,16 +139,19 @@ def recover(warehouse: Warehouse, syncs: Sequence[Sync], channels: Channels) -> 
     if not targets:
         return 0
     with hold(warehouse, targets) as lease:
-        return asyncio.run(_recover(warehouse, lease, _bound(warehouse, syncs), channels))
+        return asyncio.run(_recover(warehouse, lease, _bounds(warehouse, syncs), channels))
 
 
-def _bound(warehouse: Warehouse, syncs: Sequence[Sync]) -> dict[str, Sync]:
+def _bounds(warehouse: Warehouse, syncs: Sequence[Sync]) -> dict[str, Bound]:
     """The syncs by name, typed by what the destinations have now."""
     with warehouse.session() as session:
-        return {bound.sync.name: bound.sync for bound in bind(session, syncs)}
+        return {bound.sync.name: bound for bound in bind(session, syncs)}
 
 
-async def _recover(warehouse: Warehouse, lease: Lease, syncs: Mapping[str, Sync], channels: Channels) -> int:
+async def _recover(
+    warehouse: Warehouse, lease: Lease, bounds: Mapping[str, Bound], channels: Channels
+) -> int:
+    syncs = {name: bound.sync for name, bound in bounds.items()}
     calls = [
         call
         for call in calls_of(_open(warehouse))
@@ -158,18 +167,34 @@ async def _recover(warehouse: Warehouse, lease: Lease, syncs: Mapping[str, Sync]
             with warehouse.session() as session:
                 known = known_of(session, [call], syncs)
             found = await opened[target].find(call, known)
+            found = [await _looked_at(one, len(call), known, bounds, opened[target]) for one in found]
             with warehouse.session() as session:
-                changed = record(session, [_given_up(one) for one in found], syncs)
+                changed = record(session, found, syncs)
             settled += sum(one.status not in ("sent", "unknown") for one in changed)
         return settled
 
 
-def _given_up(outcome: Outcome) -> Outcome:
-    """What did not happen is not sent from an old plan: the next plan computes it anew."""
+async def _looked_at(
+    outcome: Outcome, in_call: int, known: Known, bounds: Mapping[str, Bound], channel: Channel
+) -> Outcome:
+    """What did not happen is not sent from an old plan: the next plan computes it anew.
+
+    An update can be repeated and so counts as absent; where few are in doubt, a look tells whether it came through.
+    """
+    operation = outcome.operation
     if outcome.status != "absent":
         return outcome
+    if operation.action == "update" and in_call <= FEW:
+        try:
+            there = await read_back(operation, known, bounds, channel)
+        except RemoteError as error:
+            return Outcome(operation, "unknown", error=str(error))
+        if there is not None and has_arrived(operation, there, known, bounds):
+            return Outcome(operation, "done", record=there)
     return Outcome(
-        outcome.operation, "skipped", error="it was not applied before the run ended; the next plan has it"
+        operation,
+        "skipped",
+        error="nothing shows that it was applied before the run ended; the next plan has it",
     )
 
 
@@ -183,9 +208,13 @@ def _open(warehouse: Warehouse) -> list[Operation]:
 class _Run:
     warehouse: Warehouse
     lease: Lease
-    syncs: Mapping[str, Sync]
+    bounds: Mapping[str, Bound]
     channels: Channels
     result: ApplyResult
+
+    @property
+    def syncs(self) -> dict[str, Sync]:
+        return {name: bound.sync for name, bound in self.bounds.items()}
 
     async def all(self, todo: Sequence[Operation]) -> None:
         async with AsyncExitStack() as stack:
@@ -227,7 +256,7 @@ class _Run:
             known = known_of(session, [(one,) for one in first], self.syncs)
         for target in {one.target for one in done}:
             mine = [one for one in done if one.target == target]
-            wrong += await canary.faults(mine, known, self.syncs, opened)
+            wrong += await canary.faults(mine, known, self.bounds, opened)
         if wrong:
             self.result.errors += wrong
             self.result.stopped = (

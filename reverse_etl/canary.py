@@ -12,9 +12,10 @@ from typing import Any
 from urllib.parse import quote
 
 from karvon.http import HttpClient, RemoteError
-from reverse_etl.destination import Channel, Known, Record
+from reverse_etl.destination import Bound, Channel, Known, Record
 from reverse_etl.narrowing import root_of
 from reverse_etl.operations import REMOVALS, Operation
+from reverse_etl.reading_back import ids_of, read_back
 from reverse_etl.syncs import FieldSpec, Sync
 from reverse_etl.values import already_there, shown_form
 from reverse_etl.window import needed_by
@@ -43,7 +44,7 @@ def split(
 async def faults(
     done: Sequence[Operation],
     known: Known,
-    syncs: Mapping[str, Sync],
+    bounds: Mapping[str, Bound],
     channels: Mapping[tuple[str, str], Channel],
 ) -> list[str]:
     """What written rows do not show as it was sent, in words. Nothing is written."""
@@ -54,16 +55,19 @@ async def faults(
                 continue
             for wait in WAITS:
                 await asyncio.sleep(wait)
-                found = await _faults(one, known, syncs[one.sync], channels[one.target], http)
+                found = await _faults(one, known, bounds, channels[one.target], http)
                 if not found:
                     break
             wrong += [f"{one.sync} {one.key}: {fault}" for fault in found]
     return wrong
 
 
-async def _faults(one: Operation, known: Known, sync: Sync, channel: Channel, http: HttpClient) -> list[str]:
+async def _faults(
+    one: Operation, known: Known, bounds: Mapping[str, Bound], channel: Channel, http: HttpClient
+) -> list[str]:
+    sync = bounds[one.sync].sync
     try:
-        record = await channel.read(one, known)
+        record = await read_back(one, known, bounds, channel)
     except RemoteError as error:
         return [f"it cannot be read back ({error})"]
     if record is None:
@@ -71,7 +75,7 @@ async def _faults(one: Operation, known: Known, sync: Sync, channel: Channel, ht
     wrong = [
         f"{name} should be {_short(change['after'])} and is {_short(record.values.get(name))}"
         for name, change in one.changes.items()
-        if not _shows(sync, name, change["after"], record, known)
+        if not _shows(sync, name, change["after"], record, known, bounds)
     ]
     canary = sync.canary
     if canary and canary.page and sync.publish == "live" and not wrong:
@@ -84,7 +88,9 @@ async def _faults(one: Operation, known: Known, sync: Sync, channel: Channel, ht
     return wrong
 
 
-def _shows(sync: Sync, name: str, sent: Any, record: Record, known: Known) -> bool:
+def _shows(
+    sync: Sync, name: str, sent: Any, record: Record, known: Known, bounds: Mapping[str, Bound]
+) -> bool:
     spec = sync.field(name)
     if spec is None:
         return name != "isArchived" or record.archived is bool(sent)
@@ -102,8 +108,7 @@ def _shows(sync: Sync, name: str, sent: Any, record: Record, known: Known) -> bo
             offered = {one["name"]: set(one["values"]) for one in shown}
             return all(set(map(str, one["values"])) <= offered.get(one["name"], set()) for one in sent)
         case _:
-            ids = {key: entry.remote_id for (name, key), entry in known.entries.items() if name == spec.sync}
-            return already_there(spec, sent, shown, ids)
+            return already_there(spec, sent, shown, ids_of(spec, known, bounds))
 
 
 def _arrived(spec: FieldSpec, sent: Any, shown: Any) -> bool:

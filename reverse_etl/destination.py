@@ -198,10 +198,10 @@ class Channel(Protocol):
     async def send(self, call: Sequence[Operation]) -> list[Outcome]:
         """Carry the call out, one outcome per operation."""
 
-    async def read(self, operation: Operation, known: Known) -> Record | None:
-        """The operation's record as the destination shows it now, None when it is not there; for the canary.
+    async def read(self, operation: Operation, known: Known) -> Mapping[str, Any] | None:
+        """The document that holds the operation's record, as `Destination.record` takes it, as it stands now.
 
-        Unlike the other calls it raises from the `RemoteError` tree.
+        None when it is not there, or cannot be looked at. Unlike the other calls it raises from the `RemoteError` tree.
         """
 
     async def find(self, call: Sequence[Operation], known: Known) -> list[Outcome]:

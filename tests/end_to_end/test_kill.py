@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from conftest import FirstRun
 from karvon_command import Karvon, kill, until
-from shop_and_view import different_rows, differences, marts, skus_of
+from shop_and_view import differences, different_rows, marts, skus_of
 
 Reached = Callable[[], Any]
 _DAY = {"new_product": 3, "new_variant": 1, "price": 3, "stock": 3, "title": 1, "product_archived": 1}

@@ -60,7 +60,7 @@ class Hand:
                 self.goods[one.key] = {**self.goods.get(one.key, {}), **one.payload}
         return [Outcome(one, "done", record=Record(one.key, None, {})) for one in call]
 
-    async def read(self, operation: Operation, known: Known) -> Record | None:
+    async def read(self, operation: Operation, known: Known) -> Mapping[str, Any] | None:
         return None
 
     async def find(self, call: Sequence[Operation], known: Known) -> list[Outcome]:

@@ -89,6 +89,31 @@ def test_a_run_killed_around_a_write_is_resumed_without_doubles(bench, monkeypat
     assert bench.settle().is_empty
 
 
+@pytest.mark.parametrize(("is_sent", "status"), [(False, "skipped"), (True, "done")])
+def test_an_update_that_a_killed_run_left_is_looked_at(bench, monkeypatch, is_sent, status) -> None:
+    filled(bench)
+    bench.run()
+    bench.change("products", "p1", name="Renamed")
+    bench.mirror()
+    plan = bench.plan()
+    genuine = StoreChannel.send
+
+    async def send(self, call):
+        if is_sent:
+            await genuine(self, call)
+        raise Killed
+
+    monkeypatch.setattr(StoreChannel, "send", send)
+    with pytest.raises(Killed):
+        bench.apply(plan)
+    monkeypatch.setattr(StoreChannel, "send", genuine)
+    assert bench.recover() == 1
+    journal = f"SELECT status FROM reverse_etl.operations WHERE plan_id = '{plan.plan_id}'"
+    assert bench.rows(journal) == [{"status": status}]
+    assert bench.run().applied == (0 if is_sent else 1)
+    assert bench.settle().is_empty
+
+
 KILLING = """import os, signal, sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path

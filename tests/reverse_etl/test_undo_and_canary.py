@@ -229,6 +229,28 @@ def test_a_published_page_must_answer(bench, monkeypatch) -> None:
         assert stopped is None if said is None else said in stopped
 
 
+def test_the_canary_reads_options_references_and_pictures_of_items_back(cms, monkeypatch) -> None:
+    monkeypatch.setattr(canary, "WAITS", (0,))
+    cms.collection("makers")
+    cms.collection(
+        "sheets", maker=("Reference", ">makers"), also=("MultiReference", ">makers"), cover="Image",
+        size=("Option", ["Small", "Large"]),
+    )  # fmt: skip
+    cms.model("makers", {}, collection="makers")
+    columns = {
+        "maker": ("text", {"field": "maker", "sync": "makers"}),
+        "also": ("text", {"field": "also", "sync": "makers"}),
+        "cover": ("text", {"field": "cover"}),
+        "size": ("text", {"field": "size"}),
+    }
+    cms.model("sheets", columns, collection="sheets", canary=1)
+    cms.row("makers", "m1")
+    for key in ("s1", "s2"):
+        cms.row("sheets", key, maker="m1", also='["m1"]', cover="https://img.example/a.png", size="Large")
+    result = cms.run()
+    assert (result.stopped, result.applied) == (None, 3)
+
+
 def test_images_that_come_late_are_waited_for(bench, monkeypatch) -> None:
     monkeypatch.setattr(canary, "WAITS", (0, 0, 0))
     bench.overrides = {"webflow__skus": {"canary": 1}}
@@ -238,11 +260,12 @@ def test_images_that_come_late_are_waited_for(bench, monkeypatch) -> None:
     genuine = StoreChannel.read
 
     async def read(self, operation, known):
-        record = await genuine(self, operation, known)
+        document = await genuine(self, operation, known)
         looks.append(operation.key)
-        if len(looks) < 3 and "main-image" in record.values:
-            record.values["main-image"]["fileId"] = None
-        return record
+        for sku in document["skus"]:
+            if len(looks) < 3 and "main-image" in sku["fieldData"]:
+                sku["fieldData"]["main-image"]["fileId"] = None
+        return document
 
     monkeypatch.setattr(StoreChannel, "read", read)
     assert bench.apply(bench.plan()).stopped is None

@@ -21,7 +21,7 @@ import orjson
 
 from karvon.warehouse import Warehouse
 from reverse_etl import sets
-from reverse_etl.destination import Known, Outcome, Record
+from reverse_etl.destination import Known, Outcome
 from reverse_etl.destinations.files.content import DoesNotFit, writing
 from reverse_etl.destinations.files.options import FileOptions
 from reverse_etl.destinations.files.selection import Selection
@@ -64,7 +64,7 @@ class FilesChannel:
         # In a thread, so that the lease is renewed while a big file is written.
         return [await asyncio.to_thread(self._send, one) for one in call]
 
-    async def read(self, operation: Operation, known: Known) -> Record | None:
+    async def read(self, operation: Operation, known: Known) -> Mapping[str, Any] | None:
         # What was sent cannot be looked at.
         return None
 

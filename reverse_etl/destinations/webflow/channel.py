@@ -29,7 +29,6 @@ from reverse_etl.destinations.webflow.refusals import (
     wants_slug,
 )
 from reverse_etl.destinations.webflow.store import (
-    WebflowStore,
     category_record,
     product_record,
     sku_record,
@@ -124,18 +123,17 @@ class StoreChannel:
                 return [*await self.send(call[:middle]), *await self.send(call[middle:])]
             return outcomes(call, error)
 
-    async def read(self, operation: Operation, known: Known) -> Record | None:
-        sync, entry = self._syncs[operation.sync], known.of(operation.sync, operation.key)
+    async def read(self, operation: Operation, known: Known) -> Mapping[str, Any] | None:
+        entry = known.of(operation.sync, operation.key)
         if entry is None:
             return None
         try:
             if operation.resource == "categories":
                 await self._client.find_collections()
-                return category_record(sync, await self._client.item("category", entry.remote_id))
-            document = await self._client.product(entry.parent_remote_id or entry.remote_id)
+                return await self._client.item("category", entry.remote_id)
+            return await self._client.product(entry.parent_remote_id or entry.remote_id)
         except NotFound:
             return None
-        return WebflowStore().record(sync, document, entry.remote_id)
 
     async def find(self, call: Sequence[Operation], known: Known) -> list[Outcome]:
         try:

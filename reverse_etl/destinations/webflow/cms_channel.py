@@ -97,11 +97,11 @@ class CmsChannel:
                 return [Outcome(one, "failed", error=there, permanent=True) for one in call]
             return outcomes(call, error)
 
-    async def read(self, operation: Operation, known: Known) -> Record | None:
+    async def read(self, operation: Operation, known: Known) -> Mapping[str, Any] | None:
         entry = known.of(operation.sync, operation.key)
         if entry is None:
             return None
-        return await cms_lookup.read(self._client, self._syncs[operation.sync], entry.remote_id)
+        return await cms_lookup.read(self._client, entry.remote_id)
 
     async def find(self, call: Sequence[Operation], known: Known) -> list[Outcome]:
         try:

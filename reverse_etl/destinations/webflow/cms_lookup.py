@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from karvon.http import NotFound
-from reverse_etl.destination import Outcome, Record
+from reverse_etl.destination import Outcome
 from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
 from reverse_etl.destinations.webflow.cms_packing import PRIMARY, kind, place
 from reverse_etl.destinations.webflow.cms_values import item_id_of, item_record, place_of
@@ -46,15 +46,13 @@ async def find(client: WebflowClient, syncs: Mapping[str, Sync], call: Sequence[
     ]
 
 
-async def read(client: WebflowClient, sync: Sync, remote_id: str) -> Record | None:
+async def read(client: WebflowClient, remote_id: str) -> JsonObject | None:
     """An item as it stands now, None when it is not there. Raises from the `RemoteError` tree."""
-    where = place_of(remote_id)
-    collection, _, locale = where.partition("/")
+    collection, _, locale = place_of(remote_id).partition("/")
     try:
-        item = await client.item_in(collection, item_id_of(remote_id), locale)
+        return await client.item_in(collection, item_id_of(remote_id), locale)
     except NotFound:
         return None
-    return item_record(sync, where, item, None)
 
 
 def created(

@@ -74,7 +74,7 @@ class WebhookChannel:
     async def send(self, call: Sequence[Operation]) -> list[Outcome]:
         return [await self._send(one) for one in call]
 
-    async def read(self, operation: Operation, known: Known) -> Record | None:
+    async def read(self, operation: Operation, known: Known) -> Mapping[str, Any] | None:
         # What was sent cannot be looked at.
         return None
 
