@@ -61,10 +61,13 @@ same_words as (
     where mine.same_count <= 200
 ),
 
+{# The words of a pair are compared inside it: a join on words alone would meet every product that says `smartfon`. #}
 candidates as (
     select
         mine.product_key,
         other.product_key as other_product_key,
+        mine.all_words,
+        ' ' || other.all_words || ' ' as other_words,
         mine.word_count + other.word_count as word_count
     from usable as mine
     inner join usable as other
@@ -82,8 +85,8 @@ similar_words as (
         cast(0.9 * count(*) / (candidates.word_count - count(*)) as numeric(6, 4)) as confidence,
         'model_codes' as method
     from candidates
-    inner join words as mine on candidates.product_key = mine.product_key
-    inner join words as other on candidates.other_product_key = other.product_key and mine.word = other.word
+    cross join lateral {{ each_part('candidates.all_words', ' ', 'word') }}
+    where strpos(candidates.other_words, ' ' || word.part || ' ') > 0
     group by candidates.product_key, candidates.other_product_key, candidates.word_count
 ),
 
