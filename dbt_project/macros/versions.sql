@@ -81,10 +81,17 @@ read only that; DuckDB knows the least and the greatest value of each block of r
     {{ return(found) }}
 {% endmacro %}
 
-{# After a full build: autovacuum comes a minute later, and the next model is planned now. #}
+{#
+Autovacuum comes a minute later, and the next model is planned now: all columns after a full build, then only how many
+rows are new. A planner that expects one new row where there are thousands compares each with each.
+#}
 {% macro gather_statistics() %}
-    {% if execute and flags.WHICH in ['run', 'build'] and target.type == 'postgres' and not is_incremental() %}
-        analyze {{ this }}
+    {% if execute and flags.WHICH in ['run', 'build'] and target.type == 'postgres' and model.config.materialized == 'incremental' %}
+        {% if not is_incremental() %}
+            analyze {{ this }}
+        {% elif {'columns': ['built_at']} in model.config.indexes %}
+            analyze {{ this }} (built_at)
+        {% endif %}
     {% endif %}
 {% endmacro %}
 
