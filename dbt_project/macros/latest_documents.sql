@@ -28,23 +28,25 @@ A raw table that was never landed reads as empty. `identity` are the columns tha
         coalesce(raw.is_deleted, false) as is_deleted
     from {{ raw }} as raw
     {% if only_pending %}
-    where
-        raw._dlt_load_id in ({{ pending_load_ids() }})
-        and not exists (
-            select 1 from {{ raw }} as newer
-            where
-                {% for column in identity %}newer.{{ column }} = raw.{{ column }} and {% endfor %}
-                {{ version_rank('newer') }} > {{ version_rank('raw') }}
-        )
+    {# Keys and times alone find what is out of date: documents are read after that, and only these. #}
+    left join (
+        select distinct {{ prefixed('pending', identity) }}, pending.landed_at, pending._dlt_load_id
+        from {{ raw }} as pending
+        inner join {{ raw }} as newer
+            on
+                {% for column in identity %}pending.{{ column }} = newer.{{ column }} and {% endfor %}
+                (newer.landed_at, newer._dlt_load_id) > (pending.landed_at, pending._dlt_load_id)
+        where pending._dlt_load_id in ({{ pending_load_ids() }})
+    ) as outdated
+        on
+            {% for column in identity %}raw.{{ column }} = outdated.{{ column }} and {% endfor %}
+            raw.landed_at = outdated.landed_at and raw._dlt_load_id = outdated._dlt_load_id
+    where raw._dlt_load_id in ({{ pending_load_ids() }}) and outdated._dlt_load_id is null
     {% endif %}
     order by
         {{ prefixed('raw', identity) }},
         raw.landed_at desc nulls last, raw._dlt_load_id desc nulls last, raw.document_hash desc nulls last, raw.is_deleted
 {% endmacro %}
-
-{% macro version_rank(relation) -%}
-    (coalesce({{ relation }}.landed_at, timestamptz '-infinity'), {{ relation }}._dlt_load_id)
-{%- endmacro %}
 
 {% macro prefixed(relation, columns) -%}
     {% for column in columns %}{{ relation }}.{{ column }}{% if not loop.last %}, {% endif %}{% endfor %}

@@ -16,17 +16,17 @@ prints as (
     inner join products on prints.product_key = products.product_key
 ),
 
-{# A print that hundreds share is no identity. #}
+{# A print that hundreds share is no identity, and one seller alone has nothing to compare. #}
 shared_words as (
     select category_key, all_words from prints
     group by category_key, all_words
-    having count(*) between 2 and 200
+    having count(*) <= 200 and min(seller_key) <> max(seller_key)
 ),
 
 shared_codes as (
     select category_key, model_codes from prints
     group by category_key, model_codes
-    having count(*) between 2 and 200
+    having count(*) <= 200 and min(seller_key) <> max(seller_key) and min(all_words) <> max(all_words)
 ),
 
 same_words as (
