@@ -105,9 +105,13 @@ def test_each_step_moves_what_it_should(steps: list[dict[str, Any]]) -> None:
     first, *_, last = steps
     assert "default:10:1" in first["staging.stg_uzum__photos"]
     assert "default:10:1" not in steps[2]["staging.stg_uzum__photos"], "photos that are gone leave"
-    assert "default:9:1" in last["staging.stg_uzum__photos"], "an older version that comes later changes nothing"
+    assert "default:9:1" in last["staging.stg_uzum__photos"], (
+        "an older version that comes later changes nothing"
+    )
     assert "default:20=default:21" in first["marts.price_comparison"]
-    assert "default:20=default:21" not in steps[2]["marts.price_comparison"], "a product that is gone has no pair"
+    assert "default:20=default:21" not in steps[2]["marts.price_comparison"], (
+        "a product that is gone has no pair"
+    )
     assert last["marts.product_prints"]["default:23"]["all_words"] == "None"
     units = [step["marts.product_rollups"]["default:4"]["units_7d"] for step in steps]
     assert [float(one) for one in units] == [1, 1, 0, 0, 0, 0, 0, 0], "days go on, nobody touched it"
