@@ -27,9 +27,7 @@ it incrementally goes by that and never by landed_at, because loads arrive out o
                 ) as copy_number
             from {{ declared }} as raw
             {% if is_incremental() %}
-            where raw._dlt_load_id in (
-                select pending.load_id from staging.pending_loads as pending where pending.model = '{{ model.name }}'
-            )
+            where raw._dlt_load_id in ({{ pending_load_ids() }})
             {% endif %}
         ) as copies
         where copy_number = 1
@@ -51,15 +49,51 @@ it incrementally goes by that and never by landed_at, because loads arrive out o
 {#
 Rows of an upstream relation that this incremental model has not seen: those built after its own newest row.
 True for all of them in a full build. One dbt run at a time makes this safe: whatever is built later has a later time.
+The time is asked for first: Postgres takes an index for a time that it knows, and reads the whole history for one that
+it does not.
 #}
 {% macro is_new_for(relation_alias) -%}
     {%- if is_incremental() -%}
-        {{ relation_alias }}.built_at > (select coalesce(max(built_at), timestamptz '1970-01-01 00:00:00+00') from {{ this }})
+        {{ relation_alias }}.built_at > timestamptz '{{ newest_build() }}'
     {%- else -%}
         {#- Always true; it names the relation, as the other branch does. -#}
         coalesce({{ relation_alias }}.built_at = {{ relation_alias }}.built_at, true)
     {%- endif -%}
 {%- endmacro %}
+
+
+{# When the newest row of this incremental model was made, as text. #}
+{% macro newest_build() %}
+    {% set found = run_query("select cast(coalesce(max(built_at), timestamptz '1970-01-01 00:00:00+00') as text) from " ~ this) %}
+    {{ return(found.rows[0][0]) }}
+{% endmacro %}
+
+
+{#
+The columns by which an incremental model is asked for what is new. Postgres needs an index on each, and statistics, to
+read only that; DuckDB knows the least and the greatest value of each block of rows.
+#}
+{% macro indexes(columns) %}
+    {% set found = [] %}
+    {% for column in columns if target.type == 'postgres' %}
+        {% do found.append({'columns': [column]}) %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+{#
+Autovacuum comes a minute later, and the next model is planned now: all columns after a full build, then only how many
+rows are new. A planner that expects one new row where there are thousands compares each with each.
+#}
+{% macro gather_statistics() %}
+    {% if execute and flags.WHICH in ['run', 'build'] and target.type == 'postgres' and model.config.materialized == 'incremental' %}
+        {% if not is_incremental() %}
+            analyze {{ this }}
+        {% elif {'columns': ['built_at']} in model.config.indexes %}
+            analyze {{ this }} (built_at)
+        {% endif %}
+    {% endif %}
+{% endmacro %}
 
 
 {# The raw `observations` of a source: what was looked at. Empty when the source was never loaded. #}
@@ -77,9 +111,7 @@ True for all of them in a full build. One dbt run at a time makes this safe: wha
             _dlt_load_id as load_id, {{ current_moment() }} as built_at
         from {{ declared }}
         {% if is_incremental() %}
-        where _dlt_load_id in (
-            select pending.load_id from staging.pending_loads as pending where pending.model = '{{ model.name }}'
-        )
+        where _dlt_load_id in ({{ pending_load_ids() }})
         {% endif %}
     {% endif %}
 {% endmacro %}

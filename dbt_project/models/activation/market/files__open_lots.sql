@@ -1,4 +1,6 @@
 {# What one can bid for, and failed lots as leads, as a file for people. #}
+{{ config(materialized='view') }}
+
 select
     lot_key,
     module,

@@ -1,4 +1,6 @@
 {# The change points of all prices, as a file for other tools. #}
+{{ config(materialized='view') }}
+
 select
     price_key,
     sku_key,

@@ -1,4 +1,6 @@
 {# The best products of every category, as a file for people. #}
+{{ config(materialized='view') }}
+
 select
     top_product_key,
     category_key,

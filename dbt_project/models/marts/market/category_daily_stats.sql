@@ -2,7 +2,7 @@
 Sales of each category per day, rolled up on every ancestor: a sale counts once in its leaf and once in each
 category above. Shares are of the parent's and of the whole market's exact revenue. Days that new windows touch are made anew.
 #}
-{{ config(materialized='incremental', unique_key='stats_date') }}
+{{ config(materialized='incremental', unique_key='stats_date', indexes=indexes(['stats_date', 'built_at'])) }}
 
 with touched as (
     {{ touched_sales_dates() }}

@@ -1,5 +1,5 @@
 {# The newest living version of each product; a product that is gone keeps its last one. #}
-{{ config(materialized='incremental', unique_key='product_key') }}
+{{ config(materialized='incremental', unique_key='product_key', indexes=indexes(['product_key', 'built_at'])) }}
 
 with touched as (
     select distinct product_key from {{ ref('stg_uzum__products') }} as versions

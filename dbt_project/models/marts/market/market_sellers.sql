@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', unique_key='seller_key') }}
+{{ config(materialized='incremental', unique_key='seller_key', indexes=indexes(['seller_key', 'built_at'])) }}
 
 with touched as (
     select distinct seller_key from {{ ref('stg_uzum__sellers') }} as versions

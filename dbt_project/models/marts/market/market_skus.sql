@@ -1,5 +1,5 @@
 {# Each SKU as it was last seen; is_listed tells whether it is in the newest version of its product. #}
-{{ config(materialized='incremental', unique_key='product_key') }}
+{{ config(materialized='incremental', unique_key='product_key', indexes=indexes(['product_key', 'built_at'])) }}
 
 with touched as (
     select distinct product_key from {{ ref('stg_uzum__products') }} as versions

@@ -2,7 +2,7 @@
 Each step from one price to the next. raised_before_sale: the list price went up in the two weeks before a
 discount began, and the discounted price saves less than 5 % against what was asked before that rise.
 #}
-{{ config(materialized='incremental', unique_key='product_key') }}
+{{ config(materialized='incremental', unique_key='product_key', indexes=indexes(['product_key', 'built_at'])) }}
 
 with touched as (
     select distinct product_key from {{ ref('price_history') }} as prices

@@ -6,45 +6,27 @@ category by title, in one alphabet, words in any order, without words that say n
 Options that contradict each other (no option text in common where both have some) take 0.2 off. The seed
 product_matches has the last word: `same` makes 1.0, `different` forbids the pair. Pairs are shown once from each side.
 #}
-{% set filler = ['original', 'originalnyy', 'originalnaya', 'orig', 'new', 'novyy', 'novaya', 'yangi',
-    'dlya', 'uchun', 'i', 'va', 's', 'bilan'] %}
-
 with products as (
     select * from {{ ref('market_products') }}
     where not is_gone and title_words <> '' and lowest_price_amount is not null
 ),
 
-words as (
-    select distinct
-        products.product_key,
-        products.category_key,
-        products.seller_key,
-        word.part as word,
-        regexp_replace(word.part, '[^0-9]', '', 'g') <> '' as has_digit
-    from products
-    cross join lateral {{ each_part('products.title_words', ' +', 'word') }}
-    where word.part not in ('{{ filler | join("', '") }}', '')
-),
-
 prints as (
-    select
-        product_key,
-        category_key,
-        seller_key,
-        string_agg(word, ' ' order by word) as all_words,
-        string_agg(case when has_digit then word end, ' ' order by word) as model_codes,
-        count(*) as word_count
-    from words
-    group by product_key, category_key, seller_key
+    select prints.* from {{ ref('product_prints') }} as prints
+    inner join products on prints.product_key = products.product_key
 ),
 
-{# A print that hundreds share is no identity. #}
-usable as (
-    select
-        prints.*,
-        count(*) over (partition by category_key, all_words) as same_count,
-        count(*) over (partition by category_key, model_codes) as model_count
-    from prints
+{# A print that hundreds share is no identity, and one seller alone has nothing to compare. #}
+shared_words as (
+    select category_key, all_words from prints
+    group by category_key, all_words
+    having count(*) <= 200 and min(seller_key) <> max(seller_key)
+),
+
+shared_codes as (
+    select category_key, model_codes from prints
+    group by category_key, model_codes
+    having count(*) <= 200 and min(seller_key) <> max(seller_key) and min(all_words) <> max(all_words)
 ),
 
 same_words as (
@@ -53,26 +35,26 @@ same_words as (
         other.product_key as other_product_key,
         cast(0.95 as numeric(6, 4)) as confidence,
         'same_words' as method
-    from usable as mine
-    inner join usable as other
-        on
-            mine.category_key = other.category_key and mine.all_words = other.all_words
-            and mine.product_key <> other.product_key and mine.seller_key <> other.seller_key
-    where mine.same_count <= 200
+    from shared_words as shared
+    inner join prints as mine on shared.category_key = mine.category_key and shared.all_words = mine.all_words
+    inner join prints as other on shared.category_key = other.category_key and shared.all_words = other.all_words
+    where mine.product_key <> other.product_key and mine.seller_key <> other.seller_key
 ),
 
+{# The words of a pair are compared inside it: a join on words alone would meet every product that says `smartfon`. #}
 candidates as (
     select
         mine.product_key,
         other.product_key as other_product_key,
+        mine.all_words,
+        ' ' || other.all_words || ' ' as other_words,
         mine.word_count + other.word_count as word_count
-    from usable as mine
-    inner join usable as other
-        on
-            mine.category_key = other.category_key and mine.model_codes = other.model_codes
-            and mine.all_words <> other.all_words
-            and mine.product_key <> other.product_key and mine.seller_key <> other.seller_key
-    where mine.model_count <= 200
+    from shared_codes as shared
+    inner join prints as mine on shared.category_key = mine.category_key and shared.model_codes = mine.model_codes
+    inner join prints as other on shared.category_key = other.category_key and shared.model_codes = other.model_codes
+    where
+        mine.all_words <> other.all_words
+        and mine.product_key <> other.product_key and mine.seller_key <> other.seller_key
 ),
 
 similar_words as (
@@ -82,8 +64,8 @@ similar_words as (
         cast(0.9 * count(*) / (candidates.word_count - count(*)) as numeric(6, 4)) as confidence,
         'model_codes' as method
     from candidates
-    inner join words as mine on candidates.product_key = mine.product_key
-    inner join words as other on candidates.other_product_key = other.product_key and mine.word = other.word
+    cross join lateral {{ each_part('candidates.all_words', ' ', 'word') }}
+    where strpos(candidates.other_words, ' ' || word.part || ' ') > 0
     group by candidates.product_key, candidates.other_product_key, candidates.word_count
 ),
 

@@ -2,7 +2,7 @@
 Change points: one row per SKU for each stretch of time in which its prices stood. A SKU that vanished has no row
 for the time it was away; a missing price is a stretch of its own. All stretches of a touched product are made anew.
 #}
-{{ config(materialized='incremental', unique_key='product_key') }}
+{{ config(materialized='incremental', unique_key='product_key', indexes=indexes(['product_key', 'built_at'])) }}
 
 with touched as (
     select distinct product_key from {{ ref('stg_uzum__products') }} as versions

@@ -1,71 +1,30 @@
 {#
-Sales of each product over the last 7, 30 and 90 days, and the 30 before them. Windows inside a period count whole;
-of one that begins before it the estimate takes the part by days, low takes none of it and high all.
+Sales of each product over the last 7, 30 and 90 days, for all products as of the newest day. A view: the periods of
+most products stay as they are when a day is added, only their date moves.
 #}
+{{ config(materialized='view') }}
+
 with horizon as (
-    select connection, max(to_date) as last_date
-    from {{ ref('sales_windows') }}
+    select connection, max(as_of_date) as as_of_date from {{ ref('product_periods') }}
     group by connection
-),
-
-windows as (
-    select
-        windows.product_key,
-        windows.units_sold,
-        windows.units_low,
-        windows.units_high,
-        windows.unit_price_amount,
-        greatest(windows.window_days, 1) as window_days,
-        horizon.last_date - windows.to_date as days_ago
-    from {{ ref('sales_windows') }} as windows
-    inner join horizon on windows.connection = horizon.connection
-    where windows.to_date > horizon.last_date - 90 and not windows.is_first_sight
-),
-
-parted as (
-    select
-        windows.*,
-        {% for days in [7, 30, 60, 90] %}
-        cast(least(greatest({{ days }} - days_ago, 0), window_days) as numeric(18, 6)) / window_days as part_{{ days }},
-        {% endfor %}
-        units_high is null as is_unbounded
-    from windows
-),
-
-sums as (
-    select
-        product_key,
-        {% for days in [7, 30, 90] %}
-        sum(units_sold * part_{{ days }}) as units_{{ days }}d,
-        sum(case when part_{{ days }} = 1 then units_low else 0 end) as units_low_{{ days }}d,
-        case
-            when bool_or(is_unbounded and part_{{ days }} > 0) then null
-            else sum(case when part_{{ days }} > 0 then units_high else 0 end)
-        end as units_high_{{ days }}d,
-        sum(units_sold * part_{{ days }} * unit_price_amount) as revenue_{{ days }}d_amount,
-        {% endfor %}
-        sum(units_sold * (part_60 - part_30)) as units_previous_30d
-    from parted
-    group by product_key
 )
 
 select
-    products.product_key,
-    products.connection,
-    products.category_key,
-    products.seller_key,
-    horizon.last_date as as_of_date,
+    periods.product_key,
+    periods.connection,
+    periods.category_key,
+    periods.seller_key,
+    horizon.as_of_date,
     {% for days in [7, 30, 90] %}
-    cast(coalesce(sums.units_{{ days }}d, 0) as numeric(18, 2)) as units_{{ days }}d,
-    {{ whole('coalesce(sums.units_low_' ~ days ~ 'd, 0)') }} as units_low_{{ days }}d,
-    {{ whole('case when sums.product_key is null then 0 else sums.units_high_' ~ days ~ 'd end') }} as units_high_{{ days }}d,
-    {{ money('coalesce(sums.revenue_' ~ days ~ 'd_amount, 0)') }} as revenue_{{ days }}d_amount,
+    periods.units_{{ days }}d,
+    periods.units_low_{{ days }}d,
+    periods.units_high_{{ days }}d,
+    periods.revenue_{{ days }}d_amount,
     {% endfor %}
-    products.currency,
-    cast(coalesce(sums.units_previous_30d, 0) as numeric(18, 2)) as units_previous_30d,
-    {{ ratio('coalesce(sums.units_30d, 0) - sums.units_previous_30d', 'sums.units_previous_30d', 100) }} as growth_percent,
-    products.available_quantity,
-    {{ ratio('products.available_quantity * 30', 'sums.units_30d') }} as days_of_stock
-from {{ ref('market_products') }} as products
-inner join horizon on products.connection = horizon.connection
-left join sums on products.product_key = sums.product_key
+    periods.currency,
+    periods.units_previous_30d,
+    periods.growth_percent,
+    periods.available_quantity,
+    periods.days_of_stock
+from {{ ref('product_periods') }} as periods
+inner join horizon on periods.connection = horizon.connection

@@ -3,7 +3,10 @@ Sales windows laid on calendar days (Tashkent). A window of at most one day coun
 one is spread as an interval only: each of its days gets 0 to all of its units, and no point value. Days that no
 window touches are not here: product_daily_sales fills them in.
 #}
-{{ config(materialized='incremental', unique_key='product_version_key') }}
+{{ config(
+    materialized='incremental', unique_key='product_version_key',
+    indexes=indexes(['product_version_key', 'built_at', 'sales_date'])
+) }}
 
 with windows as (
     select * from {{ ref('sales_windows') }} as windows

@@ -4,7 +4,10 @@ The window begins at the last visit on which nothing had changed (crawl_visits),
 shortens it. Units come from the lifetime counter ordersAmount; where that fell or is missing, from stock.
 Rows from the earliest new version on are made anew.
 #}
-{{ config(materialized='incremental', unique_key='product_version_key') }}
+{{ config(
+    materialized='incremental', unique_key='product_version_key',
+    indexes=indexes(['product_version_key', 'built_at', 'product_key'])
+) }}
 
 with changed as (
     select versions.product_key, versions.landed_at as since

@@ -2,7 +2,7 @@
 Sales of each seller per day, of the products that sold or may have sold. Exact units are those dated to the day;
 units_high adds what gaps between visits leave open. Days that new windows touch are made anew.
 #}
-{{ config(materialized='incremental', unique_key='stats_date') }}
+{{ config(materialized='incremental', unique_key='stats_date', indexes=indexes(['stats_date', 'built_at'])) }}
 
 with touched as (
     {{ touched_sales_dates() }}

@@ -1,11 +1,24 @@
 {# Sellers by revenue over the last 7, 30 and 90 days, in the whole market and in each category at the top of the tree. #}
 with sales as (
     select
-        rollups.*,
-        categories.root_key
+        rollups.connection,
+        rollups.seller_key,
+        rollups.currency,
+        rollups.as_of_date,
+        categories.root_key,
+        {% for days in [7, 30, 90] %}
+        count(case when rollups.units_{{ days }}d > 0 then 1 end) as products_with_sales_{{ days }}d,
+        sum(rollups.units_{{ days }}d) as units_{{ days }}d,
+        sum(rollups.units_low_{{ days }}d) as units_low_{{ days }}d,
+        case when bool_or(rollups.units_high_{{ days }}d is null) then null else sum(rollups.units_high_{{ days }}d) end
+            as units_high_{{ days }}d,
+        sum(rollups.revenue_{{ days }}d_amount) as revenue_{{ days }}d_amount,
+        {% endfor %}
+        count(*) as product_count
     from {{ ref('product_rollups') }} as rollups
     left join {{ ref('market_categories') }} as categories on rollups.category_key = categories.category_key
     where rollups.seller_key is not null
+    group by rollups.connection, rollups.seller_key, rollups.currency, rollups.as_of_date, categories.root_key
 ),
 
 scoped as (
@@ -18,8 +31,8 @@ scoped as (
         currency,
         as_of_date,
         cast({{ days }} as integer) as period_days,
-        count(*) as product_count,
-        count(case when units_{{ days }}d > 0 then 1 end) as products_with_sales,
+        {{ whole('sum(product_count)') }} as product_count,
+        {{ whole('sum(products_with_sales_' ~ days ~ 'd)') }} as products_with_sales,
         sum(units_{{ days }}d) as units_sold,
         sum(units_low_{{ days }}d) as units_low,
         case when bool_or(units_high_{{ days }}d is null) then null else sum(units_high_{{ days }}d) end as units_high,

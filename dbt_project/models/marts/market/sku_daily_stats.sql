@@ -3,7 +3,7 @@ Each SKU on the days on which its product changed: prices, stock, and its share 
 product's counter says was sold is divided by how far each SKU's stock fell; a product with one SKU needs no division.
 Between two rows of a SKU nothing changed. Days from the earliest new version on are made anew.
 #}
-{{ config(materialized='incremental', unique_key='sku_day_key') }}
+{{ config(materialized='incremental', unique_key='sku_day_key', indexes=indexes(['sku_day_key', 'built_at'])) }}
 
 with touched as (
     select windows.product_key, min(windows.to_date) as since

@@ -3,7 +3,10 @@ What became of each SKU's stock from one version of its product to the next. A f
 restocked; both at once hide each other. Over an absence nothing is concluded.
 Rows from the earliest new version on are made anew.
 #}
-{{ config(materialized='incremental', unique_key='sku_version_key') }}
+{{ config(
+    materialized='incremental', unique_key='sku_version_key',
+    indexes=indexes(['sku_version_key', 'built_at', 'product_key'])
+) }}
 
 with touched as (
     select versions.product_key, min(versions.landed_at) as since

@@ -15,6 +15,10 @@ with changes as (
         row_number() over (partition by sku_key order by observed_at, sku_version_key) as change_number,
         lag(available_quantity) over (partition by sku_key order by observed_at, sku_version_key) as quantity_before
     from {{ ref('sku_stock_changes') }}
+    where sku_key in (
+        select emptied.sku_key from {{ ref('sku_stock_changes') }} as emptied
+        where emptied.available_quantity = 0
+    )
 ),
 
 marked as (

@@ -1,5 +1,7 @@
 {# Photos of the newest version of a product: all of a product are replaced together. Keys in `photo` are sizes. #}
-{{ config(unique_key='product_key') }}
+{{ config(
+    unique_key='product_key', pre_hook='{{ forget_changed_documents() }}', indexes=indexes(['product_key'])
+) }}
 
 {% set columns = [
     {'name': 'photos', 'path': 'photos', 'type': 'json'},

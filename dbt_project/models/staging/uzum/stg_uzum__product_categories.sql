@@ -2,7 +2,7 @@
 The category chain that each product carries, leaf first (level 1): leaves deeper than the category tree occur
 only here (dossier §1.5). One row per leaf, ancestor and load. Chains longer than six levels are cut off at the root's end.
 #}
-{{ config(unique_key='load_id') }}
+{{ config(unique_key='load_id', indexes=indexes(['load_id', 'built_at'])) }}
 
 {% set levels = range(6) %}
 {% set columns = [] %}

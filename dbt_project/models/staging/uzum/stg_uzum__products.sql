@@ -1,4 +1,4 @@
-{{ config(unique_key='load_id') }}
+{{ config(unique_key='load_id', indexes=indexes(['load_id', 'built_at', 'product_key'])) }}
 
 {% set columns = [
     {'name': 'title', 'path': 'title'},

@@ -1,5 +1,5 @@
 {# Sellers come inside their products: one row per seller and load, from the newest product version in it. #}
-{{ config(unique_key='load_id') }}
+{{ config(unique_key='load_id', indexes=indexes(['load_id', 'built_at', 'seller_key'])) }}
 
 {% set columns = [
     {'name': 'seller_id', 'path': 'seller.id', 'type': 'integer'},

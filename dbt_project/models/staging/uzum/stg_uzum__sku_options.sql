@@ -2,7 +2,9 @@
 What tells the SKUs of a product apart, from the newest version: Uzum gives positions into the product's
 characteristics (dossier §1.3). A position out of range leaves the value empty and is_out_of_range true.
 #}
-{{ config(unique_key='product_key') }}
+{{ config(
+    unique_key='product_key', pre_hook='{{ forget_changed_documents() }}', indexes=indexes(['product_key'])
+) }}
 
 {% set columns = [
     {'name': 'skus', 'path': 'skuList', 'type': 'json'},

@@ -1,5 +1,5 @@
 {# One row per version of a product and SKU in it. The tombstone of a product has none: the SKUs are gone with it. #}
-{{ config(unique_key='load_id') }}
+{{ config(unique_key='load_id', indexes=indexes(['load_id', 'product_key', 'product_version_key'])) }}
 
 {% set product_columns = [
     {'name': 'skus', 'path': 'skuList', 'type': 'json'},
