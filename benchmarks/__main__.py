@@ -25,6 +25,7 @@ ROWS = {
     "landing": "documents into DuckDB and Postgres",
     "rest": "a REST API, as a user declares it, into DuckDB and Postgres",
     "crawl_landing": "what a crawl found, slice by slice, DuckDB and Postgres",
+    "crawl_memory": "memory of a crawl of a million documents",
     "revisit": "changes caught per 1,000 requests, by expected change and by walking round",
     "planning": "a plan over a big catalogue, DuckDB and Postgres",
     "webflow_requests": "requests that kinds of changes cost",

@@ -61,7 +61,7 @@ def land(clock: Clock, *, url: str, documents: int, slices: int) -> Facts:
     import dlt  # noqa: F401 - imports are not what is measured
 
     warehouse = Warehouse(url)
-    visits = [[_product(slice_ * documents + at) for at in range(documents)] for slice_ in range(slices)]
+    visits = [[product(slice_ * documents + at) for at in range(documents)] for slice_ in range(slices)]
     with clock:
         landed = sum(_land(warehouse, found) for found in visits)
     changed = [
@@ -93,7 +93,7 @@ def _land(warehouse: Warehouse, found: list[Document]) -> int:
     return load(source, DefaultConnection(), warehouse).resources[0].landed
 
 
-def _product(number: int) -> Document:
+def product(number: int) -> Document:
     """About 3 KB, as a product of a shop without its noise."""
     skus = [
         {"id": number * 10 + at, "availableAmount": at, "fullPrice": 99_000, "purchasePrice": 89_000 + at,
