@@ -55,13 +55,13 @@ A raw table that was never landed reads as empty. `identity` are the columns tha
 
 {#
 For models with several rows per document, before they take in the new versions: a product may have lost all its
-photos, and then no row would come to replace the old ones.
+photos, and then no row would come to replace the old ones. `prefix` stands before the document's key in the unique key.
 #}
-{% macro forget_changed_documents() %}
+{% macro forget_changed_documents(prefix='') %}
     {% if execute and flags.WHICH in ['run', 'build'] and is_incremental() %}
         {% set raw = raw_table_of_this_model() %}
         delete from {{ this }} where {{ model.config.unique_key }} in (
-            select connection || ':' || document_key
+            select connection || ':{{ prefix }}' || document_key
             from ({{ newest_versions(landed(raw.schema, raw.identifier), true, ['connection', 'document_key']) }}) as changed
         )
     {% endif %}

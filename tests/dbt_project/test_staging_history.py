@@ -120,6 +120,34 @@ def test_incremental_runs_end_where_a_full_rebuild_ends(
     assert project.rows(rows) == before
 
 
+_SIZE = {"label": "size", "name": "Size", "attribute_level": "parent"}
+_LISTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "stg_plytix__family_attributes": (
+        "raw_plytix.family_attributes", {"attributes": [_SIZE]}, {"attributes": []},
+    ),
+    "stg_uzex__competition_winners": (
+        "raw_uzex.competition_details", {"winners_ids": [{"winner_name": "A"}]}, {"winners_ids": None},
+    ),
+    "stg_uzum__seller_products": (
+        "raw_uzum.seller_products", {"skuList": [{"skuId": 7, "price": 5}]}, {"skuList": []},
+    ),
+}  # fmt: skip
+"""Model with a row per entry of a list → its raw table, a document with one entry, and one with none."""
+
+
+def test_a_list_that_was_emptied_leaves_no_rows(project: Build) -> None:
+    def rows_after(minute: int, is_empty: bool, *keys: str) -> set[int]:
+        for raw, *documents in _LISTS.values():
+            landed = dict.fromkeys(keys, documents[is_empty])
+            project.land(raw, landed, load_id=f"{NOW - 3000}.{minute}", minute=minute)
+        project.dbt("run", "--select", *_LISTS)
+        return {len(project.rows(f"select * from staging.{model}")) for model in _LISTS}
+
+    assert rows_after(1, False, "1", "2") == {2}
+    assert rows_after(2, True, "1") == {1}
+    assert rows_after(3, False, "1") == {2}
+
+
 def test_a_run_without_new_loads_touches_nothing_and_changed_sql_rebuilds(
     story: dict[str, dict[str, str]], project: Build
 ) -> None:

@@ -1,5 +1,5 @@
 {# One document per family holds the list: all rows of a family are replaced together. #}
-{{ config(unique_key='family_key') }}
+{{ config(unique_key='family_key', pre_hook='{{ forget_changed_documents() }}') }}
 
 {% set columns = [
     {'name': 'attributes', 'path': 'attributes', 'type': 'json'},

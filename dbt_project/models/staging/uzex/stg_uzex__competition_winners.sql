@@ -1,5 +1,5 @@
 {# Winners of a competition, given as objects and again as a JSON text (dossier §2.4): whichever is there. #}
-{{ config(unique_key='parent_key') }}
+{{ config(unique_key='parent_key', pre_hook='{{ forget_changed_documents("competition:") }}') }}
 
 {% set columns = [
     {'name': 'winners', 'path': ['winners_ids', 'winners_id'], 'type': 'json'},

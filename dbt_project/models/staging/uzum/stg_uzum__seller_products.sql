@@ -1,5 +1,5 @@
 {# One row per own SKU: FBO stock is quantityActive, FBS stock is quantityFbs (dossier §1.7). #}
-{{ config(unique_key='product_key') }}
+{{ config(unique_key='product_key', pre_hook='{{ forget_changed_documents() }}') }}
 
 {% set product_columns = [
     {'name': 'title', 'path': 'title'},
