@@ -9,6 +9,9 @@ import pytest
 from dbt_build import BEGIN, Build
 from market_story import DEEP, OPTIONS, PHONES, load_of, pointing, product, seller, sku, titled
 
+pytestmark = pytest.mark.parametrize(
+    "project", ["duckdb", pytest.param("postgres", marks=pytest.mark.slow)], indirect=True, scope="module"
+)
 Document = dict[str, Any]
 MODELS = ("+price_comparison", "+stock_outs", "+top_products", "+seller_rankings", "+market_concentration",
           "+price_segments", "+new_products", "+crawl_priorities", "+price_changes", "+files__price_history",
