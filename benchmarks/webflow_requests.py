@@ -92,9 +92,9 @@ def cases() -> Iterator[Case]:
     """Kinds of changes, each on rows of its own."""
     lookup = "1 to find the store's collections"
     yield Case("nothing changed", "", "0", 0, lambda _catalogue: None)
-    yield Case("create categories", "c = 3", f"c + {lookup}", 4,
-               each(range(CATEGORIES, CATEGORIES + 3), Catalogue.add_category))  # fmt: skip
-    yield Case("rename categories", "c = 2", f"c + {lookup}", 3,
+    yield Case("create categories", "c = 120", f"⌈c / 100⌉ + {lookup}", 3,
+               each(range(CATEGORIES, CATEGORIES + 120), Catalogue.add_category))  # fmt: skip
+    yield Case("rename categories", "c = 2", f"⌈c / 100⌉ + {lookup}", 2,
                each(range(2), lambda one, number: _set(one.categories[_category(number)], "name", "New")))  # fmt: skip
     yield Case("create single products", "n = 4", "n", 4,
                each(range(100, 104), lambda one, number: one.add_product(number, ())))  # fmt: skip

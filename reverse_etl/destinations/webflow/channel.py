@@ -18,6 +18,7 @@ from karvon.rehearsal import Rehearsal
 from reverse_etl.destination import Known, Outcome, Record
 from reverse_etl.destinations.webflow import lookup, stock
 from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
+from reverse_etl.destinations.webflow.cms_lookup import matched
 from reverse_etl.destinations.webflow.cms_values import item_id_of
 from reverse_etl.destinations.webflow.fields import OPTIONS, REFERENCES, option_ids
 from reverse_etl.destinations.webflow.library import Library, Unsendable
@@ -28,11 +29,7 @@ from reverse_etl.destinations.webflow.refusals import (
     outcomes,
     wants_slug,
 )
-from reverse_etl.destinations.webflow.store import (
-    category_record,
-    product_record,
-    sku_record,
-)
+from reverse_etl.destinations.webflow.store import product_record, sku_record
 from reverse_etl.operations import Operation
 from reverse_etl.syncs import Sync
 
@@ -118,7 +115,7 @@ class StoreChannel:
                     return await self._send(call)
                 except RemoteError as again:
                     error = again
-            if len(call) > 1 and can_be_split(error) and not _together(call):
+            if len(call) > 1 and can_be_split(error, first) and not _together(call):
                 middle = 1 if first.resource == "products" else len(call) // 2
                 return [*await self.send(call[:middle]), *await self.send(call[middle:])]
             return outcomes(call, error)
@@ -215,25 +212,29 @@ class StoreChannel:
             return [await stock.send(self._client, one) for one in call]
         if first.action == "delete":
             collection = {"categories": "category", "products": "product", "skus": "sku"}[first.resource]
-            await self._client.delete_item(collection, first.remote_id or "")
+            gone = [{"id": one.remote_id} for one in call]
+            await self._client.remove_items(self._client.collection(collection), gone, live=False)
             return [Outcome(one, "done") for one in call]
         if first.resource == "categories":
-            return [await self._send_category(first)]
+            return await self._send_categories(call)
         if first.resource == "products":
             return await (
                 self._create_product(call) if first.action == "create" else self._update_product(call)
             )
         return await self._create_skus(call) if first.action == "create" else [await self._update_sku(first)]
 
-    async def _send_category(self, operation: Operation) -> Outcome:
-        body = {name: value for name, value in operation.payload.items() if name != "publishStatus"}
-        live = operation.payload.get("publishStatus") == "live"
-        if operation.action == "create":
-            item = await self._client.create_item("category", body, live=live)
+    async def _send_categories(self, call: Sequence[Operation]) -> list[Outcome]:
+        collection = self._client.collection("category")
+        live = call[0].payload.get("publishStatus") == "live"
+        if call[0].action == "create":
+            items = await self._client.create_items(collection, [_part(one) for one in call], live=live)
+            answered = matched(call, items)
         else:
-            item = await self._client.update_item("category", operation.remote_id or "", body, live=live)
-        record = category_record(self._syncs[operation.sync], item)
-        return Outcome(operation, "done", record=record, note=lookup.slug_note(operation, record.values))
+            changed = [{"id": one.remote_id, **_part(one)} for one in call]
+            items = await self._client.update_items(collection, changed, live=live)
+            by_id = {item["id"]: item for item in items}
+            answered = {one.seq: by_id[one.remote_id] for one in call if one.remote_id in by_id}
+        return lookup.categories(self._syncs, call, answered)
 
     async def _create_product(self, call: Sequence[Operation]) -> list[Outcome]:
         product, sku = call

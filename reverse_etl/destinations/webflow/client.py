@@ -101,17 +101,6 @@ class WebflowClient:
     async def item(self, collection: str, item_id: str) -> JsonObject:
         return await self._data("GET", f"/collections/{self.collection(collection)}/items/{item_id}")
 
-    async def create_item(self, collection: str, body: JsonObject, *, live: bool) -> JsonObject:
-        path = f"/collections/{self.collection(collection)}/items{'/live' if live else ''}"
-        return await self._data("POST", path, body, repeatable=False)
-
-    async def update_item(self, collection: str, item_id: str, body: JsonObject, *, live: bool) -> JsonObject:
-        path = f"/collections/{self.collection(collection)}/items/{item_id}{'/live' if live else ''}"
-        return await self._data("PATCH", path, body)
-
-    async def delete_item(self, collection: str, item_id: str) -> None:
-        await self._http.request("DELETE", f"/collections/{self.collection(collection)}/items/{item_id}")
-
     async def item_in(self, collection: str, item_id: str, locale: str) -> JsonObject:
         """A staged item by its collection's id; `locale` is a cmsLocaleId or empty for the primary one."""
         params = {"cmsLocaleId": locale} if locale else None

@@ -198,13 +198,12 @@ class CmsChannel:
 
     def _answered(self, call: Sequence[Operation], items: Sequence[JsonObject]) -> list[Outcome]:
         by_id = {str(item["id"]): item for item in items}
-        missing = "the answer does not name this item"
         return [
             Outcome(
                 one, "done", record=item_record(self._syncs[one.sync], place(one), by_id[_item_id(one)], None)
             )
             if _item_id(one) in by_id
-            else Outcome(one, "unknown", error=missing)
+            else Outcome(one, "unknown", error=cms_lookup.UNNAMED)
             for one in call
         ]
 

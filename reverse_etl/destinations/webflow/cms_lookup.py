@@ -14,10 +14,10 @@ from reverse_etl.destination import Outcome
 from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
 from reverse_etl.destinations.webflow.cms_packing import PRIMARY, kind, place
 from reverse_etl.destinations.webflow.cms_values import item_id_of, item_record, place_of
-from reverse_etl.destinations.webflow.lookup import slug_note
 from reverse_etl.operations import Operation
 from reverse_etl.syncs import Sync
 
+UNNAMED = "the answer does not name this item"
 FEW = 3
 """So many items are asked for one by one; more are read from the list, newest first."""
 _CLOCKS_DIFFER = timedelta(minutes=10)
@@ -28,7 +28,12 @@ async def find(client: WebflowClient, syncs: Mapping[str, Sync], call: Sequence[
     if kind(call[0]) != "create":
         # Sending it again does no harm.
         return [Outcome(one, "absent") for one in call]
-    collection = place(call[0]).partition("/")[0]
+    there = await made(client, place(call[0]).partition("/")[0], call)
+    return [done(syncs, one, there[one.seq]) if one.seq in there else Outcome(one, "absent") for one in call]
+
+
+async def made(client: WebflowClient, collection: str, call: Sequence[Operation]) -> dict[int, JsonObject]:
+    """The items of a create that are there after all, by the operation's number. Raises from the `RemoteError` tree."""
     if len(call) <= FEW:
         items = [
             item
@@ -38,12 +43,7 @@ async def find(client: WebflowClient, syncs: Mapping[str, Sync], call: Sequence[
     else:
         items = await _newest(client, collection, call)
     same = {_identity(item["fieldData"]): item for item in items}
-    return [
-        done(syncs, one, same[key])
-        if (key := _identity(one.payload["fieldData"])) in same
-        else Outcome(one, "absent")
-        for one in call
-    ]
+    return {one.seq: same[key] for one in call if (key := _identity(one.payload["fieldData"])) in same}
 
 
 async def read(client: WebflowClient, remote_id: str) -> JsonObject | None:
@@ -58,18 +58,34 @@ async def read(client: WebflowClient, remote_id: str) -> JsonObject | None:
 def created(
     syncs: Mapping[str, Sync], call: Sequence[Operation], answered: Sequence[JsonObject]
 ) -> list[Outcome]:
-    """Outcomes of created items: by slug, else by name where the slug was changed, each item once."""
+    """Outcomes of created items, of which the primary locale's is the row's own."""
     primary = call[0].payload.get(PRIMARY)
-    left = [item for item in answered if not primary or item.get("cmsLocaleId") == primary]
-    outcomes: dict[int, Outcome] = {}
+    items = matched(call, [item for item in answered if not primary or item.get("cmsLocaleId") == primary])
+    return [
+        done(syncs, one, items[one.seq]) if one.seq in items else Outcome(one, "unknown", error=UNNAMED)
+        for one in call
+    ]
+
+
+def matched(call: Sequence[Operation], answered: Sequence[JsonObject]) -> dict[int, JsonObject]:
+    """Created items by the operation's number: by slug, else by name where the slug was changed, each item once."""
+    left, found = list(answered), dict[int, JsonObject]()
     for is_same in (_same_slug, _same_name):
         for operation in call:
             match = [item for item in left if is_same(operation, item)]
-            if operation.seq not in outcomes and len(match) == 1:
-                outcomes[operation.seq] = done(syncs, operation, match[0])
+            if operation.seq not in found and len(match) == 1:
+                found[operation.seq] = match[0]
                 left.remove(match[0])
-    missing = "the answer does not name this item"
-    return [outcomes.get(one.seq) or Outcome(one, "unknown", error=missing) for one in call]
+    return found
+
+
+def slug_note(operation: Operation, values: Mapping[str, Any]) -> str | None:
+    """The slug that the destination answers rules; a difference is worth a warning (dossier §6.1)."""
+    asked = operation.changes.get("slug", {}).get("after")
+    given = values.get("slug")
+    return (
+        f"slug {asked!r} was taken; the shop gave {given!r}" if asked and given and asked != given else None
+    )
 
 
 def done(syncs: Mapping[str, Sync], operation: Operation, item: JsonObject) -> Outcome:

@@ -12,6 +12,7 @@ from karvon.http import NotFound
 from reverse_etl.destination import Known, Outcome
 from reverse_etl.destinations.webflow import stock
 from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
+from reverse_etl.destinations.webflow.cms_lookup import UNNAMED, made, slug_note
 from reverse_etl.destinations.webflow.store import category_record, product_record, sku_record
 from reverse_etl.operations import Operation
 from reverse_etl.syncs import Sync
@@ -28,7 +29,11 @@ async def find(
         # Sending it again does no harm.
         return [Outcome(one, "absent") for one in call]
     if first.resource == "categories":
-        return [await _find_category(client, syncs, first)]
+        there = await made(client, client.collection("category"), call)
+        return [
+            _category_done(syncs, one, there[one.seq]) if one.seq in there else Outcome(one, "absent")
+            for one in call
+        ]
     if first.resource == "products":
         return await _find_product(client, syncs, call)
     return await _find_skus(client, syncs, call, known)
@@ -63,13 +68,16 @@ def sku_outcome(
     return Outcome(operation, "unknown", error="the answer does not name this SKU")
 
 
-def slug_note(operation: Operation, values: Mapping[str, Any]) -> str | None:
-    """The slug that the destination answers rules; a difference is worth a warning (dossier §6.1)."""
-    asked = operation.changes.get("slug", {}).get("after")
-    given = values.get("slug")
-    return (
-        f"slug {asked!r} was taken; the shop gave {given!r}" if asked and given and asked != given else None
-    )
+def categories(
+    syncs: Mapping[str, Sync], call: Sequence[Operation], answered: Mapping[int, JsonObject]
+) -> list[Outcome]:
+    """Outcomes of categories from their items, by the operation's number."""
+    return [
+        _category_done(syncs, one, answered[one.seq])
+        if one.seq in answered
+        else Outcome(one, "unknown", error=UNNAMED)
+        for one in call
+    ]
 
 
 def _sku_done(
@@ -79,12 +87,9 @@ def _sku_done(
     return Outcome(operation, "done", record=record, note=slug_note(operation, record.values))
 
 
-async def _find_category(client: WebflowClient, syncs: Mapping[str, Sync], operation: Operation) -> Outcome:
-    data = operation.payload["fieldData"]
-    for item in await client.items_with_slug("category", data["slug"]):
-        if item["fieldData"]["name"] == data["name"]:
-            return Outcome(operation, "done", record=category_record(syncs[operation.sync], item))
-    return Outcome(operation, "absent")
+def _category_done(syncs: Mapping[str, Sync], operation: Operation, item: JsonObject) -> Outcome:
+    record = category_record(syncs[operation.sync], item)
+    return Outcome(operation, "done", record=record, note=slug_note(operation, record.values))
 
 
 async def _find_product(

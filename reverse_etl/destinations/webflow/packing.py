@@ -1,6 +1,6 @@
 """Bundling changes into the fewest calls that Webflow's store API allows, and counting them.
 
-category                create, update, archive: 1 each
+category                create, update, archive, delete: 1 per 100 (they are items of a collection, dossier §1.6, §2.4)
 product + default SKU   create: 1; update: 1, the default SKU's changes travel along
 other SKUs              create: 1 for all of one product; update: 1 each
 stock                   1 for a new SKU (PATCH), 2 for an existing one (GET, PATCH)
@@ -16,21 +16,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from reverse_etl.operations import Finding, Operation, revised
-from reverse_etl.syncs import Sync
 from reverse_etl.values import digest
 
 CATEGORIES, PRODUCTS, SKUS, STOCK, REMOVALS = range(5)
+MOST = 100
+"""Items of one bulk call."""
 
 
-def pack(operations: Sequence[Operation], syncs: Sequence[Sync]) -> tuple[list[Operation], list[Finding]]:
+def pack(operations: Sequence[Operation]) -> tuple[list[Operation], list[Finding]]:
     """Operations in sending order with call, stage and request count, and findings for those that cannot go."""
     findings: list[Finding] = []
-    calls: list[list[Operation]] = []
-    resource = {sync.name: sync.resource for sync in syncs}
+    calls = _bulk([one for one in operations if one.resource == "categories"])
     children: dict[tuple[str, str], list[Operation]] = defaultdict(list)
     roots: list[Operation] = []
     rest: list[Operation] = []
-    for operation in operations:
+    for operation in (one for one in operations if one.resource != "categories"):
         if operation.is_stock or operation.action in ("archive", "delete"):
             rest.append(operation)
         elif operation.parent_sync and operation.parent_key:
@@ -42,9 +42,7 @@ def pack(operations: Sequence[Operation], syncs: Sequence[Sync]) -> tuple[list[O
         own = sorted(
             children.pop(root.identity, []), key=lambda one: (not one.is_default, one.position, one.key)
         )
-        if resource[root.sync] != "products":
-            calls.append([root])
-        elif root.action == "create":
+        if root.action == "create":
             made, found = _created(root, own)
             calls += made
             findings += found
@@ -68,6 +66,16 @@ def extra_requests(operations: Sequence[Operation]) -> int:
         if operation.resource == "categories" or operation.action == "delete" or operation.is_stock
     }
     return len(needing)
+
+
+def _bulk(categories: Sequence[Operation]) -> list[list[Operation]]:
+    """Calls of up to 100 items that are treated alike; what must be looked at first, or is not sent, goes alone."""
+    alike: dict[tuple[object, ...], list[Operation]] = defaultdict(list)
+    for one in categories:
+        how = "change" if one.action not in ("create", "delete") else one.action
+        alone = one.key if not _is_sent(one) or (how == "create" and one.remote_id) else None
+        alike[one.sync, how, _stage(one), one.payload.get("publishStatus"), alone].append(one)
+    return [group[start : start + MOST] for group in alike.values() for start in range(0, len(group), MOST)]
 
 
 def _created(product: Operation, skus: list[Operation]) -> tuple[list[list[Operation]], list[Finding]]:
@@ -114,13 +122,15 @@ def _numbered(calls: list[list[Operation]]) -> Iterator[Operation]:
 
 
 def _requests(operation: Operation, place: int) -> int:
-    if operation.action == "archive" and operation.is_stock:
-        return 2
-    if place > 0:
+    if operation.is_stock:
+        return 2 if operation.action == "archive" else operation.requests
+    if place > 0 or not _is_sent(operation):
         return 0
-    if operation.action == "create" and operation.remote_id:
-        return 2
-    return operation.requests
+    return 2 if operation.action == "create" and operation.remote_id else 1
+
+
+def _is_sent(operation: Operation) -> bool:
+    return bool(operation.payload) or operation.action == "delete"
 
 
 def _stage(operation: Operation) -> int:

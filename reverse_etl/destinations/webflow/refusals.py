@@ -71,8 +71,11 @@ def wants_slug(error: RemoteError) -> bool:
     return error.status == 400 and "slug" in text and "required" in text.lower()
 
 
-def can_be_split(error: RemoteError) -> bool:
+def can_be_split(error: RemoteError, first: Operation) -> bool:
     """Whether a smaller call may pass: some row is at fault, not the token, the plan or the network."""
+    if isinstance(error, NotFound):
+        # One category of many; the SKUs of a call have one product, which is gone for all.
+        return first.resource == "categories"
     return isinstance(error, Refused) and (
         error.status == 400 or (error.status == 409 and stops(error) == "no")
     )

@@ -154,7 +154,7 @@ class WebflowStore:
     def pack(
         self, operations: Sequence[Operation], syncs: Sequence[Sync]
     ) -> tuple[list[Operation], list[Finding]]:
-        return packing.pack(operations, syncs)
+        return packing.pack(operations)
 
     def extra_requests(self, operations: Sequence[Operation]) -> int:
         return packing.extra_requests(operations) + images.marked(operations)
