@@ -181,7 +181,7 @@ class _Shop:
             webflow.SOURCE,
             site,
             self._warehouse,
-            LoadOptions(resources=frozenset({"products", "categories"})),
+            LoadOptions(resources=frozenset({"sites", "products", "categories"})),
         )
         with self._warehouse.session() as session:
             for sync in self._activation.syncs:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from reverse_etl.history import errors, history, status
+from reverse_etl.history import errors
 
 
 def seeded(bench, count: int) -> None:
