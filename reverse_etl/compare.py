@@ -89,7 +89,7 @@ def _compare(sync: Sync, destination: Destination, subject: Subject, references:
         result.findings.append(Finding("reject", sync.name, subject.key, message, name))
         return result
     entry = subject.entry
-    if entry is not None and not destination.holds(container, entry.remote_id):
+    if entry is not None and destination.container_of(entry.remote_id) != container:
         if not _leave(sync, destination, subject, entry, result):
             return result
         subject, entry = replace(subject, entry=None, record=None, is_gone=False), None

@@ -116,8 +116,8 @@ class Destination(Protocol):
         Raises `WrongValue` for a place that is not there.
         """
 
-    def holds(self, container: str | None, remote_id: str) -> bool:
-        """Whether the record is in that place."""
+    def container_of(self, remote_id: str) -> str | None:
+        """The place that a record is in."""
 
     def referred_id(self, remote_id: str) -> str:
         """What a reference to a record looks like in the destination's documents."""
@@ -235,8 +235,8 @@ class WithoutMirror:
     def container(self, sync: Sync, row: Mapping[str, Any]) -> str | None:
         return None
 
-    def holds(self, container: str | None, remote_id: str) -> bool:
-        return True
+    def container_of(self, remote_id: str) -> str | None:
+        return None
 
     def referred_id(self, remote_id: str) -> str:
         return remote_id

@@ -2,7 +2,8 @@
 
     created           archived, or deleted where the sync's removal is `delete`
     changed           written back, field by field, as far as nobody has written the field since
-    archived          brought back; what was deleted cannot be
+    archived          brought back, and to the live site if it left that too; what was deleted cannot be
+    published         taken off the live site
     stock             moved back by as much as it was moved, so that sales in between count
 
 Apply carries it out like any plan. The next plans leave alone what was taken back (`holding`, rule `undone`).
@@ -25,7 +26,7 @@ from reverse_etl.ledger import Entry
 from reverse_etl.operations import REMOVALS, Finding, Operation
 from reverse_etl.scan import Scan, chunks
 from reverse_etl.stored_plans import Plan, count, load_plan, store_plan
-from reverse_etl.syncs import FieldSpec, Sync
+from reverse_etl.syncs import PUBLISHED, FieldSpec, Sync
 from reverse_etl.values import digest, sent_form
 
 
@@ -143,21 +144,16 @@ class _Undoing:
             self._tell(one, "it was deleted; a new one would be another record with another address")
         elif entry is None:
             self._tell(one, "its record is gone")
-        elif self.sync.collection and one.action not in ("create", "update"):
-            self._tell(one, "an item's publishing and archiving is taken back in Webflow itself")
         elif one.action == "unarchive" or one.action == "create":
             yield from self._removed(one, entry)
         elif one.is_stock:
             yield from self._stock_back(one, entry)
         elif one.action in REMOVALS:
-            yield self._operation(
-                one,
-                entry,
-                "unarchive",
-                {"isArchived": {"before": True, "after": False}},
-                {"isArchived": False},
-            )
-        elif one.changes:
+            yield self._brought_back(one, entry)
+        else:
+            if one.changes.get(PUBLISHED, {}).get("after"):
+                seen = {PUBLISHED: {"before": True, "after": False}}
+                yield self._operation(one, entry, "unpublish", seen, {})
             yield from self._written_back(one, entry)
 
     def _removed(self, one: Operation, entry: Entry) -> Iterator[Operation]:
@@ -168,6 +164,19 @@ class _Undoing:
         yield replace(
             gone, row_hash=self.row_hashes.get(one.key), undoes=self.plan_id, parent_key=one.parent_key
         )
+
+    def _brought_back(self, one: Operation, entry: Entry) -> Operation:
+        changes = {
+            name: {"before": change["after"], "after": change["before"]}
+            for name, change in one.changes.items()
+            if name != PUBLISHED
+        }
+        left_the_live_site = one.action == "unpublish" or self.sync.publish == "live"
+        if left_the_live_site and one.extras.get("published"):
+            changes[PUBLISHED] = {"before": False, "after": True}
+            entry = replace(entry, extras={**entry.extras, "published": False})
+        send = {name: change["after"] for name, change in changes.items()}
+        return self._operation(one, entry, "unarchive", changes, send)
 
     def _stock_back(self, one: Operation, entry: Entry) -> Iterator[Operation]:
         """Only a stock that was really written has a body with what stood there before."""
@@ -192,6 +201,8 @@ class _Undoing:
         changes: dict[str, dict[str, Any]] = {}
         for name, change in one.changes.items():
             spec = self.sync.field(name)
+            if name == PUBLISHED:
+                continue
             if spec is None:
                 self._tell(one, f"{name} is not a field of the sync any more", name)
             elif entry.sent.get(name) != one.desired.get(name):
@@ -225,7 +236,8 @@ class _Undoing:
         self, one: Operation, entry: Entry, action: Any, changes: dict[str, dict[str, Any]], send: dict[str, Any]
     ) -> Operation:  # fmt: skip
         values = {**entry.answered, **send}
-        payload = self.scan.destination.payload(self.sync, action, send, values, entry.extras)
+        place = {"container": self.scan.destination.container_of(entry.remote_id)}
+        payload = self.scan.destination.payload(self.sync, action, send, values, {**entry.extras, **place})
         forms = {
             name: sent_form(spec, change["after"])
             for name, change in changes.items()

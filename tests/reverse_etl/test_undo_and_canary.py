@@ -270,3 +270,92 @@ def test_images_that_come_late_are_waited_for(bench, monkeypatch) -> None:
     monkeypatch.setattr(StoreChannel, "read", read)
     assert bench.apply(bench.plan()).stopped is None
     assert len(looks) > 2
+
+
+def notes(cms, **settings) -> None:
+    cms.collection("notes", rank="Number")
+    cms.model("notes", {"rank": ("bigint", {"field": "rank"})}, collection="notes", **settings)
+    for number in range(3):
+        cms.row("notes", f"n{number}", rank=number)
+
+
+def live(cms, slug: str):
+    """What visitors see of an item, None when they see nothing."""
+    path = f"/collections/{cms.collections['notes']}/items/live"
+    return next((one["fieldData"] for one in cms.api.get(path, params={"slug": slug}).json()["items"]), None)
+
+
+def flags(cms, slug: str) -> tuple[bool, bool]:
+    [item] = [
+        one
+        for one in cms._pages(f"/collections/{cms.collections['notes']}/items")
+        if one["fieldData"]["slug"] == slug
+    ]
+    return item["isArchived"], item["isDraft"]
+
+
+def test_an_item_gets_its_fields_back(cms) -> None:
+    notes(cms, publish="live")
+    ran(cms)
+    cms.row("notes", "n1", rank=7, name="New")
+    plan = ran(cms)
+    cms.mirror()
+    back = undo(cms, plan)
+    assert (back.status, back.findings) == ("ready", ())
+    assert cms.apply(back).failed == 0
+    fields = live(cms, "s-n1")
+    assert (fields["rank"], fields["name"]) == (1, "Name n1")
+    assert cms.settle().is_empty
+    assert held(cms) == {("n1", "undone", "rank"), ("n1", "undone", "name")}
+
+
+@pytest.mark.parametrize("publish", ["live", "staging"])
+@pytest.mark.parametrize("removal", ["archive", "unpublish"])
+def test_items_that_left_come_back_to_where_they_were_seen(cms, removal, publish) -> None:
+    notes(cms, on_removal=removal, publish=publish)
+    ran(cms)
+    cms.gone("notes", "n1")
+    cms.mirror()
+    plan = cms.plan()
+    assert [one.action for one in plan.operations] == [removal]
+    assert cms.apply(plan, override_guards=True).failed == 0
+    assert live(cms, "s-n1") is None
+    cms.mirror()
+    back = undo(cms, plan)
+    assert [(one.action, one.key) for one in back.operations] == [("unarchive", "n1")]
+    result = cms.apply(back)
+    assert (result.failed, result.requests) == (0, back.request_count)
+    assert flags(cms, "s-n1") == (False, False)
+    assert (live(cms, "s-n1") is not None) == (publish == "live")
+    assert cms.settle().is_empty
+    assert held(cms) == {("n1", "undone", "")}
+
+
+def test_an_archived_draft_comes_back_as_a_draft(cms) -> None:
+    cms.collection("notes")
+    cms.model("notes", {"draft": ("boolean", {"field": "isDraft"})}, collection="notes", publish="live")
+    cms.row("notes", "n0", draft=False)
+    cms.row("notes", "n1", draft=True)
+    ran(cms)
+    cms.gone("notes", "n1")
+    cms.mirror()
+    plan = cms.plan()
+    cms.apply(plan, override_guards=True)
+    cms.mirror()
+    assert cms.apply(undo(cms, plan)).failed == 0
+    assert (*flags(cms, "s-n1"), live(cms, "s-n1")) == (False, True, None)
+
+
+def test_what_was_published_leaves_the_live_site_again(cms) -> None:
+    notes(cms)
+    ran(cms)
+    cms.models["notes"][0]["publish"] = "live"
+    plan = ran(cms)
+    assert live(cms, "s-n1") is not None
+    cms.mirror()
+    back = undo(cms, plan)
+    assert {one.action for one in back.operations} == {"unpublish"}
+    assert cms.apply(back, override_guards=True).failed == 0
+    assert [live(cms, f"s-n{number}") for number in range(3)] == [None] * 3
+    assert cms.settle().is_empty
+    assert {key for key, rule, _ in held(cms) if rule == "undone"} == {"n0", "n1", "n2"}

@@ -91,8 +91,8 @@ class WebflowCms:
             )
         return f"{collection.id}/{self.locales[str(tag)]}"
 
-    def holds(self, container: str | None, remote_id: str) -> bool:
-        return place_of(remote_id) == container
+    def container_of(self, remote_id: str) -> str | None:
+        return place_of(remote_id)
 
     def referred_id(self, remote_id: str) -> str:
         return item_id_of(remote_id)
@@ -149,7 +149,7 @@ class WebflowCms:
         envelope = {name: bool(changes[name]) for name in ENVELOPE if name in changes}
         if action in ("create", "unarchive"):
             # Items are drafts by default and would never be published (dossier §2.3).
-            envelope.setdefault("isDraft", False)
+            envelope.setdefault("isDraft", bool(values.get("isDraft")))
         place = known["container"]
         stays_archived = bool(envelope.get("isArchived", known.get("archived")))
         collection = self._collection(place)

@@ -59,8 +59,8 @@ class WebflowStore:
     def container(self, sync: Sync, row: Mapping[str, Any]) -> str | None:
         return None
 
-    def holds(self, container: str | None, remote_id: str) -> bool:
-        return True
+    def container_of(self, remote_id: str) -> str | None:
+        return None
 
     def referred_id(self, remote_id: str) -> str:
         return remote_id
