@@ -35,6 +35,11 @@ def test_rows_of_one_key_are_one_item_in_several_locales(cms: CmsBench, publish:
     }  # fmt: skip
     assert all(one["is_published"] == (publish == "live") for one in cms.items("stories").values())
     assert cms.settle().is_empty
+    cms.row("stories", "a", story="Twice")
+    result = cms.run()
+    assert (result.applied, result.failed) == (1, 0), result.errors
+    assert shown(cms)["s-a"] == (items["s-a"][0], "Twice")
+    assert cms.settle().is_empty
 
 
 @pytest.mark.parametrize("known", ["accept", "refuse"])

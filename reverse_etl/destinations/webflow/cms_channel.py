@@ -19,7 +19,7 @@ from reverse_etl.destination import Known, Outcome, Record
 from reverse_etl.destinations.webflow import cms_lookup
 from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
 from reverse_etl.destinations.webflow.cms_packing import ITEM, LIVE, SIBLINGS, is_published, kind, place
-from reverse_etl.destinations.webflow.cms_values import item_id_of, item_record
+from reverse_etl.destinations.webflow.cms_values import item_id_of, item_record, remote_id_of
 from reverse_etl.destinations.webflow.fields import REFERENCES
 from reverse_etl.destinations.webflow.library import Library, Unsendable
 from reverse_etl.destinations.webflow.refusals import is_about_image, outcome, outcomes, stops
@@ -162,7 +162,7 @@ class CmsChannel:
         item_id = _item_id(operation)
         said = next((one for one in errors if item_id in one), None)
         if said is None and item_id in published:
-            shown = record or Record(operation.remote_id or "", None, {})
+            shown = record or Record(remote_id_of(place(operation), item_id), None, {})
             values = {**shown.values, "isPublished": True}
             extras = {**operation.extras, **shown.extras, "published": True}
             return Outcome(operation, "done", record=replace(shown, values=values, extras=extras))
