@@ -17,7 +17,7 @@ from reverse_etl.ledger import keys_of, listed
 from reverse_etl.mirror import Mirror
 from reverse_etl.syncs import Sync
 
-CHUNK = 5_000
+CHUNK = 10_000
 """Rows that are compared at a time: each part reads the tables once."""
 
 
