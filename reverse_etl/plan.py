@@ -26,10 +26,11 @@ from reverse_etl.manifest import SyncError
 from reverse_etl.matching import Matches, match_children, match_roots
 from reverse_etl.narrowing import UnknownKey, capped, cut, scopes_of, without_failed
 from reverse_etl.operations import Finding, Operation
-from reverse_etl.scan import Candidate, Scan, chunks, refresh_statistics
+from reverse_etl.scan import Candidate, Scan, chunks
 from reverse_etl.schema import migrate
 from reverse_etl.sets import plan_set
 from reverse_etl.sources import unproven
+from reverse_etl.statistics import refresh_statistics
 from reverse_etl.stored_plans import Plan, count, store_plan
 from reverse_etl.subjects import subjects
 from reverse_etl.syncs import Sync
