@@ -158,10 +158,14 @@ class Mirror:
             f"greatest(landed_at, CAST(${seen_at_param} AS timestamptz))" if seen_at_param else "landed_at"
         )
         keys = f" AND document_key IN {listed(keys_param)}" if keys_param else ""
-        versions = _versions(
-            self.table,
-            "document_hash, is_deleted, landed_at",
-            f"connection = {literal(self.sync.connection)}{keys}",
+        columns = "document_hash, is_deleted, landed_at"
+        where = f"connection = {literal(self.sync.connection)}{keys}"
+        # DuckDB sorts for DISTINCT ON; Postgres takes the first rows of a window for few, and plans badly with that.
+        versions = (
+            _versions(self.table, columns, where)
+            if self.dialect == "duckdb"
+            else f"(SELECT DISTINCT ON (document_key) document_key, {columns} FROM {self.table} "
+            f"WHERE {where} ORDER BY document_key, landed_at DESC) AS latest_versions"
         )
         return f"""latest AS (
             SELECT document_key, document_hash || CASE WHEN is_deleted THEN '-' ELSE '' END AS mirror_hash,
