@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -57,7 +55,7 @@ def make_plan(
     Raises `SyncError`, `ModelMissing`, `UnknownKey`.
     """
     check(syncs)
-    with warehouse.session() as session, track("plan", len(syncs)) as step, _uncollected():
+    with warehouse.session() as session, track("plan", len(syncs)) as step:
         migrate(warehouse, session)
         bounds = bind(session, syncs)
         _check_mappings(bounds)
@@ -88,18 +86,6 @@ def make_plan(
                 None if scope is None else {name: scope.get(name, []) for name in planning.scans},
             )
         return plan
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Rows and operations hold no cycles; looking for some among all of them takes a fifth of a big plan."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @dataclass
