@@ -117,12 +117,9 @@ def _entries(
         ),
         (destination, connection, sync, keys_of(wanted)),
     )
-    return {
-        row["key"]: Entry(
-            **{name: orjson.loads(row[name]) if name in _JSON else row[name] for name in _FIELDS}
-        )
-        for row in rows
-    }
+    for row in rows:
+        row |= {name: orjson.loads(row[name]) for name in _JSON}
+    return {row["key"]: Entry(**row) for row in rows}
 
 
 def write(session: Session, entries: Iterable[Entry]) -> None:

@@ -66,13 +66,11 @@ class Mirror:
 
     def documents(self, document_keys: Sequence[str]) -> dict[str, Mapping[str, Any] | None]:
         """Latest documents of the mirror by document key; None for a deleted one."""
-        if not document_keys or not self.exists:
+        if not document_keys or self.table is None:
             return {}
         found = self.session.arrow(
-            f"""SELECT document_key, is_deleted, CAST(document AS text) AS document FROM (
-              SELECT document_key, is_deleted, document,
-                     row_number() OVER (PARTITION BY document_key ORDER BY landed_at DESC) AS nth
-              FROM {self.table} WHERE {self._of_documents(self.table)}) AS versions WHERE nth = 1""",
+            "SELECT document_key, is_deleted, CAST(document AS text) AS document FROM "
+            + _versions(self.table, "is_deleted, document", self._of_documents(self.table)),
             (self.sync.connection, keys_of(document_keys)),
         )
         return {
@@ -95,12 +93,10 @@ class Mirror:
 
         Yields remote_id, parent_remote_id, name, value.
         """
-        if not self.exists:
+        if self.table is None:
             return
-        latest = f"""SELECT document_key, document FROM (
-              SELECT document_key, document, is_deleted,
-                     row_number() OVER (PARTITION BY document_key ORDER BY landed_at DESC) AS nth
-              FROM {self.table} WHERE connection = $1) AS versions WHERE nth = 1 AND NOT is_deleted"""
+        versions = _versions(self.table, "is_deleted, document", "connection = $1")
+        latest = f"SELECT document_key, document FROM {versions} WHERE NOT is_deleted"
         query = self.destination.identifiers(self.sync, self.dialect, "latest")
         for name, values in wanted.items():
             if values:
@@ -115,10 +111,8 @@ class Mirror:
         if not remote_ids or self.stock_table is None:
             return {}
         rows = self.session.rows(
-            f"""SELECT document_key, landed_at, CAST(document AS text) AS document FROM (
-              SELECT document_key, landed_at, document,
-                     row_number() OVER (PARTITION BY document_key ORDER BY landed_at DESC) AS nth
-              FROM {self.stock_table} WHERE {self._of_documents(self.stock_table)}) AS versions WHERE nth = 1""",
+            "SELECT document_key, landed_at, CAST(document AS text) AS document FROM "
+            + _versions(self.stock_table, "landed_at, document", self._of_documents(self.stock_table)),
             (self.sync.connection, keys_of(remote_ids)),
         )
         seen = {row["document_key"]: (row["landed_at"], orjson.loads(row["document"])) for row in rows}
@@ -155,7 +149,7 @@ class Mirror:
 
         `keys_param` are the documents that it shall hold.
         """
-        if not self.exists:
+        if self.table is None:
             # DuckDB wants every parameter to be used.
             unseen = f"${seen_at_param}" if seen_at_param else "NULL"
             return f"""latest AS (SELECT CAST(NULL AS text) AS document_key, CAST(NULL AS text) AS mirror_hash,
@@ -163,16 +157,31 @@ class Mirror:
         seen_at = (
             f"greatest(landed_at, CAST(${seen_at_param} AS timestamptz))" if seen_at_param else "landed_at"
         )
-        keys = f"AND document_key IN {listed(keys_param)}" if keys_param else ""
+        keys = f" AND document_key IN {listed(keys_param)}" if keys_param else ""
+        columns = "document_hash, is_deleted, landed_at"
+        where = f"connection = {literal(self.sync.connection)}{keys}"
+        # DuckDB sorts for DISTINCT ON; Postgres takes the first rows of a window for few, and plans badly with that.
+        versions = (
+            _versions(self.table, columns, where)
+            if self.dialect == "duckdb"
+            else f"(SELECT DISTINCT ON (document_key) document_key, {columns} FROM {self.table} "
+            f"WHERE {where} ORDER BY document_key, landed_at DESC) AS latest_versions"
+        )
         return f"""latest AS (
-            SELECT DISTINCT ON (document_key) document_key,
-                   document_hash || CASE WHEN is_deleted THEN '-' ELSE '' END AS mirror_hash, {seen_at} AS seen_at
-            FROM {self.table}
-            WHERE connection = {literal(self.sync.connection)} {keys} ORDER BY document_key, landed_at DESC)"""
+            SELECT document_key, document_hash || CASE WHEN is_deleted THEN '-' ELSE '' END AS mirror_hash,
+                   {seen_at} AS seen_at
+            FROM {versions})"""
 
-    def _of_documents(self, table: str | None) -> str:
+    def _of_documents(self, table: str) -> str:
         """Versions of some documents; parameter 1 is the connection, 2 are the documents."""
-        return self.session.selective(table or "", f"connection = $1 AND document_key IN {listed(2)}")
+        return self.session.selective(table, f"connection = $1 AND document_key IN {listed(2)}")
+
+
+def _versions(table: str, columns: str, where: str) -> str:
+    """A subquery: the latest version of each document that `where` lets through."""
+    return f"""(SELECT document_key, {columns} FROM (
+        SELECT document_key, {columns}, row_number() OVER (PARTITION BY document_key ORDER BY landed_at DESC) AS nth
+        FROM {table} WHERE {where}) AS versions WHERE nth = 1) AS latest_versions"""
 
 
 def _quantity(stock: Mapping[str, Any]) -> int | None:

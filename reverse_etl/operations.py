@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Literal
 
 import orjson
@@ -136,6 +137,7 @@ def compact(value: Any) -> str:
 
 
 _COLUMNS = tuple(column.name for column in fields(Operation) if column.name not in _NOT_STORED)
+_IN_COLUMNS = attrgetter(*_COLUMNS)
 _TIMES = ("planned_at", "edited_at", "sent_at", "answered_at")
 _NUMBERS = ("seq", "call", "stage", "requests", "attempts")
 _SCHEMA = pa.schema(
@@ -159,7 +161,9 @@ def store(session: Session, operations: Sequence[Operation]) -> None:
     """Append planned operations."""
     for start in range(0, len(operations), 5000):
         some = operations[start : start + 5000]
-        columns = {name: [getattr(operation, name) for operation in some] for name in _COLUMNS}
+        columns: dict[str, Sequence[Any]] = dict(
+            zip(_COLUMNS, zip(*map(_IN_COLUMNS, some), strict=True), strict=True)
+        )
         columns |= {name: [compact(value) for value in columns[name]] for name in _JSON}
         session.append("reverse_etl.operations", pa.table(columns, schema=_SCHEMA))
 

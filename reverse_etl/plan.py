@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -15,7 +13,7 @@ from karvon.warehouse import Session, Warehouse
 from reverse_etl import drift, holding, images, ledger
 from reverse_etl.assembly import new_plan_id, numbered, packed, request_count
 from reverse_etl.binding import bind
-from reverse_etl.compare import Compared, Subject, adopted, compare, removal
+from reverse_etl.compare import Compared, compare, removal
 from reverse_etl.destination import Bound
 from reverse_etl.destinations import check
 from reverse_etl.drift import Drift
@@ -26,11 +24,13 @@ from reverse_etl.manifest import SyncError
 from reverse_etl.matching import Matches, match_children, match_roots
 from reverse_etl.narrowing import UnknownKey, capped, cut, scopes_of, without_failed
 from reverse_etl.operations import Finding, Operation
-from reverse_etl.scan import Candidate, Scan, chunks, refresh_statistics
+from reverse_etl.scan import Candidate, Scan, chunks
 from reverse_etl.schema import migrate
 from reverse_etl.sets import plan_set
 from reverse_etl.sources import unproven
+from reverse_etl.statistics import refresh_statistics
 from reverse_etl.stored_plans import Plan, count, store_plan
+from reverse_etl.subjects import subjects
 from reverse_etl.syncs import Sync
 from reverse_etl.values import referred
 
@@ -55,7 +55,7 @@ def make_plan(
     Raises `SyncError`, `ModelMissing`, `UnknownKey`.
     """
     check(syncs)
-    with warehouse.session() as session, track("plan", len(syncs)) as step, _uncollected():
+    with warehouse.session() as session, track("plan", len(syncs)) as step:
         migrate(warehouse, session)
         bounds = bind(session, syncs)
         _check_mappings(bounds)
@@ -86,18 +86,6 @@ def make_plan(
                 None if scope is None else {name: scope.get(name, []) for name in planning.scans},
             )
         return plan
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Rows and operations hold no cycles; looking for some among all of them takes a fifth of a big plan."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @dataclass
@@ -245,61 +233,19 @@ def _compare_chunk(
     matches: Matches,
     withheld: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> Iterator[Compared]:
-    sync, session, destination = scan.sync, planning.session, scan.destination
-    rows = scan.rows([candidate.key for candidate in part])
-    entries = ledger.read(session, sync, [candidate.key for candidate in part])
-    by_document = {
-        candidate.key: (matches.found[candidate.key][1] or matches.found[candidate.key][0])
-        if candidate.key in matches.found
-        else candidate.document_key
-        for candidate in part
-    }
-    wanted_documents = sorted({key for key in by_document.values() if key})
-    documents = scan.mirror.documents(wanted_documents)
-    hashes = scan.mirror.hashes(wanted_documents) if matches.found else {}
-    _load_references(planning, sync, rows)
-    remote_ids = [entry.remote_id for entry in entries.values()] + [
-        remote for remote, _ in matches.found.values()
-    ]
-    stocks = scan.mirror.stocks(remote_ids) if sync.stock else {}
-    for candidate in part:
-        key = candidate.key
-        if key not in rows:
-            continue
-        entry, is_adopted = entries.get(key), key in matches.found
-        document = documents.get(by_document[key] or "")
-        record = None
-        if is_adopted and document is not None:
-            record = destination.record(sync, document, matches.found[key][0])
-            entry = adopted(sync, key, record) if record else None
-        elif entry is not None and document is not None and candidate.is_fresh:
-            record = destination.record(sync, document, entry.remote_id)
-        has_document = by_document[key] in documents
-        subject = Subject(
-            key=key, row=rows[key], row_hash=rows[key]["_hash"], entry=entry, record=record,
-            mirror_hash=hashes.get(by_document[key] or "") if is_adopted else candidate.mirror_hash,
-            is_gone=entry is not None and candidate.is_fresh and has_document and record is None,
-            is_adopted=is_adopted, stock_seen=_stock_seen(entry, stocks),
-            withheld=frozenset(withheld.get(key, ())),
-        )  # fmt: skip
-        effective = (
-            sync if sync.creates or not candidate.is_new else sync.model_copy(update={"mode": "upsert"})
+    sync = scan.sync
+    # A product that is being created brings its SKUs, whatever their own mode says.
+    creating = sync if sync.creates else sync.model_copy(update={"mode": "upsert"})
+    known = list(subjects(scan, part, matches, withheld))
+    _load_references(planning, sync, [subject.row for subject in known])
+    for subject in known:
+        yield compare(
+            creating if subject.is_unknown else sync, scan.destination, subject, planning.references
         )
-        yield compare(effective, destination, subject, planning.references)
 
 
-def _stock_seen(entry: Entry | None, stocks: Mapping[str, tuple[datetime, int | None]]) -> int | None:
-    """The newer of what the mirror saw and what the destination answered us."""
-    if entry is None:
-        return None
-    at, quantity = stocks.get(entry.remote_id, (None, None))
-    if at is None or (entry.stock_at is not None and entry.stock_at > at):
-        return entry.stock_answered
-    return quantity
-
-
-def _load_references(planning: _Planning, sync: Sync, rows: Mapping[str, Mapping[str, object]]) -> None:
-    for name, keys in referred(sync.plain_fields, rows.values()).items():
+def _load_references(planning: _Planning, sync: Sync, rows: Collection[Mapping[str, object]]) -> None:
+    for name, keys in referred(sync.plain_fields, rows).items():
         known, target = planning.references[name], planning.scans[name]
         found = ledger.remote_ids(planning.session, target.sync, sorted(keys - set(known)))
         known |= {key: target.destination.referred_id(remote) for key, remote in found.items()}

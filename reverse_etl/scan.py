@@ -6,7 +6,7 @@ never leaves the warehouse. The SQL is the same on both engines.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ from reverse_etl.ledger import keys_of, listed
 from reverse_etl.mirror import Mirror
 from reverse_etl.syncs import Sync
 
-CHUNK = 5_000
+CHUNK = 10_000
 """Rows that are compared at a time: each part reads the tables once."""
 
 
@@ -112,24 +112,6 @@ class Scan:
             params,
         )
         return _look(rows.to_pylist())
-
-    @property
-    def joined_columns(self) -> dict[str, tuple[str, ...]]:
-        """Every table that is read, and the columns that it is joined or restricted by."""
-        sync = self.sync
-        own = (sync.key, sync.parent.column if sync.parent else None, sync.held)
-        return {
-            f"{sync.schema_name}.{sync.table}": tuple(name for name in own if name),
-            "reverse_etl.ledger": (
-                "destination",
-                "connection",
-                "sync",
-                "key",
-                "remote_id",
-                "parent_remote_id",
-            ),
-            **dict.fromkeys(self.mirror.tables, ("connection", "document_key", "landed_at")),
-        }
 
     def standings(self) -> dict[str, tuple[int, int]]:
         """How rows stand → rows, and how many of them have a stock.
@@ -310,30 +292,6 @@ class Scan:
         # One long text made at once, not joined piece by piece; Postgres takes a hundred arguments.
         texts = (f"concat_ws(chr(31), {', '.join(some)})" for some in chunks(parts, 90))
         return f"md5({' || chr(31) || '.join(texts)})"
-
-
-def refresh_statistics(session: Session, scans: Collection[Scan]) -> None:
-    """Postgres knows nothing yet of tables that were just built or filled, and would join them row by row.
-
-    A sample of keys is enough; by default Postgres reads 30,000 pages of a ledger that is wide.
-    """
-    if all(scan.dialect == "duckdb" for scan in scans):
-        return
-    tables = {table: columns for scan in scans for table, columns in scan.joined_columns.items()}
-    for table, columns in tables.items():
-        schema, _, name = table.partition(".")
-        if session.value(_IS_UNKNOWN, (schema, name)):
-            listed_columns = ", ".join(quoted(column) for column in columns)
-            session.execute("SET default_statistics_target = 20")
-            session.execute(f"ANALYZE {quoted(schema)}.{quoted(name)} ({listed_columns})")
-            session.execute("RESET default_statistics_target")
-
-
-_IS_UNKNOWN = """SELECT (c.relpages = 0 OR pg_relation_size(c.oid) / current_setting('block_size')::bigint
-    NOT BETWEEN c.relpages * 0.8 AND c.relpages * 1.25
-  OR NOT EXISTS (SELECT 1 FROM pg_stats AS s WHERE s.schemaname = $1 AND s.tablename = $2))
-FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2"""
-"""Whether a table was never analysed, or has become another size since."""
 
 
 def _look(rows: Sequence[dict[str, Any]]) -> Look:

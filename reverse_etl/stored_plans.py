@@ -171,7 +171,9 @@ def count(operations: Sequence[Operation], findings: Sequence[Finding]) -> dict[
     """Sync → action or kind of finding → rows."""
     counts: dict[str, Counter[str]] = {}
     for operation in operations:
-        counts.setdefault(operation.sync, Counter()).update(operation.rows)
+        counter = counts.setdefault(operation.sync, Counter())
+        for action, rows in operation.rows.items():
+            counter[action] += rows
     for finding in findings:
         counts.setdefault(finding.sync, Counter())[finding.kind] += 1
     return {sync: dict(sorted(counter.items())) for sync, counter in counts.items()}

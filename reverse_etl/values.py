@@ -39,6 +39,8 @@ def wanted(field: FieldSpec, row: Mapping[str, Any]) -> Value:
     """The value that a model's row has for a field. Raises `WrongValue`."""
     cell = row[field.column]
     match field.as_:
+        case "text" | "html" | "color" | "option" | "video":
+            return _text(cell)
         case "money":
             if cell is None:
                 return None
@@ -73,8 +75,6 @@ def wanted(field: FieldSpec, row: Mapping[str, Any]) -> Value:
             return _number(cell)
         case "bool":
             return None if cell is None else bool(cell)
-        case "text" | "html" | "color" | "option" | "video":
-            return _text(cell)
 
 
 def referred(fields: Iterable[FieldSpec], rows: Collection[Mapping[str, Any]]) -> dict[str, set[str]]:
@@ -153,7 +153,7 @@ def same_shown(field: FieldSpec, one: Value, other: Value) -> bool:
     return len(one) == len(other) and all(map(_same_image, one, other))
 
 
-def already_there(field: FieldSpec, value: Value, shown: Value, references: Mapping[str, str]) -> bool:
+def already_there(field: FieldSpec, value: Value, shown: Value, references: Mapping[str, str | None]) -> bool:
     """Whether a record that we never wrote already shows the value; `references` maps our keys to remote ids.
 
     An imported image keeps the source's file name at its end; that is the only trace of where it came from.
@@ -167,7 +167,7 @@ def already_there(field: FieldSpec, value: Value, shown: Value, references: Mapp
             for here, there in zip(mine, theirs, strict=True)
         )
     if field.refers and value is not None:
-        value = [references.get(key, f"(not there: {key})") for key in value]
+        value = [references.get(key) or f"(not there: {key})" for key in value]
     return same_shown(field, shown_form(field, value), shown)
 
 

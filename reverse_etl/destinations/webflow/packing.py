@@ -114,11 +114,10 @@ def _children(skus: Iterable[Operation]) -> list[list[Operation]]:
 def _numbered(calls: list[list[Operation]]) -> Iterator[Operation]:
     seq = 0
     for number, call in enumerate(sorted(calls, key=lambda call: _stage(call[0])), 1):
+        stage = _stage(call[0])
         for place, operation in enumerate(call):
             seq += 1
-            yield revised(
-                operation, seq=seq, call=number, stage=_stage(call[0]), requests=_requests(operation, place)
-            )
+            yield revised(operation, seq=seq, call=number, stage=stage, requests=_requests(operation, place))
 
 
 def _requests(operation: Operation, place: int) -> int:

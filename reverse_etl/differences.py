@@ -1,0 +1,166 @@
+"""One row's fields, three ways: what we want, what we last sent, what is there now (design §4).
+
+Ours to send is what differs from what we sent; drift is what differs from what the destination answered then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reverse_etl.drift import Drift
+from reverse_etl.ledger import Entry
+from reverse_etl.operations import Finding
+from reverse_etl.subjects import Subject
+from reverse_etl.syncs import FILES, FieldSpec, Sync
+from reverse_etl.values import Value, already_there, same_shown, sent_form, shown_form
+
+References = Mapping[str, Mapping[str, str | None]]
+"""Sync → key → remote id; None for a row that this plan creates; absent for one that is not in the shop."""
+
+
+@dataclass
+class Differences:
+    """What the fields of one row need, and what their operation or the ledger must remember."""
+
+    values: dict[str, Value]
+    changes: dict[str, dict[str, Value]] = field(default_factory=dict)
+    desired: dict[str, Value] = field(default_factory=dict)
+    baseline: dict[str, Value] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    drifts: list[Drift] = field(default_factory=list)
+    complete: bool = True
+
+
+def differences(
+    sync: Sync, subject: Subject, values: dict[str, Value], references: References
+) -> Differences:
+    """Compare the fields of a row that stays where it is, or that is to be created. Raises `WrongValue`."""
+    found, entry = Differences(values), subject.entry
+    if entry is None or subject.is_gone:
+        for spec in sync.plain_fields:
+            _on_create(sync, spec, subject, found, references)
+        return found
+    sent, answered = entry.sent, entry.answered
+    shown = answered if subject.record is None else subject.record.values
+    for spec in sync.plain_fields:
+        name = spec.field
+        form, now = sent_form(spec, values[name]), shown.get(name)
+        found.desired[name] = sent.get(name)
+        found.baseline[name] = answered.get(name, now)
+        ours = name not in sent or sent[name] != form
+        is_as_answered = subject.record is None or (now and now == answered.get(name))
+        # Most fields are as they were: the forms of what is shown need not be made.
+        if ours or spec.refers or not is_as_answered:
+            _on_update(sync, spec, subject, entry, form, found, references)
+    return found
+
+
+def _on_create(
+    sync: Sync, spec: FieldSpec, subject: Subject, found: Differences, references: References
+) -> None:
+    value = found.values[spec.field]
+    if _waits(sync, spec, subject, value, found, references):
+        return
+    if value is not None:
+        found.changes[spec.field] = {"before": None, "after": value}
+    found.desired[spec.field] = sent_form(spec, value)
+
+
+def _on_update(
+    sync: Sync, spec: FieldSpec, subject: Subject, entry: Entry, form: Value, found: Differences,
+    references: References,
+) -> None:  # fmt: skip
+    name, value, record = spec.field, found.values[spec.field], subject.record
+    is_shown, has_baseline = record is not None, name in entry.answered
+    now = entry.answered.get(name) if record is None else record.values.get(name)
+    shown = shown_form(spec, now)
+    there_now = shown if is_shown or has_baseline else entry.sent.get(name)
+    if spec.policy == "create_only" or _is_left_out(spec, value, there_now):
+        return
+    if _waits(sync, spec, subject, value, found, references):
+        return
+    ours = name not in entry.sent or entry.sent[name] != form
+    drifted = (
+        is_shown and has_baseline and not same_shown(spec, shown, shown_form(spec, entry.answered[name]))
+    )
+    if is_shown and shown is None and value is not None and entry.sent.get(name) == form:
+        # A picture is taken over after the answer (Webflow dossier §6.2); this one never arrived.
+        drifted = drifted or spec.as_ in ("image", "images")
+    # Most fields are as they were: whether the record shows them need not be known.
+    there = (ours or drifted or subject.is_adopted) and _is_there(spec, value, shown, entry, references)
+    if subject.is_adopted and spec.policy in ("keep", "report") and shown is not None and not there:
+        # An edit that was there before us: our value counts as answered, so that the difference stays visible.
+        found.baseline[name] = value
+        drifted = True
+    if drifted and spec.policy in ("keep", "report") and not there:
+        _tell_drift(sync, spec, subject, found, now)
+        found.complete = False
+        return
+    if name in subject.withheld:
+        found.complete = False
+        return
+    found.desired[name] = form
+    if not ours and not drifted:
+        return
+    if there:
+        found.baseline[name] = now
+        return
+    if drifted:
+        _tell_drift(sync, spec, subject, found, now)
+    found.changes[name] = {"before": now, "after": value}
+
+
+def _is_there(spec: FieldSpec, value: Value, shown: Value, entry: Entry, references: References) -> bool:
+    """Whether the record already shows the value.
+
+    Pictures and HTML that we sent ourselves are known by what we sent only; their looks prove nothing.
+    """
+    if spec.field in entry.sent and spec.as_ in FILES | {"html"}:
+        return False
+    return already_there(spec, value, shown, references.get(spec.sync or "", {}))
+
+
+def _waits(
+    sync: Sync, spec: FieldSpec, subject: Subject, value: Value, found: Differences, references: References
+) -> bool:
+    """A reference to a row that is neither in the shop nor in this plan: leave the field alone until it is."""
+    if not spec.refers or not value:
+        return False
+    known = references.get(spec.sync or "", {})
+    missing = [key for key in value if key not in known]
+    if missing:
+        message = f"{spec.field} waits: {', '.join(missing[:3])} of {spec.sync} is not in {sync.destination}"
+        found.findings.append(Finding("waiting", sync.name, subject.key, message, spec.field))
+        found.complete = False
+    return bool(missing)
+
+
+def _is_left_out(spec: FieldSpec, value: Value, there_now: Value) -> bool:
+    """Whether the field is not written at all; the store API takes no empty numbers (Webflow dossier §1.5)."""
+    if value is None:
+        cannot_be_emptied = spec.as_ == "published" or (spec.as_ == "number" and not spec.can_be_null)
+        return cannot_be_emptied or spec.write != "always"
+    return spec.write == "into_empty" and there_now is not None
+
+
+def _tell_drift(sync: Sync, spec: FieldSpec, subject: Subject, found: Differences, now: Value) -> None:
+    if spec.policy in ("keep", "report"):
+        what = f"policy {spec.policy}: left as it is"
+    else:
+        what = "edited there; will be overwritten"
+    message = f"{spec.field} is {_short(now)}: {what}"
+    found.findings.append(Finding("drift", sync.name, subject.key, message, spec.field))
+    found.drifts.append(
+        Drift(
+            sync.name, subject.key, spec.field, ours=found.values[spec.field],
+            answered=subject.entry.answered.get(spec.field) if subject.entry else None, theirs=now,
+            policy=spec.policy,
+            decided="kept" if spec.policy == "keep" else "reported" if spec.policy == "report" else "overwritten",
+        )
+    )  # fmt: skip
+
+
+def _short(value: Value) -> str:
+    text = "empty" if value is None else str(value)
+    return text if len(text) <= 80 else text[:77] + "…"
