@@ -30,7 +30,7 @@ from reverse_etl.sets import plan_set
 from reverse_etl.sources import unproven
 from reverse_etl.statistics import refresh_statistics
 from reverse_etl.stored_plans import Plan, count, store_plan
-from reverse_etl.subjects import subjects
+from reverse_etl.subjects import last_known, subjects
 from reverse_etl.syncs import Sync
 from reverse_etl.values import referred
 
@@ -252,29 +252,29 @@ def _load_references(planning: _Planning, sync: Sync, rows: Collection[Mapping[s
 
 
 def _remove(
-    planning: _Planning, scan: Scan, gone: Sequence[str], undone: Mapping[tuple[str, str], Operation]
+    planning: _Planning, scan: Scan, gone: Sequence[Candidate], undone: Mapping[tuple[str, str], Operation]
 ) -> None:
     """Removals, if the model, what it reads and what the destination shows are proven complete."""
     sync = scan.sync
-    leaving = scan.removals(gone)
+    leaving = scan.leaving(gone)
     taken_back = [
-        holding.removal_hold(sync, key)
-        for key in leaving
-        if (last := undone.get((key, ""))) and last.action == "unarchive"
+        holding.removal_hold(sync, one.key)
+        for one in leaving
+        if (last := undone.get((one.key, ""))) and last.action == "unarchive"
     ]
     waiting = holding.without_approved(planning.session, sync, taken_back)
     planning.hold(waiting)
     held = {hold.key for hold in waiting}
-    hashes = {key: mirror_hash for key, mirror_hash in leaving.items() if key not in held}
-    if hashes and (reason := unproven(scan)):
-        planning.findings += [Finding("held", sync.name, key, f"not removed: {reason}") for key in hashes]
+    going = [one for one in leaving if one.key not in held]
+    if going and (reason := unproven(scan)):
+        planning.findings += [Finding("held", sync.name, one.key, f"not removed: {reason}") for one in going]
         return
-    for part in chunks(list(hashes)):
-        for key, entry in ledger.read(planning.session, sync, part).items():
-            if (hashes[key] or "").endswith("-"):
+    for part in chunks(going):
+        for one, entry in last_known(scan, part):
+            if (one.mirror_hash or "").endswith("-"):
                 planning.forgotten.append(entry)
             else:
-                planning.operations.append(removal(sync, scan.destination, entry, hashes[key]))
+                planning.operations.append(removal(sync, scan.destination, entry, one.mirror_hash))
 
 
 def _removes(sync: Sync, desired: int) -> bool:

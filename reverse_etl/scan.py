@@ -37,6 +37,8 @@ class Candidate:
     """The mirror saw the record after our last write to it."""
     is_new: bool
     """The ledger does not know the row."""
+    is_missing: bool
+    """The mirror was read whole after our last write to it, and has never shown the record."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Look:
     candidates: list[Candidate]
     held: list[tuple[str, str]]
     """Key and reason."""
-    gone: list[str]
+    gone: list[Candidate]
     """Rows of the ledger without a row in the model."""
 
 
@@ -103,7 +105,7 @@ class Scan:
               WHERE destination = $1 AND connection = $2 AND sync = $3 AND {mine})
             SELECT coalesce(d.key, l.key) AS key, d.parent_key, m.document_key, m.mirror_hash,
                    coalesce(m.seen_at > l.applied_at, true) AS is_fresh,
-                   l.key IS NULL AS is_new, d.held, d.key IS NULL AS is_gone
+                   l.key IS NULL AS is_new, {self._is_missing()} AS is_missing, d.held, d.key IS NULL AS is_gone
             FROM (SELECT * FROM desired WHERE {mine}) AS d
             {"FULL" if with_gone else "LEFT"} JOIN ours AS l ON l.key = d.key
             LEFT JOIN latest AS m ON m.document_key = l.{self.destination.document_of(self.sync)}
@@ -135,31 +137,24 @@ class Scan:
         )
         return [row["key"] for row in rows]
 
-    def removals(self, gone: Sequence[str]) -> dict[str, str | None]:
-        """Which of the gone rows leave the destination, with the hashes of their documents.
+    def leaving(self, gone: Sequence[Candidate]) -> list[Candidate]:
+        """Which of the gone rows leave the destination.
 
         A child counts as gone only while its parent stays: a parent takes its children along. Held parents hold.
         """
-        if not gone:
-            return {}
-        params: list[Any] = [*self.sync.target, self.sync.name, keys_of(gone)]
-        joins = where = ""
-        if self.parent:
-            params.append(self.parent.name)
-            joins = f"""JOIN reverse_etl.ledger AS pl ON pl.destination = $1 AND pl.connection = $2
-                AND pl.sync = ${len(params)} AND pl.remote_id = l.parent_remote_id
-              JOIN {self.parent.relation} AS p ON CAST(p.{quoted(self.parent.key)} AS text) = pl.key"""
-            if self.parent.held:
-                where = f"AND p.{quoted(self.parent.held)} IS NULL"
+        if not gone or self.parent is None:
+            return list(gone)
+        held = f"AND p.{quoted(self.parent.held)} IS NULL" if self.parent.held else ""
         rows = self.session.rows(
-            f"""SELECT l.key, l.{self.destination.document_of(self.sync)} AS document_key
-            FROM reverse_etl.ledger AS l {joins}
-            WHERE l.destination = $1 AND l.connection = $2 AND l.sync = $3 AND l.key IN {listed(4)} {where}
-            ORDER BY l.key""",
-            params,
+            f"""SELECT l.key FROM reverse_etl.ledger AS l
+            JOIN reverse_etl.ledger AS pl ON pl.destination = $1 AND pl.connection = $2
+              AND pl.sync = $5 AND pl.remote_id = l.parent_remote_id
+            JOIN {self.parent.relation} AS p ON CAST(p.{quoted(self.parent.key)} AS text) = pl.key
+            WHERE l.destination = $1 AND l.connection = $2 AND l.sync = $3 AND l.key IN {listed(4)} {held}""",
+            (*self.sync.target, self.sync.name, keys_of(one.key for one in gone), self.parent.name),
         )
-        hashes = self.mirror.hashes(sorted({row["document_key"] for row in rows if row["document_key"]}))
-        return {row["key"]: hashes.get(row["document_key"]) for row in rows}
+        keys = {row["key"] for row in rows}
+        return [one for one in gone if one.key in keys]
 
     def held(self, only: Sequence[str] | None) -> list[dict[str, Any]]:
         """Held rows with their reasons."""
@@ -249,8 +244,14 @@ class Scan:
             "OR (d.stock IS NOT NULL AND l.stock_sent IS DISTINCT FROM d.stock)" if self.sync.stock else ""
         )
         return f"""(l.key IS NULL OR l.row_hash <> d.row_hash OR l.mapping_hash <> $4 OR l.removed {stock}
+              OR {self._is_missing()}
               OR coalesce(m.mirror_hash IS DISTINCT FROM l.mirror_hash AND m.seen_at > l.applied_at
                           AND m.mirror_hash IS NOT NULL, false))"""
+
+    def _is_missing(self) -> str:
+        """Whether a joined row's record is in no document, although all were read since; parameter 5 says when."""
+        return f"""coalesce(m.document_key IS NULL AND l.{self.destination.document_of(self.sync)} IS NOT NULL
+              AND l.applied_at < CAST($5 AS timestamptz), false)"""
 
     def unambiguous(self) -> str:
         """A query over `desired`: rows that are not held and have their key for themselves."""
@@ -299,7 +300,7 @@ def _look(rows: Sequence[dict[str, Any]]) -> Look:
     for row in rows:
         held, is_gone = row.pop("held"), row.pop("is_gone")
         if is_gone:
-            look.gone.append(row["key"])
+            look.gone.append(Candidate(**row))
         elif held is not None:
             look.held.append((row["key"], held))
         else:

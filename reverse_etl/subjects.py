@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -76,9 +76,22 @@ def subjects(
         yield Subject(
             key=key, row=rows[key], row_hash=rows[key]["_hash"], entry=entry, record=record,
             mirror_hash=hashes.get(document_key) if is_adopted else candidate.mirror_hash,
-            is_gone=entry is not None and candidate.is_fresh and document_key in documents and record is None,
+            is_gone=entry is not None and record is None
+            and (candidate.is_missing or (candidate.is_fresh and document_key in documents)),
             is_adopted=is_adopted, stock_seen=_stock_seen(entry, stocks), withheld=frozenset(withheld.get(key, ())),
         )  # fmt: skip
+
+
+def last_known(scan: Scan, leaving: Sequence[Candidate]) -> Iterator[tuple[Candidate, Entry]]:
+    """The ledger's rows of candidates that left the model, with what the mirror shows of their records since."""
+    entries = ledger.read(scan.session, scan.sync, [one.key for one in leaving])
+    documents = scan.mirror.documents(
+        [one.document_key for one in leaving if one.document_key and one.is_fresh]
+    )
+    for one in leaving:
+        entry, document = entries[one.key], documents.get(one.document_key or "")
+        record = scan.destination.record(scan.sync, document, entry.remote_id) if document else None
+        yield one, replace(entry, extras=record.extras) if record and record.extras else entry
 
 
 def adopted(sync: Sync, key: str, record: Record) -> Entry:

@@ -30,8 +30,10 @@ NAMED: Columns = {
 class CmsBench(Bench):
     """Declare models with `model`, fill them with `row`, and make collections with `collection`."""
 
-    def __init__(self, warehouse: Warehouse, sandbox_url: str, folder: Path, account: str) -> None:
-        super().__init__(warehouse, sandbox_url, folder, account)
+    def __init__(
+        self, warehouse: Warehouse, sandbox_url: str, folder: Path, account: str, transport: Any = None
+    ) -> None:
+        super().__init__(warehouse, sandbox_url, folder, account, transport)
         self.models: dict[str, tuple[dict[str, Any], Columns]] = {}
 
     def collection(self, slug: str, /, **fields: Any) -> None:

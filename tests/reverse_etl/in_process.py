@@ -4,16 +4,32 @@ try thousands of worlds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import duckdb
 import httpx
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.strategies import SearchStrategy
 from starlette.types import ASGIApp, Message
 
 from karvon.warehouse import Session, Warehouse, _DuckDBSession
 from sandbox.gate import ConnectionDropped
+
+
+def any_of(examples: int, start: int, **drawn: SearchStrategy[Any]) -> Callable[[Any], Any]:
+    """A test that is given so many drawn worlds, the same ones for the same `start`."""
+
+    def decorate(test: Any) -> Any:
+        given_worlds = given(**drawn)(test)
+        chosen = settings(
+            max_examples=examples, deadline=None, phases=(Phase.generate,), database=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        )  # fmt: skip
+        return seed(start)(chosen(given_worlds))
+
+    return decorate
 
 
 class InProcess(httpx.BaseTransport, httpx.AsyncBaseTransport):

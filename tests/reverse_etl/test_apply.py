@@ -175,6 +175,18 @@ def test_a_product_deleted_in_the_shop_is_made_again(bench) -> None:
     assert bench.settle().is_empty
 
 
+def test_a_product_deleted_before_the_mirror_ever_saw_it_is_made_again(bench) -> None:
+    bench.switch(cms_store_writes="accept")
+    seeded(bench)
+    product = bench.shop()["products"]["p-p2"]["id"]
+    bench.api.delete(f"/collections/{bench.collections['product']}/items/{product}").raise_for_status()
+    bench.change("products", "p2", name="New name")
+    result = bench.apply(bench.settle())
+    assert result.failed == 0, result.errors
+    assert len(bench.shop()["products"]["p-p2"]["skus"]) == 3
+    assert bench.settle().is_empty
+
+
 def test_one_key_brings_its_skus_and_categories_along(bench) -> None:
     bench.category("c1")
     bench.category("c2")

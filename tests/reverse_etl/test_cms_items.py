@@ -180,6 +180,37 @@ def test_an_item_that_was_deleted_in_the_shop_is_made_again(cms: CmsBench) -> No
     assert cms.settle().is_empty
 
 
+@pytest.mark.parametrize("is_really_gone", [True, False])
+def test_an_item_that_the_mirror_never_saw_is_made_again_if_it_is_gone(
+    cms: CmsBench, is_really_gone: bool
+) -> None:
+    brands(cms, 2)
+    cms.run()
+    item = cms.items("makers")["s-m000"]["id"]
+    path = f"/collections/{cms.collections['makers']}/items/{item}"
+    if is_really_gone:
+        cms.api.delete(path).raise_for_status()
+        cms.mirror()
+    else:
+        # A list that leaves it out, as one that is served from an older copy does.
+        shown = cms._pages(f"/collections/{cms.collections['makers']}/items")
+        others = {
+            one["id"]: {**one, "collectionId": cms.collections["makers"], "secondaryLocale": None}
+            for one in shown
+        }
+        others.pop(item)
+        cms.land(
+            "collection_items", {f"{cms.collections['makers']}/{key}": one for key, one in others.items()}
+        )
+    plan = cms.plan()
+    assert [(one.action, one.key) for one in plan.operations] == [("create", "m000")]
+    result = cms.apply(plan)
+    assert (result.applied, result.held, result.failed) == ((1, 0, 0) if is_really_gone else (0, 1, 0))
+    assert result.requests == plan.request_count - (not is_really_gone)
+    assert set(cms.items("makers")) == {"s-m000", "s-m001"}
+    assert cms.settle().is_empty
+
+
 @pytest.mark.parametrize("how", ["archive", "unpublish", "delete", "keep"])
 @pytest.mark.parametrize("publish", ["staging", "live"])
 def test_a_row_that_left_is_removed_as_the_sync_says_and_can_come_back(

@@ -6,19 +6,15 @@ from __future__ import annotations
 
 import itertools
 import json
-import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from in_process import InMemory, InProcess, client_of
+from in_process import InMemory, InProcess, any_of
 from shop_bench import Bench
 
-from karvon import http
 from karvon.warehouse import Warehouse
-from sandbox.server import create_app
 
 PRODUCTS = ("a", "b", "c")
 SIZES = (("",), ("S",), ("S", "M"), ("S", "M", "L"), ("M", "S"))
@@ -203,22 +199,15 @@ def converge(bench: Bench, found: list[str], history: list[Any]) -> None:
 
 
 @pytest.fixture
-def in_process(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Warehouse], Bench]]:
+def in_process(tmp_path: Any, shop_in_process: InProcess) -> Callable[[Warehouse], Bench]:
     """Makes benches whose shop lives in this process."""
-    transport = InProcess(create_app(tmp_path / "sandbox", products=1, public_url="http://sandbox"))
-    monkeypatch.setattr(http, "_wait_before_retry", lambda _: 0)
-    stand_in = types.SimpleNamespace(**{**vars(http.httpx), "AsyncClient": client_of(transport)})
-    monkeypatch.setattr(http, "httpx", stand_in)
-    return lambda warehouse: Bench(warehouse, "http://sandbox", tmp_path, f"any{next(names)}", transport)
+    return lambda warehouse: Bench(
+        warehouse, "http://sandbox", tmp_path, f"any{next(names)}", shop_in_process
+    )
 
 
 def try_many(examples: int, start: int, make: Callable[[], tuple[Bench, Callable[[], None]]]) -> None:
-    @seed(start)
-    @settings(
-        max_examples=examples, deadline=None, phases=(Phase.generate,), database=None,
-        suppress_health_check=[HealthCheck.too_slow],
-    )  # fmt: skip
-    @given(found=before_us, history=rounds)
+    @any_of(examples, start, found=before_us, history=rounds)
     def any_history(found: list[str], history: list[Any]) -> None:
         bench, close = make()
         try:

@@ -18,7 +18,15 @@ from karvon.rehearsal import Rehearsal
 from reverse_etl.destination import Known, Outcome, Record
 from reverse_etl.destinations.webflow import cms_lookup
 from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
-from reverse_etl.destinations.webflow.cms_packing import ITEM, LIVE, SIBLINGS, is_published, kind, place
+from reverse_etl.destinations.webflow.cms_packing import (
+    ITEM,
+    LIVE,
+    SIBLINGS,
+    is_published,
+    kind,
+    never_seen,
+    place,
+)
 from reverse_etl.destinations.webflow.cms_values import item_id_of, item_record, remote_id_of
 from reverse_etl.destinations.webflow.fields import REFERENCES
 from reverse_etl.destinations.webflow.library import Library, Unsendable
@@ -66,6 +74,8 @@ class CmsChannel:
         prepared: list[Operation | Outcome] = []
         for operation in call:
             try:
+                if (item := never_seen(operation)) and await cms_lookup.read(self._client, item):
+                    raise _Waits(f"{item} is still there; read the mirror again")
                 prepared.append(await self._library.ready(_resolved(operation, known)))
             except (_Waits, Unsendable) as reason:
                 prepared.append(Outcome(operation, "held", error=str(reason)))

@@ -1,6 +1,7 @@
 """Bundling changes of items into the fewest calls: up to 100 items of one collection and locale each (dossier §2.4).
 
-create      1 per 100; items that exist in several locales are made in all of them at once and count once each
+create      1 per 100; items that exist in several locales are made in all of them at once and count once each;
+            1 more for an item that was never seen again after it was made, to look first
 update      1 per 100; 2 when items that were never published must be published too
 publish     1 per 100
 removal     archive 1, unpublish 1, delete 1 per 100; one more where published items must leave the live site first
@@ -43,7 +44,12 @@ def pack(operations: Sequence[Operation]) -> list[Operation]:
             number += 1
             call = groups[group][start : start + size]
             packed += [
-                replace(one, call=number, stage=group[0], requests=0 if place else requests(one))
+                replace(
+                    one,
+                    call=number,
+                    stage=group[0],
+                    requests=(0 if place else requests(one)) + bool(never_seen(one)),
+                )
                 for place, one in enumerate(call)
             ]
     return packed
@@ -51,16 +57,22 @@ def pack(operations: Sequence[Operation]) -> list[Operation]:
 
 def kind(operation: Operation) -> str:
     """What is done: create, update (also of a new locale), publish, archive, unpublish, delete, nothing."""
+    is_off_the_site = operation.action == "unpublish" and not is_published(operation)
+    if is_off_the_site or not operation.payload:
+        return "nothing"
     if operation.action in REMOVALS or operation.action == "publish":
         return operation.action
-    if not operation.payload:
-        return "nothing"
     return "create" if operation.action == "create" and not operation.parent_key else "update"
 
 
 def place(operation: Operation) -> str:
     """Collection and locale of an operation."""
     return str(operation.payload.get(PLACE) or place_of(operation.remote_id or ""))
+
+
+def never_seen(operation: Operation) -> str | None:
+    """The id of an item that is made again although only the silence of the list says that it is gone."""
+    return operation.remote_id if kind(operation) == "create" and operation.mirror_hash is None else None
 
 
 def is_published(operation: Operation) -> bool:
