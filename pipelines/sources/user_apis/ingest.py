@@ -222,7 +222,7 @@ class _Records:
     """The documents of one resource of a user's API, as the raw table sees them."""
 
     name: str
-    key: Callable[[Document], str]
+    key: Callable[[Document], str | None]
     noise: tuple[str, ...] = ()
     shrink_advice: str = "check the account's rights at the API"
 
@@ -296,20 +296,17 @@ class _Fetch:
 
     def _table(self, spec: ResourceSpec) -> RawTable:
         labels = {"user_id": self.source.user_id, "source_id": self.source.source_id, "resource": spec.name}
-        paths = spec.key_paths
-        records = _Records(spec.name, lambda record: document_key(record, paths) or "")
+        records = _Records(spec.name, document_key(spec.key_paths))
         return RawTable(
             SCHEMA, records, self.source.connection, self._around.warehouse, self._began,
             table="records", labels=labels,
         )  # fmt: skip
 
     def _batch(self, spec: ResourceSpec, page: list[dict[str, object]], report: ResourceReport) -> Batch:
-        paths = spec.key_paths
-        whole = [record for record in page if document_key(record, paths) is not None]
-        kept = privacy.admitted(self._private, self.source, spec, whole)
+        kept = privacy.admitted(self._private, self.source, spec, page)
         if spec.incremental:
             report.cursor_value = highest(page, spec.incremental.cursor, report.cursor_value)
-        return Batch(documents=kept, failed=len(page) - len(whole), refused=len(whole) - len(kept))
+        return Batch(documents=kept, refused=len(page) - len(kept))
 
     def _remove(self, spec: ResourceSpec, table: RawTable, report: ResourceReport) -> None:
         live = table.live_keys()
