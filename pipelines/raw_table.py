@@ -154,11 +154,11 @@ class RawTable:
         again = {key for key in pending.keys() & seen.keys() if seen[key]}
         live, buried = self._last or self._read_last(list(pending.keys() - again))
         changed = {key: row for key, row in pending.items() if (seen.get(key) or live.get(key)) != row[1]}
-        new = changed.keys() - live.keys() - buried - again
+        old = sum(key in live or key in buried or key in again for key in changed)
         report.seen += len(pending) - len(again)
-        report.new += len(new)
-        report.changed += len(changed) - len(new)
-        report.unchanged += len(pending.keys() - changed.keys() - again)
+        report.new += len(changed) - old
+        report.changed += old
+        report.unchanged += len(pending) - len(changed) - len(again - changed.keys())
         seen.update((key, digest) for key, (_, digest) in pending.items())
         self._pending = {}
         return changed
