@@ -216,11 +216,11 @@ class RawTable:
                 f"FROM {self._table} WHERE {self._ours} {these}) versions WHERE place = 1",
                 (*self._labels.values(), *([] if keys is None else [list(keys)])),
             )
-        keys, hashes, deleted = (
+        found, hashes, deleted = (
             last[name].to_pylist() for name in ("document_key", "document_hash", "is_deleted")
         )
-        live = {key: digest for key, digest, gone in zip(keys, hashes, deleted, strict=True) if not gone}
-        return _Last(live, set(keys) - live.keys())
+        live = {key: digest for key, digest, gone in zip(found, hashes, deleted, strict=True) if not gone}
+        return _Last(live, set(found) - live.keys())
 
     def _deletions(self, keys: set[str]) -> Rows:
         if not keys:
