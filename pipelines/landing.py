@@ -111,8 +111,9 @@ def write_package(schema: str, items: Generator[Any], warehouse: Warehouse) -> s
         resource = dlt.resource(chain(items), name=name, write_disposition="append")
         pipeline.extract(resource, loader_file_format="parquet")
         pipeline.normalize()
-        with making_tables(schema, warehouse):
-            pipeline.sync_schema()
+        if warehouse.dialect == "postgres":
+            with making_tables(schema, warehouse):
+                pipeline.sync_schema()
         info = pipeline.load()
     return str(info.loads_ids[0]) if info.loads_ids else ""
 

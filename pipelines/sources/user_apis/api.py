@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
@@ -89,14 +89,14 @@ class Api:
         page = next(self._paginated(resource, None), None)
         if page is None:
             return [], {"type": "auto"}
-        return [self._record(resource, one) for one in page], _declared(page.paginator)
+        return self._records(resource, page), _declared(page.paginator)
 
     def pages(self, resource: ResourceSpec, cursor: str | None) -> Iterator[Page]:
         """Pages of one resource, in order. Raises from the `RemoteError` tree, and `Capped`."""
         limits, rows = self._source.limits, 0
         with closing(self._ahead(self._paginated(resource, cursor))) as pages:
             for number, page in enumerate(pages, 1):
-                records = [self._record(resource, one) for one in page]
+                records = self._records(resource, page)
                 yield records[: limits.rows - rows]
                 rows += len(records)
                 if rows >= limits.rows:
@@ -146,13 +146,14 @@ class Api:
         )
         return found
 
-    def _record(self, resource: ResourceSpec, record: Any) -> dict[str, Any]:
-        if not isinstance(record, dict):
+    def _records(self, resource: ResourceSpec, page: Iterable[Any]) -> Page:
+        records = list(page)
+        for kind in set(map(type, records)) - {dict}:
             raise Malformed(
-                f"{self._source.connection}.{resource.name}: a record is a {type(record).__name__}, not an object; "
+                f"{self._source.connection}.{resource.name}: a record is a {kind.__name__}, not an object; "
                 "say with `data_path` where the list of records is"
             )
-        return record
+        return records
 
     def _filled(self, text: str) -> str:
         return VARIABLE.sub(lambda found: self._values[found[1]], text)

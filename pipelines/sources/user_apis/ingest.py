@@ -119,6 +119,7 @@ def ingest(
         ]
         if due or declared:
             _Ingestion(around, private, last, report).run(due, declared)
+            _index(session, warehouse)
     return report
 
 
@@ -222,7 +223,7 @@ class _Records:
     """The documents of one resource of a user's API, as the raw table sees them."""
 
     name: str
-    key: Callable[[Document], str]
+    key: Callable[[Document], str | None]
     noise: tuple[str, ...] = ()
     shrink_advice: str = "check the account's rights at the API"
 
@@ -296,20 +297,17 @@ class _Fetch:
 
     def _table(self, spec: ResourceSpec) -> RawTable:
         labels = {"user_id": self.source.user_id, "source_id": self.source.source_id, "resource": spec.name}
-        paths = spec.key_paths
-        records = _Records(spec.name, lambda record: document_key(record, paths) or "")
+        records = _Records(spec.name, document_key(spec.key_paths))
         return RawTable(
             SCHEMA, records, self.source.connection, self._around.warehouse, self._began,
             table="records", labels=labels,
         )  # fmt: skip
 
     def _batch(self, spec: ResourceSpec, page: list[dict[str, object]], report: ResourceReport) -> Batch:
-        paths = spec.key_paths
-        whole = [record for record in page if document_key(record, paths) is not None]
-        kept = privacy.admitted(self._private, self.source, spec, whole)
+        kept = privacy.admitted(self._private, self.source, spec, page)
         if spec.incremental:
             report.cursor_value = highest(page, spec.incremental.cursor, report.cursor_value)
-        return Batch(documents=kept, failed=len(page) - len(whole), refused=len(whole) - len(kept))
+        return Batch(documents=kept, refused=len(page) - len(kept))
 
     def _remove(self, spec: ResourceSpec, table: RawTable, report: ResourceReport) -> None:
         live = table.live_keys()
@@ -344,7 +342,7 @@ def _words(error: BaseException | None) -> str | None:
 
 
 def _prepare(session: Session, warehouse: Warehouse) -> None:
-    """The tables that readers rely on, and what finds the last version of a key on Postgres."""
+    """The tables that readers rely on."""
     with making_tables(SCHEMA, warehouse):
         privacy.prepare(session)
         session.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
@@ -354,7 +352,14 @@ def _prepare(session: Session, warehouse: Warehouse) -> None:
             "document json, document_hash text, landed_at timestamptz, is_deleted boolean, "
             "_dlt_load_id text NOT NULL)"
         )
-        if warehouse.dialect == "postgres":
+    if session.value(f"SELECT 1 FROM {SCHEMA}.records LIMIT 1"):
+        _index(session, warehouse)
+
+
+def _index(session: Session, warehouse: Warehouse) -> None:
+    """What finds the last version of a key on Postgres. Rows go faster into an empty table that has none yet."""
+    if warehouse.dialect == "postgres":
+        with making_tables(SCHEMA, warehouse):
             session.execute(
                 f"CREATE INDEX IF NOT EXISTS records_key ON {SCHEMA}.records "
                 "(user_id, source_id, resource, document_key, landed_at DESC)"

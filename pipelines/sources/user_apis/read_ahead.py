@@ -28,10 +28,10 @@ def next_urls(page: PageData[Any], most: int) -> Sequence[str]:
     if counting.maximum_value is not None:
         end = min(end, counting.maximum_value)
     first, step = counting.current_value, counting.value_step
-    name, now = re.escape(quote_plus(counting.param_name)), first - step
+    name = quote_plus(counting.param_name)
     # Only a page that the URL shows exactly once is one that can be counted up.
-    parts = re.split(rf"(?<=[?&]){name}={now}(?=[&#]|$)", asked.url or "")
-    if len(parts) != 2:
+    before, *shown = re.split(rf"((?<=[?&]){re.escape(name)}=[^&#]*)", asked.url or "")
+    if len(shown) != 2 or shown[0] != f"{name}={first - step}":
         return ()
     values = range(first, end, step)[: max(most, 0)]
-    return [f"{parts[0]}{quote_plus(counting.param_name)}={value}{parts[1]}" for value in values]
+    return [f"{before}{name}={value}{shown[1]}" for value in values]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -30,12 +30,20 @@ def _steps(path: str) -> tuple[str | int, ...]:
     return tuple(name or int(place) for name, place in _STEP.findall(json_path(path)))
 
 
-def document_key(record: Any, paths: Sequence[str]) -> str | None:
-    """The identity of a record as text, or None when a part of it is missing."""
-    if len(paths) == 1:
-        return _key_part(value_at(record, paths[0]))
-    parts = [_key_part(value_at(record, path)) for path in paths]
-    return None if None in parts else orjson.dumps(parts).decode()
+def document_key(paths: Sequence[str]) -> Callable[[Any], str | None]:
+    """What tells the identity of a record as text, or None when a part of it is missing."""
+
+    def combined(record: Any) -> str | None:
+        parts = [_key_part(value_at(record, path)) for path in paths]
+        return None if None in parts else orjson.dumps(parts).decode()
+
+    if len(paths) > 1:
+        return combined
+    path, steps = paths[0], _steps(paths[0])
+    if len(steps) == 1 and isinstance(name := steps[0], str):
+        # Nearly all keys are such, and it is asked of every record.
+        return lambda record: _key_part(record.get(name))
+    return lambda record: _key_part(value_at(record, path))
 
 
 def _key_part(value: Any) -> str | None:

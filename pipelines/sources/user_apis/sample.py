@@ -25,7 +25,8 @@ class Sample:
 
     def mapping_report(self, resource: ResourceSpec) -> Iterator[str]:
         """A line for each field: where it comes from, an example, and how many records lack it."""
-        keyless = sum(document_key(record, resource.key_paths) is None for record in self.records)
+        key_of = document_key(resource.key_paths)
+        keyless = sum(key_of(record) is None for record in self.records)
         yield f"key {', '.join(resource.key_paths)}: {keyless or 'no'} records without one"
         known = ENTITIES[resource.entity] if resource.entity else {}
         for name, mapping in resource.fields.items():

@@ -89,7 +89,8 @@ class PolicyAdapter(BaseAdapter):
 
     def expect(self, urls: Sequence[str], like: PreparedRequest) -> None:
         """Have the same request to these URLs under way, and no other that was expected before."""
-        wanted = [self._checked(like, url) for url in urls]
+        method, _, body, headers = self._checked(like)
+        wanted = [(method, self._inside(url), body, headers) for url in urls]
         for sent in self._expected.keys() - set(wanted):
             self._expected.pop(sent).cancel()
         for sent in wanted:
@@ -103,7 +104,7 @@ class PolicyAdapter(BaseAdapter):
 
     def send(self, request: PreparedRequest, *_: Any, **__: Any) -> Response:
         """Raises from the `RemoteError` tree."""
-        sent = self._checked(request, request.url or "")
+        sent = self._checked(request)
         answer = self._expected.pop(sent, None) or self._begin(sent)
         try:
             return Parsed(request, answer.result(max(0.0, self._deadline - time.monotonic())))
@@ -114,12 +115,16 @@ class PolicyAdapter(BaseAdapter):
                 f"{origin(request.url or '')} was not answered; raise `limits: {{seconds: …}}` if that is expected"
             ) from None
 
-    def _checked(self, request: PreparedRequest, url: str) -> _Sent:
+    def _inside(self, url: str) -> str:
         if origin(url) not in self._origins:
             # A next page elsewhere would carry the credentials there.
             raise Refused(
                 f"{self._http.name}: the API sent us on to {origin(url)}, which is not its own address"
             )
+        return url
+
+    def _checked(self, request: PreparedRequest) -> _Sent:
+        url = self._inside(request.url or "")
         body = request.body.encode() if isinstance(request.body, str) else request.body
         if not isinstance(body, bytes | None):
             raise TypeError("a body is sent whole, never streamed")

@@ -121,6 +121,15 @@ def test_only_changes_are_landed_under_the_full_identity_of_a_record(
     ]
 
 
+def test_on_postgres_the_first_rows_are_followed_by_the_indexes(tmp_path: Path, postgres_url: str) -> None:
+    apis = Apis(tmp_path / "registry", Warehouse(postgres_url))
+    apis.declare()
+    apis.serve("shop", _orders(3))
+    apis.run()
+    found = apis.rows("SELECT indexname AS name FROM pg_indexes WHERE tablename = 'records' ORDER BY 1")
+    assert [row["name"] for row in found] == ["records_key", "records_load"]
+
+
 def test_a_source_that_fails_harms_no_other(apis: Apis) -> None:
     for name in ("html", "broken", "shapeless", "keyless", "fine"):
         apis.declare(name)
