@@ -7,9 +7,8 @@ does for them: finding what is stale, start, staging, marts and data tests; the 
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -141,19 +140,16 @@ def build(clock: Clock, *, url: str, home: str) -> Facts:
     with clock:
         stale = dbt.stale_models(manifest, warehouse, among=market)
         # Unit tests would only make the full build dearer.
-        for _ in dbt.build(settings, warehouse, manifest, replace(stale, definitions_changed=False)):
-            pass
-    return {"windows": _windows(warehouse), "incremental": _incremental_seconds(settings)}
+        events = list(dbt.build(settings, warehouse, manifest, replace(stale, definitions_changed=False)))
+    return {"windows": _windows(warehouse), "incremental": _incremental_seconds(events)}
 
 
-def _incremental_seconds(settings: Settings) -> float:
+def _incremental_seconds(events: Sequence[Mapping[str, Any]]) -> float:
     """What dbt says that its incremental models took, one after the other."""
-    nodes = json.loads(settings.manifest_path.read_bytes())["nodes"]
-    results = json.loads((settings.dbt_target_path / "run_results.json").read_bytes())["results"]
     return sum(
-        float(one["execution_time"])
-        for one in results
-        if nodes.get(one["unique_id"], {"config": {}})["config"].get("materialized") == "incremental"
+        float(event["data"]["execution_time"])
+        for event in events
+        if event["data"]["node_info"]["materialized"] == "incremental"
     )
 
 

@@ -2,9 +2,9 @@
 
 What needs building is kept in the warehouse, so that a killed or failed build is taken up by the next run:
 `staging.built_models` holds the fingerprint each model was last built with, null while a build of it is under
-way, and its rows. A model is stale when its fingerprint differs from the project's (its SQL, configuration, tests or a
-macro changed), when its table is missing, or when a raw table it reads has loads that it has not taken in;
-everything downstream of a stale model is stale too.
+way, and its rows if it is a table. A model is stale when its fingerprint differs from the project's (its SQL,
+configuration, tests or a macro changed), when its table is missing, or when a raw table it reads has loads that it has
+not taken in; everything downstream of a stale model is stale too.
 """
 
 from __future__ import annotations
@@ -115,9 +115,11 @@ def build(
     _mark_as_stale(warehouse, models)
     names = [manifest["nodes"][unique_id]["name"] for unique_id in models]
     without_unit_tests = () if stale.definitions_changed else ("--exclude-resource-type", "unit_test")
+    # The manifest is there already, results come as events: writing both as files takes dbt a second.
     command = dbt_command(
-        "--log-format", "json", "--no-use-colors", "build", *without_unit_tests, "--select", *names
-    )
+        "--log-format", "json", "--no-use-colors", "--no-write-json", "--log-level-file", "info",
+        "build", *without_unit_tests, "--select", *names,
+    )  # fmt: skip
     results: dict[str, str] = {}
     failures: list[str] = []
     with subprocess.Popen(  # noqa: S603
@@ -266,15 +268,17 @@ def _mark_as_built(warehouse: Warehouse, manifest: Manifest, models: Iterable[st
     with warehouse.session() as session, session.transaction():
         for model, fingerprint in _fingerprints(manifest, models).items():
             node = manifest["nodes"][model]
+            # To count the rows of a view is to compute it, over the whole history.
+            is_view = node["config"]["materialized"] == "view"
+            rows = "NULL" if is_view else f"(SELECT count(*) FROM {node['schema']}.{node['alias']})"
             session.execute(
-                "UPDATE staging.built_models SET fingerprint = $2, "
-                f"row_count = (SELECT count(*) FROM {node['schema']}.{node['alias']}) WHERE model = $1",
+                f"UPDATE staging.built_models SET fingerprint = $2, row_count = {rows} WHERE model = $1",
                 (model, fingerprint),
             )
 
 
 def row_counts(warehouse: Warehouse) -> dict[str, int]:
-    """Rows of each model when it was last built."""
+    """Rows of each table when it was last built; views are not counted."""
     with warehouse.session() as session:
         _create_state(session)
         counted = "SELECT model, row_count FROM staging.built_models WHERE row_count IS NOT NULL"

@@ -97,7 +97,8 @@ def _identity(result: dg.AssetCheckResult) -> tuple[dg.AssetKey | None, str | No
 
 def _up_to_date(asset: dg.AssetKey, rows: int | None, context: dg.AssetExecutionContext) -> Iterator[Any]:
     """Nothing it reads changed since it was built, and a model with a failed blocking test counts as not built."""
-    yield dg.MaterializeResult(asset_key=asset, metadata={"rebuilt": False, "dagster/row_count": rows or 0})
+    counted = {} if rows is None else {"dagster/row_count": rows}
+    yield dg.MaterializeResult(asset_key=asset, metadata={"rebuilt": False, **counted})
     for check in context.assets_def.check_specs:
         if check.asset_key == asset and check.blocking:
             metadata = {"note": "passed when the model was last built"}

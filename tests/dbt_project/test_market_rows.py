@@ -260,6 +260,12 @@ def test_the_estimate_is_held_against_the_sellers_own_orders(market: Build) -> N
         0,
         True,
     )
+    (seen,) = market.rows(
+        f"select * from marts.product_daily_sales where product_day_key = '{day['product_day_key']}'"
+    )
+    assert {name: seen[name] for name in seen.keys() & day.keys()} == {
+        name: day[name] for name in seen.keys() & day.keys()
+    }, "own products are computed apart, and come out the same"
 
 
 def test_options_are_looked_up_and_wrong_positions_leave_them_empty(market: Build) -> None:

@@ -9,9 +9,10 @@ import pytest
 from dbt_build import Build
 from market_story import date_of
 
-MODELS = ("+sales_accuracy", "+price_changes", "+stock_outs", "+top_products", "+price_comparison", "+new_products",
-          "+seller_rankings", "+category_daily_stats", "+crawl_priorities", "+price_segments",
-          "+market_concentration", "+sku_daily_stats", "+seller_daily_stats", "stg_uzum__photos")  # fmt: skip
+MODELS = ("+sales_accuracy", "+product_daily_sales", "+price_changes", "+stock_outs", "+top_products",
+          "+price_comparison", "+new_products", "+seller_rankings", "+category_daily_stats", "+crawl_priorities",
+          "+price_segments", "+market_concentration", "+sku_daily_stats", "+seller_daily_stats",
+          "stg_uzum__photos")  # fmt: skip
 KEPT = {
     "sales_windows": "product_version_key",
     "product_sales_days": "product_sales_day_key",

@@ -18,6 +18,7 @@ from karvon.warehouse import Warehouse
 
 MODELS = (
     "+sales_accuracy",
+    "+product_daily_sales",
     "+own_shop_profit",
     "+sku_daily_stats",
     "+product_rollups",

@@ -133,6 +133,16 @@ def test_a_model_with_unread_loads_is_stale_until_it_has_taken_them_in(
     assert stale(settings, shop) == set()
 
 
+def test_rows_of_tables_are_counted_and_views_are_not_computed_for_it(
+    project: Path, shop: Warehouse, build: Build
+) -> None:
+    view = "{{ config(materialized='view') }} select * from {{ ref('prices') }}"
+    (project / "models" / "dear_prices.sql").write_text(view)
+    build()
+    counts = {name.rsplit(".", 1)[-1]: rows for name, rows in dbt.row_counts(shop).items()}
+    assert counts == {"stg_goods": 0, "goods": 0, "prices": 1}
+
+
 def test_a_failed_test_leaves_its_model_and_what_is_below_it_stale(
     project: Path, settings: Settings, shop: Warehouse, build: Build
 ) -> None:

@@ -2,9 +2,8 @@
 What each rule of the seed alert_rules fires on, over the whole stored history, rules that are switched off included:
 the alerts take the recent ones of active rules, `karvon rehearse RULE` shows all of one rule. The key tells the same
 event for ever, so it is sent once. Texts of rules are compared in one alphabet; `|` separates alternatives.
+A table, because five models and tests read it and each reading of a view would look through the history again.
 #}
-{{ config(materialized='view') }}
-
 with rules as (
     select
         alert_rules.*,

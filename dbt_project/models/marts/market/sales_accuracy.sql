@@ -18,9 +18,10 @@ span as (
     select min(order_date) as first_date, max(order_date) as last_date from truth
 ),
 
+own_sales as ({{ daily_sales(of_products='own_products') }}),
+
 estimates as (
-    select sales.* from {{ ref('product_daily_sales') }} as sales
-    inner join own_products on sales.product_id = own_products.product_id
+    select sales.* from own_sales as sales
     cross join span
     where sales.sales_date between span.first_date and span.last_date and sales.state <> 'first_sight'
 )
