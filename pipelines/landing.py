@@ -111,9 +111,10 @@ def write_package(schema: str, items: Generator[Any], warehouse: Warehouse) -> s
         resource = dlt.resource(chain(items), name=name, write_disposition="append")
         pipeline.extract(resource, loader_file_format="parquet")
         pipeline.normalize()
-        with making_tables(schema, warehouse):
-            pipeline.sync_schema()
-        info = pipeline.load()
+        with warehouse.appending():
+            with making_tables(schema, warehouse):
+                pipeline.sync_schema()
+            info = pipeline.load()
     return str(info.loads_ids[0]) if info.loads_ids else ""
 
 
