@@ -125,6 +125,20 @@ class Warehouse:
                 return
             yield True
 
+    @contextmanager
+    def appending(self) -> Iterator[None]:
+        """While small loads are appended one after the other.
+
+        DuckDB would merge their rows into pieces of 122,880 when it closes a file that doubled, all in memory: of
+        documents more than a gigabyte. That is left to whoever else writes to the file.
+        """
+        if self.dialect == "postgres":
+            yield
+            return
+        with self.session() as session:
+            session.execute("SET max_vacuum_tasks = 0")
+            yield
+
     def _open_duckdb(self) -> _DuckDBSession:
         import duckdb
 

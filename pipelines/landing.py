@@ -111,10 +111,11 @@ def write_package(schema: str, items: Generator[Any], warehouse: Warehouse) -> s
         resource = dlt.resource(chain(items), name=name, write_disposition="append")
         pipeline.extract(resource, loader_file_format="parquet")
         pipeline.normalize()
-        if warehouse.dialect == "postgres":
-            with making_tables(schema, warehouse):
-                pipeline.sync_schema()
-        info = pipeline.load()
+        with warehouse.appending():
+            if warehouse.dialect == "postgres":
+                with making_tables(schema, warehouse):
+                    pipeline.sync_schema()
+            info = pipeline.load()
     return str(info.loads_ids[0]) if info.loads_ids else ""
 
 

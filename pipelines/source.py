@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from karvon.http import HttpClient
@@ -58,6 +58,16 @@ class Context:
     def reads_everything(self) -> bool:
         """Whether nothing narrows the fetch."""
         return self.cursor is None and self.since is None and self.key is None
+
+
+def sweep_is_due(context: Context) -> bool:
+    """Whether this load reads the complete list: the first time, and then so many hours after the last."""
+    if context.since is not None:
+        return False
+    if context.cursor is None or context.last_sweep_at is None:
+        return True
+    hours = float(context.parameters["sweep_every_hours"])
+    return context.now - context.last_sweep_at >= timedelta(hours=hours)
 
 
 Fetch = Callable[[Context], AsyncIterator[Batch]]

@@ -158,6 +158,8 @@ def look_again(settings: Settings, warehouse: Warehouse, plan: Plan, syncs: tupl
     for name in mirrored:
         options = LoadOptions(
             resources=WRITTEN,
+            # Whole lists: what was accepted and had no effect is not among what changed.
+            refresh=WRITTEN,
             max_shrink_percent=settings.max_shrink_percent,
             parameters={"item_collections": fed_collections(syncs, name)},
         )

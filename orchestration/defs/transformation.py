@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, dbt_assets
-from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from karvon.progress import track
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.automation import MARKET, OWNERS
 from orchestration.dbt import DbtError, Manifest, build, in_build_order, row_counts, stale_models
+from orchestration.dbt_translation import DagsterDbtTranslator, DbtCoreCliEventMessage, dbt_assets
 from reverse_etl import schema
 
 MARKET_FOLDERS = {"uzum", "uzex", "market", "procurement"}

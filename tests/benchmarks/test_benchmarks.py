@@ -16,6 +16,7 @@ COMPARED = {
     "landing": 10,
     "rest": 11,
     "crawl_landing": 0,
+    "crawl_memory": 0,
     "revisit": 1,
     "planning": 2,
     "webflow_requests": 4,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -255,8 +256,6 @@ def test_every_command_of_the_help_exists(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_help_imports_none_of_the_heavy_libraries() -> None:
-    import subprocess
-
     code = (
         "import sys; from orchestration.cli import cli; cli.main(['--help'], standalone_mode=False); "
         "print(sorted({'dagster', 'dbt', 'dlt', 'duckdb', 'pydantic', 'rich'} & set(sys.modules)))"
@@ -265,3 +264,10 @@ def test_help_imports_none_of_the_heavy_libraries() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd()
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_definitions_load_without_dbt_core() -> None:
+    """It runs as a process of its own, and importing it takes as long as everything else."""
+    asked = "import sys, orchestration.defs.transformation; print([m for m in sys.modules if m.split('.')[0] == 'dbt'])"
+    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"

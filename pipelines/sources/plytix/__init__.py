@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 from karvon.connections import PlytixConnection
 from karvon.http import NotFound
-from pipelines.source import Batch, Context, Document, Fetch, Resource, Source
+from pipelines.source import Batch, Context, Document, Fetch, Resource, Source, sweep_is_due
 from pipelines.sources.plytix.client import PlytixClient
-from pipelines.sources.plytix.incremental import beginning, sweep_ids, sweep_is_due, window_after
+from pipelines.sources.plytix.incremental import beginning, sweep_ids, window_after
 from pipelines.sources.plytix.products import fetch_product_details, fetch_products, products_are_swept
 from pipelines.sources.plytix.search import Query, Row, identity, moment, newest
 from pipelines.sources.plytix.settings import (

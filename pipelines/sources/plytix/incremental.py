@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from karvon.http import NotFound
 from pipelines.source import Context
 from pipelines.sources.plytix.client import PlytixClient
 from pipelines.sources.plytix.search import Query, Row, Window, moment
-from pipelines.sources.plytix.settings import CONFIRM_AT_MOST, SWEEP_EVERY_HOURS
+from pipelines.sources.plytix.settings import CONFIRM_AT_MOST
 from pipelines.sources.side_by_side import side_by_side
 
 
@@ -28,16 +28,6 @@ def beginning(context: Context) -> datetime | None:
 def window_after(start: datetime | None) -> Window:
     """Everything that changed since, with the overlap."""
     return Window("modified", start, reaches_back=start is not None)
-
-
-def sweep_is_due(context: Context) -> bool:
-    """Whether this load reads the complete list of ids: the first time, and then so many hours after the last."""
-    if context.since is not None:
-        return False
-    if context.cursor is None or context.last_sweep_at is None:
-        return True
-    hours = float(context.parameters.get("sweep_every_hours", SWEEP_EVERY_HOURS))
-    return context.now - context.last_sweep_at >= timedelta(hours=hours)
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from karvon.http import NotFound
-from pipelines.source import Batch, Context
+from pipelines.source import Batch, Context, sweep_is_due
 from pipelines.sources.plytix.client import PlytixClient
-from pipelines.sources.plytix.incremental import (
-    Sweep,
-    beginning,
-    sweep_ids,
-    sweep_is_due,
-    window_after,
-)
+from pipelines.sources.plytix.incremental import Sweep, beginning, sweep_ids, window_after
 from pipelines.sources.plytix.search import Query, Row, Window, identity, moment, newest, parent_of
 from pipelines.sources.plytix.settings import (
     DETAIL_FIELDS,

@@ -21,8 +21,6 @@ CURSOR_OVERLAP = timedelta(minutes=5)
 """Read again behind the cursor: clocks differ, and rows may become visible late (dossier §5.4)."""
 DATE_ONLY_OVERLAP = timedelta(days=1)
 """The same where the API takes dates only; also covers a `gte` that would mean the end of that day."""
-SWEEP_EVERY_HOURS = 24.0
-"""Plytix reports no deletions: the complete list of ids is read so often (dossier §13)."""
 CONFIRM_AT_MOST = 100
 """So many products that a sweep did not see are asked for one by one before they count as deleted."""
 EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)

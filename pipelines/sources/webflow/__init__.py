@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 
 from karvon.connections import WebflowConnection
 from karvon.http import NotFound
-from pipelines.source import Batch, Context, Document, Resource, Source
+from pipelines.source import Batch, Context, Document, Resource, Source, sweep_is_due
 from pipelines.sources.side_by_side import side_by_side
 from pipelines.sources.webflow.client import WebflowClient
 from pipelines.sources.webflow.settings import (
     CATEGORY_SLUGS,
     COLLECTION,
+    CURSOR_OVERLAP,
     INVENTORY,
     ITEMS,
+    LOOKS_FOR_CHANGES,
+    PAGE_SIZE,
+    PRODUCT,
+    PRODUCT_SLUGS,
     PRODUCTS,
     SITE,
     SKU_SLUGS,
@@ -42,9 +48,47 @@ async def fetch_collections(context: Context) -> AsyncIterator[Batch]:
 
 
 async def fetch_products(context: Context) -> AsyncIterator[Batch]:
-    """All products with their SKUs. The list has neither filter nor order, so it is always read whole."""
-    path = PRODUCTS.format(site=context.connection.site_id)
-    yield Batch(await WebflowClient.of(context).whole_list(path))
+    """Products with their SKUs: those that changed since the last load, or the whole list (README.md says when)."""
+    client = WebflowClient.of(context)
+    products = await _changed_products(client, context)
+    if products is None:
+        products = await client.whole_list(PRODUCTS.format(site=context.connection.site_id))
+        client.products_are_whole = True
+    # The next load asks for what was written since this one began.
+    yield Batch(products, cursor=_iso(context.now))
+
+
+async def _changed_products(client: WebflowClient, context: Context) -> list[Document] | None:
+    """Products that were written since the last load, or a SKU of theirs; None where only the whole list will do.
+
+    The list of products has neither filter nor order, the collections behind it have (dossier §0.7). Both forget what
+    was deleted, so their number must be the one that is known.
+    """
+    known = context.known()
+    pages = -(-len(known) // PAGE_SIZE)
+    if context.cursor is None or sweep_is_due(context) or pages <= LOOKS_FOR_CHANGES:
+        return None
+    since, changed = _iso(datetime.fromisoformat(context.cursor) - CURSOR_OVERLAP), set[str]()
+    for slugs, identity in ((PRODUCT_SLUGS, _id), (SKU_SLUGS, _product_of_sku)):
+        path = ITEMS.format(collection=await client.store_collection(slugs))
+        written = await client.written_since(path, since, at_most=pages)
+        if written is None:
+            return None
+        changed |= {identity(item) for item in written}
+    site = context.connection.site_id
+    if len(changed) > pages or await client.count(PRODUCTS.format(site=site)) != len(known | changed):
+        return None
+    paths = (PRODUCT.format(site=site, product=product) for product in sorted(changed))
+    return [found for found in await side_by_side(_or_none(client, path) for path in paths) if found]
+
+
+def _products_are_whole(context: Context) -> bool:
+    return WebflowClient.of(context).products_are_whole
+
+
+def _iso(moment: datetime) -> str:
+    """As Webflow writes times; always as long, so that text order is time order."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 async def fetch_categories(context: Context) -> AsyncIterator[Batch]:
@@ -122,6 +166,10 @@ def _product_id(document: Document) -> str:
     return str(document["product"]["id"])
 
 
+def _product_of_sku(item: Document) -> str:
+    return str(item["fieldData"].get("product"))
+
+
 def _item_key(document: Document) -> str:
     """`<collection>/<item>`, and `/<locale>` outside the primary locale."""
     locale = f"/{document['cmsLocaleId']}" if document["secondaryLocale"] else ""
@@ -155,7 +203,13 @@ SOURCE = Source(
             shrink_advice=SHRINK_ADVICE,
         ),
         Resource("categories", _id, fetch_categories, sweep=True, shrink_advice=SHRINK_ADVICE),
-        Resource("products", _product_id, fetch_products, sweep=True, shrink_advice=SHRINK_ADVICE),
+        Resource(
+            "products",
+            _product_id,
+            fetch_products,
+            sweep=_products_are_whole,
+            shrink_advice=SHRINK_ADVICE,
+        ),
         Resource(
             "collection_items",
             _item_key,

@@ -33,6 +33,8 @@ class WebflowClient(HttpClient):
         self._site = connection.site_id
         self._collections: list[Document] | None = None
         self._about: Document | None = None
+        self.products_are_whole = False
+        """Whether this load read the complete list of products."""
 
     @staticmethod
     def of(context: Context) -> WebflowClient:
@@ -99,6 +101,19 @@ class WebflowClient(HttpClient):
             url=path,
         )
 
+    async def count(self, path: str) -> int:
+        """How many items an offset list has."""
+        _, total = await self._page(path, 0, {}, limit=1)
+        return total
+
+    async def written_since(self, path: str, since: str, at_most: int) -> list[Document] | None:
+        """Items of a collection that were written since; None, after one request, when they are more than `at_most`."""
+        filters = {"lastUpdated[gte]": since, "sortBy": "lastUpdated", "sortOrder": "asc"}
+        items, total = await self._page(path, 0, filters)
+        if total > at_most:
+            return None
+        return items if len(items) >= total else await self.whole_list(path, **filters)
+
     async def _pass(self, path: str, params: Mapping[str, str]) -> tuple[dict[str, Document], int]:
         """Read the list once: the first page says how many there are, the others come side by side."""
         items, total = await self._page(path, 0, params)
@@ -109,8 +124,10 @@ class WebflowClient(HttpClient):
             total = now
         return {_identity(item): item for page in pages for item in page}, total
 
-    async def _page(self, path: str, offset: int, params: Mapping[str, str]) -> tuple[list[Document], int]:
-        answer = await self.get(path, offset=offset, limit=PAGE_SIZE, **params)
+    async def _page(
+        self, path: str, offset: int, params: Mapping[str, str], limit: int = PAGE_SIZE
+    ) -> tuple[list[Document], int]:
+        answer = await self.get(path, offset=offset, limit=limit, **params)
         items = self._list(path, answer, "items")
         pagination = answer.get("pagination")
         total = pagination.get("total") if isinstance(pagination, dict) else None

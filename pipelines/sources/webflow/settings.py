@@ -5,10 +5,16 @@ Left out: orders and assets. Single reads before a write belong to the destinati
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 PAGE_SIZE = 100
 """Largest `limit` of every list (dossier §5)."""
 PASSES = 3
 """A list that moved while it was read is read again, so many times in all."""
+LOOKS_FOR_CHANGES = 3
+"""Requests that tell which products changed: two filters and a count. A list of no more pages is read whole."""
+CURSOR_OVERLAP = timedelta(minutes=5)
+"""Asked for again behind the last load's beginning: clocks differ."""
 STOCK_READS_PER_RUN = 200
 """Stock costs one request per SKU (dossier §1.7); the rest waits for the next loads."""
 
@@ -20,9 +26,11 @@ STORE_SETTINGS = "/sites/{site}/ecommerce/settings"
 COLLECTIONS = "/sites/{site}/collections"
 COLLECTION = "/collections/{collection}"
 PRODUCTS = "/sites/{site}/products"
+PRODUCT = "/sites/{site}/products/{product}"
 ITEMS = "/collections/{collection}/items"
 INVENTORY = "/collections/{collection}/items/{sku}/inventory"
 
 CATEGORY_SLUGS = ("category", "categories")
+PRODUCT_SLUGS = ("product", "products")
 SKU_SLUGS = ("sku", "skus")
 """Nothing marks the collections of the store but their slug, singular or plural (dossier §1.6)."""

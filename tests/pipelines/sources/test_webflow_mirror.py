@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -65,6 +67,72 @@ def test_products_over_several_pages_are_read_whole_in_one_request_each(
     assert report.requests == -(-report.seen // 100)
     product = next(iter(loader.live("raw_webflow.products").values()))
     assert product["skus"][0]["fieldData"]["price"]["value"]
+
+
+BIG = 301
+"""Products in so many pages that asking for changes costs less."""
+
+
+@pytest.fixture
+def big_shop(
+    loader: Loader, sandbox: Sandbox, shop: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> list[dict[str, Any]]:
+    """Its products, which were landed once; what is written from now on is news."""
+    monkeypatch.setattr(webflow, "CURSOR_OVERLAP", timedelta(0))
+    created = fill(shop, sandbox, BIG)
+    # The sandbox gives no moment twice, so its clock can be ahead of ours.
+    newest = datetime.fromisoformat(created[-1]["skus"][0]["lastUpdated"])
+    time.sleep(max(0.0, (newest - datetime.now(UTC)).total_seconds()) + 0.1)
+    loader.webflow("products")
+    return created
+
+
+def set_price(shop: httpx.Client, sandbox: Sandbox, product: dict[str, Any], cents: int) -> None:
+    path = f"/sites/{sandbox.webflow().site_id}/products/{product['product']['id']}/skus/{product['skus'][0]['id']}"
+    body = {"sku": {"fieldData": {"price": {"value": cents, "unit": "USD"}}}}
+    shop.patch(path, json=body).raise_for_status()
+
+
+def test_of_a_big_shop_only_what_changed_is_read(
+    loader: Loader, sandbox: Sandbox, shop: httpx.Client, big_shop: list[dict[str, Any]]
+) -> None:
+    idle = of(loader.webflow("products"), "products")
+    # The collections' ids, what changed in the two of them, and how many products there are.
+    assert (idle.requests, idle.seen, idle.is_complete, idle.scope[:5]) == (4, 0, True, "since")
+
+    site, first, last = sandbox.webflow().site_id, big_shop[0], big_shop[-1]
+    set_price(shop, sandbox, first, 250)
+    renamed = {"product": {"fieldData": {"name": "Cup"}}}
+    shop.patch(f"/sites/{site}/products/{last['product']['id']}", json=renamed).raise_for_status()
+    added = create(shop, sandbox, BIG)
+    report = of(loader.webflow("products"), "products")
+    assert (report.requests, report.new, report.changed, report.deleted) == (4 + 3, 1, 2, 0)
+    landed = loader.live("raw_webflow.products")
+    assert landed[first["product"]["id"]]["skus"][0]["fieldData"]["price"]["value"] == 250
+    assert landed[last["product"]["id"]]["product"]["fieldData"]["name"] == "Cup"
+    assert added["product"]["id"] in landed
+
+
+def test_a_big_shop_is_read_whole_where_changes_do_not_tell_or_cost_more(
+    loader: Loader, sandbox: Sandbox, shop: httpx.Client, big_shop: list[dict[str, Any]]
+) -> None:
+    pages = 4
+    assert of(loader.webflow("products", sweep_every_hours=0), "products").scope == "all"
+    assert of(loader.webflow("products", refresh=frozenset({"products"})), "products").scope == "all"
+
+    for product in big_shop[: pages + 1]:
+        set_price(shop, sandbox, product, 300)
+    many = of(loader.webflow("products"), "products")
+    assert (many.scope, many.changed, many.requests) == ("all", pages + 1, 3 + pages)
+
+    sandbox.control("PUT", "switches", {"webflow.cms_store_writes": "accept"})
+    listed = shop.get(f"/sites/{sandbox.webflow().site_id}/collections").json()["collections"]
+    ids = {one["slug"]: one["id"] for one in listed}
+    gone = big_shop[9]["product"]["id"]
+    shop.delete(f"/collections/{ids['product']}/items/{gone}").raise_for_status()
+    fewer = of(loader.webflow("products"), "products")
+    assert (fewer.scope, fewer.deleted) == ("all", 1)
+    assert gone not in loader.live("raw_webflow.products")
 
 
 @pytest.mark.parametrize("moved", ["added", "deleted"])
