@@ -81,6 +81,7 @@ def _on_update(
     if _waits(sync, spec, subject, value, found, references):
         return
     ours = name not in entry.sent or entry.sent[name] != form
+    ours = ours or (spec.refers and _points_elsewhere(spec, value, entry.answered.get(name), references))
     drifted = (
         is_shown and has_baseline and not same_shown(spec, shown, shown_form(spec, entry.answered[name]))
     )
@@ -109,6 +110,13 @@ def _on_update(
     if drifted:
         _tell_drift(sync, spec, subject, found, now)
     found.changes[name] = {"before": now, "after": value}
+
+
+def _points_elsewhere(spec: FieldSpec, value: Value, answered: Value, references: References) -> bool:
+    """Whether a record that the field points to was made again since, under another id."""
+    known = references.get(spec.sync or "", {})
+    ids = {known[key] for key in value or ()}
+    return isinstance(answered, list) and None not in ids and ids != set(answered)
 
 
 def _is_there(spec: FieldSpec, value: Value, shown: Value, entry: Entry, references: References) -> bool:

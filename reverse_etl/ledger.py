@@ -175,6 +175,15 @@ def settle(session: Session, batch: str, entries: Sequence[Entry]) -> None:
     session.execute("DELETE FROM reverse_etl.settling WHERE batch = $1", (batch,))
 
 
+def unsettle(session: Session, sync: Sync, remote_ids: Sequence[str]) -> None:
+    """Have the rows of a sync compared again whose record was answered with one of these ids in a field."""
+    session.execute(
+        f"""UPDATE reverse_etl.ledger SET row_hash = '' WHERE destination = $1 AND connection = $2 AND sync = $3
+          AND EXISTS (SELECT 1 FROM {listed(4)} AS old (id) WHERE position(old.id IN answered) > 0)""",
+        (*sync.target, sync.name, keys_of(remote_ids)),
+    )
+
+
 def without_row(entry: Entry, *, mirror_hash: str | None) -> Entry:
     """The entry of a row that left the shop: its next appearance is compared anew."""
     return replace(entry, removed=True, row_hash="", mirror_hash=mirror_hash)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from karvon.warehouse import Session
 from reverse_etl import ledger, operations, sets
 from reverse_etl.destination import Outcome, Record
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.ledger import Entry
 from reverse_etl.operations import REMOVALS, Operation, now
 from reverse_etl.syncs import Sync
@@ -28,6 +30,7 @@ def record(session: Session, outcomes: Iterable[Outcome], syncs: Mapping[str, Sy
         for target in {one.operation.target for one in results}:
             before |= ledger.read_named(session, target, wanted)
         after: dict[tuple[str, str], Entry] = {}
+        replaced: dict[str, list[Entry]] = defaultdict(list)
         for one in results:
             operation = one.operation
             if operation.is_set:
@@ -40,10 +43,24 @@ def record(session: Session, outcomes: Iterable[Outcome], syncs: Mapping[str, Sy
                 _forget(session, known)
             elif (entry := _entry(one, known, syncs[operation.sync])) is not None:
                 after[operation.identity] = entry
+                if known is not None and known.remote_id != entry.remote_id:
+                    replaced[operation.sync].append(known)
         ledger.write(session, after.values())
+        for name, old in replaced.items():
+            _unsettle_what_points_to(session, name, old, syncs)
         changed = [_journaled(one) for one in results]
         operations.rewrite(session, changed)
     return changed
+
+
+def _unsettle_what_points_to(
+    session: Session, name: str, old: Sequence[Entry], syncs: Mapping[str, Sync]
+) -> None:
+    """Rows that point to records which were made again show the old ones: the next plan compares them."""
+    ids = [DESTINATIONS[one.destination].referred_id(one.remote_id) for one in old]
+    for sync in syncs.values():
+        if any(spec.sync == name for spec in sync.plain_fields):
+            ledger.unsettle(session, sync, ids)
 
 
 def _journaled(outcome: Outcome) -> Operation:

@@ -292,7 +292,9 @@ class Scan:
         ]
         # One long text made at once, not joined piece by piece; Postgres takes a hundred arguments.
         texts = (f"concat_ws(chr(31), {', '.join(some)})" for some in chunks(parts, 90))
-        return f"md5({' || chr(31) || '.join(texts)})"
+        text = " || chr(31) || ".join(texts)
+        # Asked of every row of the model by every plan; on DuckDB md5 was a third of that query.
+        return f"CAST(hash({text}) AS text)" if self.dialect == "duckdb" else f"md5({text})"
 
 
 def _look(rows: Sequence[dict[str, Any]]) -> Look:

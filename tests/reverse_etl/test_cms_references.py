@@ -62,6 +62,21 @@ def test_a_reference_to_a_row_that_is_not_there_waits_and_the_rest_goes(cms: Cms
     assert cms.settle().is_empty
 
 
+def test_rows_point_to_an_item_that_was_made_again(cms: CmsBench) -> None:
+    makers_and_sheets(cms)
+    cms.run()
+    cms.mirror()
+    old = cms.items("makers")["s-m1"]["id"]
+    cms.api.delete(f"/collections/{cms.collections['makers']}/items/{old}").raise_for_status()
+    for _ in range(2):
+        assert cms.run().failed == 0
+    ids = {slug: one["id"] for slug, one in cms.items("makers").items()}
+    assert ids["s-m1"] != old
+    fields = cms.items("sheets")["s-s1"]["fields"]
+    assert (fields["maker"], fields["also"]) == (ids["s-m1"], [ids["s-m2"], ids["s-m1"]])
+    assert cms.settle().is_empty
+
+
 def test_what_is_referred_to_leaves_after_what_refers_to_it(cms: CmsBench) -> None:
     makers_and_sheets(cms)
     for model in ("a_sheets", "z_makers"):
