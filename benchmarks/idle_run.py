@@ -1,10 +1,13 @@
-"""`karvon run` on the sandbox's default world: the first one, and one with nothing to do, with where its seconds go.
+"""`karvon run` on the sandbox: the first one, and one with nothing to do, with where its seconds go.
 
-There is no floor: nothing by hand does the same. The sandbox is served already, as real APIs are.
+There is no floor: nothing by hand does the same. The sandbox is served already, as real APIs are. The big world is a
+catalogue from a file, with one SKU and no stock for each product; the default world of that size has 186,000 first
+writes.
 """
 
 from __future__ import annotations
 
+import csv
 import re
 import shutil
 import time
@@ -22,6 +25,8 @@ from karvon.settings import Settings
 from orchestration.sandbox_process import control, running_sandbox
 
 WORLDS: Mapping[Scale, tuple[int, ...]] = {"full": (300, 20_000), "quick": (300,), "small": (10,)}
+FROM_FILE = 20_000
+"""Products of the world that comes from a file."""
 IDLE_SECONDS, EDIT_SECONDS = 20, 6
 LIFTED = {"plytix": [], "webflow": [{"requests": 1_000_000, "seconds": 60}]}
 REAL = {
@@ -43,7 +48,8 @@ def rows(folder: Path, *, scale: Scale) -> Iterator[Line]:
 def _in_world(folder: Path, products: int, *, is_small: bool) -> Iterator[Line]:
     settings = Settings(
         KARVON_HOME=folder, KARVON_PROFILE="sandbox", KARVON_SANDBOX_PORT=free_port(),
-        KARVON_SANDBOX_PRODUCTS=products, KARVON_CONNECTIONS_FILE=folder / "connections.yml",
+        KARVON_SANDBOX_PRODUCTS=1 if products == FROM_FILE else products,
+        KARVON_CONNECTIONS_FILE=folder / "connections.yml",
     )  # fmt: skip
     environment = {
         "KARVON_HOME": str(folder),
@@ -60,7 +66,23 @@ def _in_world(folder: Path, products: int, *, is_small: bool) -> Iterator[Line]:
     with running_sandbox(settings):
         world = f"{products:,} products"
         yield Line("starting the sandbox, its world made new", world, f"{time.perf_counter() - began:.2f} s")
+        if products == FROM_FILE:
+            path = folder / "catalogue.csv"
+            _write_catalogue(path, products)
+            control(settings, "POST", "/_control/plytix/load", {"path": str(path)})
         yield from _runs(settings, command, environment, world, 1 if is_small else 3)
+
+
+def _write_catalogue(path: Path, products: int) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("sku", "name", "price", "description", "category", "brand", "images"))
+        for number in range(products):
+            about, image = f"<p>About product {number}</p>", f"https://images.example.com/{number}.jpg"
+            place = (f"Department {number % 20}", f"Brand {number % 50}", image)
+            writer.writerow(
+                (f"SKU-{number:05}", f"Product {number}", f"{10 + number % 500}.90", about, *place)
+            )
 
 
 def _runs(

@@ -24,8 +24,10 @@ from karvon.warehouse import Warehouse
 from orchestration import dbt
 
 DAYS, SHARE = 4, 100
-AT_MOST = 0.1
+AT_MOST = {"DuckDB": 0.1, "Postgres": 0.15}
 """Of the full build, for all that dbt does when 1 % of the documents is new."""
+INCREMENTAL = 0.1
+"""The same for the incremental models alone."""
 
 _TABLES = (
     "CREATE SCHEMA raw_uzum",
@@ -75,9 +77,9 @@ def _on(engine: str, new: Callable[..., str], folder: Path, products: int) -> It
     spent, before = some.facts["incremental"], full.facts["incremental"]
     yield Line(
         f"market, {engine}: incremental models, 1 % new", size, f"{spent:.1f} s", f"{before:.1f} s: the full build",
-        spent / before, f"ratio ≤ {AT_MOST:g}", verdict(spent <= AT_MOST * before),
+        spent / before, f"ratio ≤ {INCREMENTAL:g}", verdict(spent <= INCREMENTAL * before),
     )  # fmt: skip
-    yield compared(f"market, {engine}: the whole of dbt, 1 % new", size, some, full, at_most=AT_MOST)
+    yield compared(f"market, {engine}: the whole of dbt, 1 % new", size, some, full, at_most=AT_MOST[engine])
 
 
 def land(warehouse: Warehouse, products: int, day: int, every: int = 1) -> None:
