@@ -15,6 +15,7 @@ from reverse_etl import ledger
 from reverse_etl.destination import Bound, Destination, Record
 from reverse_etl.ledger import Entry, keys_of, listed
 from reverse_etl.scan import Scan
+from reverse_etl.subjects import stock_seen
 from reverse_etl.syncs import FILES, FieldSpec, Sync
 from reverse_etl.values import (
     Value,
@@ -77,7 +78,7 @@ def rows_now(
         document = documents.get(document_key) if is_fresh else None
         record = destination.record(sync, document, entry.remote_id) if entry and document else None
         is_gone = is_fresh and record is None
-        stock = _stock(entry, stocks)
+        stock = stock_seen(entry, stocks)
         fields = tuple(
             _field(spec, row, None if is_gone else entry, record, stock, known) for spec in sync.fields
         )
@@ -152,16 +153,6 @@ def _document_key(destination: Destination, sync: Sync, entry: Entry | None) -> 
         if destination.document_of(sync) == "parent_remote_id"
         else entry.remote_id
     )
-
-
-def _stock(entry: Entry | None, stocks: Mapping[str, tuple[datetime, int | None]]) -> int | None:
-    """The newer of what the mirror saw and what the destination answered us."""
-    if entry is None:
-        return None
-    at, quantity = stocks.get(entry.remote_id, (None, None))
-    if at is None or (entry.stock_at is not None and entry.stock_at > at):
-        return entry.stock_answered
-    return quantity
 
 
 def _known_references(

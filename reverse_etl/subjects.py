@@ -78,7 +78,7 @@ def subjects(
             mirror_hash=hashes.get(document_key) if is_adopted else candidate.mirror_hash,
             is_gone=entry is not None and record is None
             and (candidate.is_missing or (candidate.is_fresh and document_key in documents)),
-            is_adopted=is_adopted, stock_seen=_stock_seen(entry, stocks), withheld=frozenset(withheld.get(key, ())),
+            is_adopted=is_adopted, stock_seen=stock_seen(entry, stocks), withheld=frozenset(withheld.get(key, ())),
         )  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def _with_stock_to_write(
     return [*known, *(remote for remote, _ in matches.found.values())]
 
 
-def _stock_seen(entry: Entry | None, stocks: Mapping[str, tuple[datetime, int | None]]) -> int | None:
+def stock_seen(entry: Entry | None, stocks: Mapping[str, tuple[datetime, int | None]]) -> int | None:
     """The newer of what the mirror saw and what the destination answered us."""
     if entry is None:
         return None
