@@ -99,7 +99,7 @@ def _entry(outcome: Outcome, known: Entry | None, sync: Sync) -> Entry | None:
         destination=operation.destination, connection=operation.connection, sync=operation.sync,
         key=operation.key, remote_id=remote_id,
         parent_remote_id=parent, applied_at=now(), sent=operation.desired,
-        answered=_answered(operation, shown, sync),
+        answered=_answered(operation, shown, sync, kept.answered if kept else {}),
         extras=(shown.extras if shown else None) or operation.extras or (kept.extras if kept else {}),
         row_hash=(operation.row_hash or "") if operation.is_complete else "",
         mapping_hash=operation.mapping_hash or "", mirror_hash=operation.mirror_hash, removed=False,
@@ -108,12 +108,16 @@ def _entry(outcome: Outcome, known: Entry | None, sync: Sync) -> Entry | None:
     )  # fmt: skip
 
 
-def _answered(operation: Operation, shown: Record | None, sync: Sync) -> dict[str, Any]:
+def _answered(
+    operation: Operation, shown: Record | None, sync: Sync, before: Mapping[str, Any]
+) -> dict[str, Any]:
     """What the destination shows: the plan's baseline, and news of the fields that were sent.
 
-    A field whose look is unknown (an image that the answer does not show yet) gets no value: the next look becomes it.
+    The second step of a create has no baseline but `before`, what the first was answered. A field whose look is unknown
+    (an image that the answer does not show yet) gets no value: the next look becomes it.
     """
-    values = {name: value for name, value in operation.baseline.items() if name not in operation.changes}
+    baseline = operation.baseline or before
+    values = {name: value for name, value in baseline.items() if name not in operation.changes}
     names = set(operation.changes) | ({*operation.desired} if operation.action == "create" else set())
     for name in names:
         spec = sync.field(name)

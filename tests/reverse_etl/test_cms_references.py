@@ -62,6 +62,19 @@ def test_a_reference_to_a_row_that_is_not_there_waits_and_the_rest_goes(cms: Cms
     assert cms.settle().is_empty
 
 
+def test_an_edit_before_the_first_look_at_an_item_made_in_two_steps_is_seen(cms: CmsBench) -> None:
+    cms.collection("pairs", other=("MultiReference", ">pairs"), rank="Number")
+    columns = {"other": ("text", {"field": "other", "sync": "pairs"}), "rank": ("bigint", {"field": "rank"})}
+    cms.model("pairs", columns, collection="pairs")
+    cms.row("pairs", "a", other='["a"]', rank=1)
+    cms.run()
+    path = f"/collections/{cms.collections['pairs']}/items/{cms.items('pairs')['s-a']['id']}"
+    cms.api.patch(path, json={"fieldData": {"rank": 9}}).raise_for_status()
+    assert cms.run().failed == 0
+    assert cms.items("pairs")["s-a"]["fields"]["rank"] == 1
+    assert cms.settle().is_empty
+
+
 def test_rows_point_to_an_item_that_was_made_again(cms: CmsBench) -> None:
     makers_and_sheets(cms)
     cms.run()
