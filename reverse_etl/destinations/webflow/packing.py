@@ -15,12 +15,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from reverse_etl.destinations.webflow.cms_packing import MOST
 from reverse_etl.operations import Finding, Operation, revised
 from reverse_etl.values import digest
 
 CATEGORIES, PRODUCTS, SKUS, STOCK, REMOVALS = range(5)
-MOST = 100
-"""Items of one bulk call."""
 
 
 def pack(operations: Sequence[Operation]) -> tuple[list[Operation], list[Finding]]:
