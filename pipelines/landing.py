@@ -167,10 +167,12 @@ class _Extraction:
         self, resource: Resource, http: HttpClient, loop: asyncio.AbstractEventLoop
     ) -> Iterator[Any]:
         began, requests = time.monotonic(), http.statistics.requests
-        table = RawTable(self.source.schema, resource, self.name, self.warehouse, self.now)
-        context = self._context(resource, table, http)
-        if context.reads_everything:
-            table.expect_everything()
+        # Opening its file costs DuckDB more than what is asked here: once for all.
+        with self.warehouse.session():
+            table = RawTable(self.source.schema, resource, self.name, self.warehouse, self.now)
+            context = self._context(resource, table, http)
+            if context.reads_everything:
+                table.expect_everything()
         report = ResourceReport(resource.name, cursor_value=context.cursor)
         other_requests, scope = 0, None
         self.report.resources.append(report)

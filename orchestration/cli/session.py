@@ -41,33 +41,40 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        from karvon.credentials import CredentialError
-        from orchestration.dbt import DbtError
-        from pipelines.sources.user_apis.definition import Misconfigured
-        from reports.user_figures import NothingMeasured
-        from reverse_etl import (
-            apply,
-            approvals,
-            leases,
-            manifest,
-            plan,
-            preview,
-            scan,
-            schema,
-            stored_plans,
-            undo,
-            yaml_places,
-        )  # fmt: skip
-
         try:
             return command(*args, **kwargs)
-        except (
-            SettingsError, WarehouseError, RemoteError, ForbiddenAddress, CredentialError, Misconfigured, DbtError,
-            NothingMeasured,
-            manifest.SyncError, scan.ModelMissing, plan.UnknownKey, stored_plans.NoSuchPlan, apply.Blocked,
-            apply.NotConfigured, leases.Busy, leases.LeaseLost, schema.TooNew, approvals.NothingToApprove,
-            undo.NothingToUndo, yaml_places.CannotEdit, preview.UnknownColumn,
-        ) as error:  # fmt: skip
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except _expected() as error:
             raise click.ClickException(str(error)) from None
 
     return wrapped
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """Imported when something is raised: together the modules take longer than many a command."""
+    from karvon.credentials import CredentialError
+    from orchestration.dbt import DbtError
+    from pipelines.sources.user_apis.definition import Misconfigured
+    from reports.user_figures import NothingMeasured
+    from reverse_etl import (
+        apply,
+        approvals,
+        leases,
+        manifest,
+        plan,
+        preview,
+        scan,
+        schema,
+        stored_plans,
+        undo,
+        yaml_places,
+    )  # fmt: skip
+
+    return (
+        SettingsError, WarehouseError, RemoteError, ForbiddenAddress, CredentialError, Misconfigured, DbtError,
+        NothingMeasured,
+        manifest.SyncError, scan.ModelMissing, plan.UnknownKey, stored_plans.NoSuchPlan, apply.Blocked,
+        apply.NotConfigured, leases.Busy, leases.LeaseLost, schema.TooNew, approvals.NothingToApprove,
+        undo.NothingToUndo, yaml_places.CannotEdit, preview.UnknownColumn,
+    )  # fmt: skip

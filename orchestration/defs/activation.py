@@ -143,12 +143,14 @@ def _activate(
         look_again(settings, warehouse, plan, syncs)
     # Of a run that wrote nothing the plan itself says how far the shop is from the view.
     remaining = plan if result is None else make_plan(warehouse, syncs, profile=settings.profile, store=False)
-    measure(warehouse, syncs, plan.plan_id)
-    page = write_page(settings, warehouse, plan, syncs)
-    rows = {row["sync"]: row["rows"] for row in status(warehouse)}
+    # Opening its file costs DuckDB more than what is asked here: once for all.
+    with warehouse.session():
+        measure(warehouse, syncs, plan.plan_id)
+        page = write_page(settings, warehouse, plan, syncs)
+        rows = {row["sync"]: row["rows"] for row in status(warehouse)}
+        more = run_metadata(warehouse, syncs, page)
     for sync in syncs:
-        more = run_metadata(warehouse, sync, page)
-        yield from _results(sync, plan, result, remaining, int(rows.get(sync.name, 0)), more)
+        yield from _results(sync, plan, result, remaining, int(rows.get(sync.name, 0)), more[sync.name])
     _raise_if_held(plan, result)
 
 

@@ -11,7 +11,7 @@ import dagster as dg
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from reports import plot
-from reports.measures import duration, last_parities, last_runs, measures
+from reports.measures import Measures, duration, last_parities, last_runs, measures
 from reports.plan import plan_page
 from reverse_etl.stored_plans import Plan, load_plan
 from reverse_etl.syncs import Sync
@@ -32,10 +32,14 @@ def write_page(settings: Settings, warehouse: Warehouse, plan: Plan, syncs: Sequ
     return page
 
 
-def run_metadata(warehouse: Warehouse, sync: Sync, page: Path | None) -> dict[str, Any]:
-    """Parity, the edit-to-live clock and the last runs of a sync."""
+def run_metadata(warehouse: Warehouse, syncs: Sequence[Sync], page: Path | None) -> dict[str, dict[str, Any]]:
+    """By sync: parity, the edit-to-live clock and the last runs."""
+    found = measures(warehouse)
+    return {sync.name: _metadata(warehouse, sync, found.get(sync.name), page) for sync in syncs}
+
+
+def _metadata(warehouse: Warehouse, sync: Sync, found: Measures | None, page: Path | None) -> dict[str, Any]:
     metadata: dict[str, Any] = {"plan_page": dg.MetadataValue.path(page)} if page else {}
-    found = measures(warehouse).get(sync.name)
     if found is not None:
         if found.parity is not None:
             metadata["parity"] = round(found.parity, 4)

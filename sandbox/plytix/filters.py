@@ -58,11 +58,22 @@ def compile_filters(
     if not isinstance(filters, list) or not all(isinstance(group, list) for group in filters):
         raise schema_error("filters must be a list of lists", "filters")
     groups = [[compile_one(entry, fields, rules, text_search) for entry in group] for group in filters]
+    if all(len(group) == 1 and group[0]["operator"] == "eq" for group in filters):
+        names = {entry["field"] for [entry] in filters}
+        field = fields[names.pop()]
+        if not names and field.kind == "Key":
+            return equal_to_any(field, [entry.get("value") for [entry] in filters])
 
     def passes(document: Document) -> bool:
         return any(all(test(document) for test in group) for group in groups)
 
     return passes
+
+
+def equal_to_any(field: Field, values: list[object]) -> Predicate:
+    """The same as one group for each value, which a search by many SKUs would try on every product in turn."""
+    needles = {str(value).lower() for value in values}
+    return lambda document: str(field.read(document) or "").lower() in needles
 
 
 def compile_one(entry: object, fields: Mapping[str, Field], rules: DateRules, text_search: bool) -> Predicate:

@@ -96,6 +96,9 @@ def test_eq_ignores_case_and_in_does_not(sandbox: SandboxClient) -> None:
     sandbox.control("POST", "/plytix/edit", {"create": {"sku": products[0]["sku"].lower()}})
     assert len(skus(sandbox, [[condition("sku", "eq", products[0]["sku"])]])) == 2
     assert skus(sandbox, [[condition("sku", "in", [products[0]["sku"]])]]) == [products[0]["sku"]]
+    other = next(one["sku"] for one in products if one["sku"].lower() != products[0]["sku"].lower())
+    several = skus(sandbox, [[condition("sku", "eq", sku)] for sku in (products[0]["sku"], other, "none")])
+    assert {sku.lower() for sku in several} == {products[0]["sku"].lower(), other.lower()}
 
 
 def test_numbers_dates_flags_and_texts_can_be_filtered(sandbox: SandboxClient) -> None:
