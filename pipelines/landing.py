@@ -214,6 +214,7 @@ class _Extraction:
             http=http,
             connection=self.connection,
             cursor=None if fresh else past.cursor,
+            cursor_stood=past.cursor_stood,
             since=self.options.since,
             key=self.options.key if resource.by_key else None,
             now=self.now,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 import pyarrow as pa
@@ -35,6 +35,8 @@ class Past:
 
     cursor: str | None = None
     last_sweep_at: datetime | None = None
+    cursor_stood: timedelta = timedelta(0)
+    """From the first load that ended at this cursor to the last one, by our clock."""
 
 
 class Keyed(Protocol):
@@ -107,7 +109,11 @@ class RawTable:
             identity,
         )
         last_sweep_at = session.value(f"SELECT max(o.observed_at) {committed} AND o.scope = 'all'", identity)
-        return Past(cursor, last_sweep_at)
+        stood = session.value(
+            f"SELECT max(o.observed_at) - min(o.observed_at) {committed} AND o.cursor_value = $3",
+            (*identity, cursor),
+        )
+        return Past(cursor, last_sweep_at, stood or timedelta(0))
 
     def add(self, batch: Batch, report: ResourceReport) -> pa.Table | None:
         """Take a batch in; give rows back when a chunk is full."""

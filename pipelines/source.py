@@ -40,6 +40,8 @@ class Context:
     connection: Any
     cursor: str | None
     """Where the last complete load of this resource and connection ended; None to start over."""
+    cursor_stood: timedelta
+    """How long loads have ended at this cursor: from the first to the last of them, by our clock."""
     since: str | None
     """The operator's `--since` (ISO date or time), instead of the cursor."""
     key: str | None

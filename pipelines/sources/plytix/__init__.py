@@ -8,7 +8,7 @@ from karvon.connections import PlytixConnection
 from karvon.http import NotFound
 from pipelines.source import Batch, Context, Document, Fetch, Resource, Source, sweep_is_due
 from pipelines.sources.plytix.client import PlytixClient
-from pipelines.sources.plytix.incremental import beginning, sweep_ids, window_after
+from pipelines.sources.plytix.incremental import beginning, changes, sweep_ids
 from pipelines.sources.plytix.products import fetch_product_details, fetch_products, products_are_swept
 from pipelines.sources.plytix.search import Query, Row, identity, moment, newest
 from pipelines.sources.plytix.settings import (
@@ -76,7 +76,7 @@ async def fetch_assets(context: Context) -> AsyncIterator[Batch]:
     """Assets modified since the cursor (a file replaced under the same id moves it), and the id sweep."""
     client, seen = PlytixClient.of(context), set[str]()
     query = Query(ASSETS.path, ASSETS.columns)
-    async for _, rows in client.portions(query, window_after(beginning(context))):
+    async for _, rows in client.portions(query, changes(context)):
         seen |= rows.keys()
         yield Batch(list(rows.values()), cursor=newest(rows.values(), context.now))
     if sweep_is_due(context):

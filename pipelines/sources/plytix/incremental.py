@@ -10,7 +10,7 @@ from karvon.http import NotFound
 from pipelines.source import Context
 from pipelines.sources.plytix.client import PlytixClient
 from pipelines.sources.plytix.search import Query, Row, Window, moment
-from pipelines.sources.plytix.settings import CONFIRM_AT_MOST
+from pipelines.sources.plytix.settings import CONFIRM_AT_MOST, SETTLED_AFTER
 from pipelines.sources.side_by_side import side_by_side
 
 
@@ -25,9 +25,15 @@ def beginning(context: Context) -> datetime | None:
     return start
 
 
-def window_after(start: datetime | None) -> Window:
-    """Everything that changed since, with the overlap."""
-    return Window("modified", start, reaches_back=start is not None)
+def changes(context: Context) -> Window:
+    """Everything that changed since the last load, with the overlap.
+
+    What was read again long enough is left out: after an import of thousands every load would read them all until
+    somebody edits something.
+    """
+    start = beginning(context)
+    settled = context.since is None and context.cursor_stood >= SETTLED_AFTER
+    return Window("modified", start, reaches_back=start is not None, is_settled=settled)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 from karvon.http import NotFound
 from pipelines.source import Batch, Context, sweep_is_due
 from pipelines.sources.plytix.client import PlytixClient
-from pipelines.sources.plytix.incremental import Sweep, beginning, sweep_ids, window_after
+from pipelines.sources.plytix.incremental import Sweep, beginning, changes, sweep_ids
 from pipelines.sources.plytix.search import Query, Row, Window, identity, moment, newest, parent_of
 from pipelines.sources.plytix.settings import (
     DETAIL_FIELDS,
@@ -37,7 +37,7 @@ async def fetch_products(context: Context) -> AsyncIterator[Batch]:
     reader = await _reader(client, context)
     seen: dict[str, str] = {}
     parents: dict[str, Row] = {}
-    async for rows, missing in reader.inside(window_after(start)):
+    async for rows, missing in reader.inside(changes(context)):
         if start is not None:
             parents |= {
                 identity(row): row for row in rows if row.get("num_variations") and _is_after(row, start)
@@ -98,7 +98,7 @@ async def fetch_product_details(context: Context) -> AsyncIterator[Batch]:
     starts_later = found.products_from is not None and (start is None or start < found.products_from)
     if context.key is None and (starts_later or not found.products_read):
         query = Query(_search_path(context), ("modified",))
-        async for _, portion in client.portions(query, window_after(start)):
+        async for _, portion in client.portions(query, changes(context)):
             rows |= _heads(portion.values())
             found.newest = max(found.newest or "", newest(portion.values(), context.now) or "") or None
     known = context.known()

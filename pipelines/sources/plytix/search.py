@@ -51,6 +51,8 @@ class Window:
     end: datetime | None = None
     reaches_back: bool = False
     """Begins at a cursor, so it overlaps what was read before: by minutes, or by a day if only dates are taken."""
+    is_settled: bool = False
+    """Begins behind the cursor instead, where filters can say so (not by dates only)."""
 
     def conditions(self, dates_only: bool) -> list[dict[str, str]]:
         """As filters, never narrower than the window: whole seconds, or whole days where only dates are taken."""
@@ -59,7 +61,10 @@ class Window:
         conditions = []
         if self.start:
             overlap = DATE_ONLY_OVERLAP if dates_only else CURSOR_OVERLAP
-            start = self.start - overlap if self.reaches_back else self.start
+            if self.reaches_back:
+                start = self.start + step if self.is_settled and not dates_only else self.start - overlap
+            else:
+                start = self.start
             value = _floor(start, step).strftime(form)
             conditions.append({"field": self.field, "operator": "gte", "value": value})
         if self.end:

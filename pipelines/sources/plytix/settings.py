@@ -19,6 +19,8 @@ PAGES_AHEAD = 8
 """Pages asked for side by side once `count` promises them; a promise that is too big wastes so many at most."""
 CURSOR_OVERLAP = timedelta(minutes=5)
 """Read again behind the cursor: clocks differ, and rows may become visible late (dossier §5.4)."""
+SETTLED_AFTER = timedelta(minutes=10)
+"""Once loads have ended at the same cursor for so long, all behind it was read again after it could be seen."""
 DATE_ONLY_OVERLAP = timedelta(days=1)
 """The same where the API takes dates only; also covers a `gte` that would mean the end of that day."""
 CONFIRM_AT_MOST = 100

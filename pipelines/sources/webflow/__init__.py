@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from karvon.connections import WebflowConnection
@@ -71,7 +72,7 @@ async def _changed_products(client: WebflowClient, context: Context) -> list[Doc
     since, changed = _iso(datetime.fromisoformat(context.cursor) - CURSOR_OVERLAP), set[str]()
     for slugs, identity in ((PRODUCT_SLUGS, _id), (SKU_SLUGS, _product_of_sku)):
         path = ITEMS.format(collection=await client.store_collection(slugs))
-        written = await client.written_since(path, since, at_most=pages)
+        written = await client.moved_since(path, "lastUpdated", since, at_most=pages)
         if written is None:
             return None
         changed |= {identity(item) for item in written}
@@ -99,29 +100,90 @@ async def fetch_categories(context: Context) -> AsyncIterator[Batch]:
 
 
 async def fetch_collection_items(context: Context) -> AsyncIterator[Batch]:
-    """Staged items of the collections asked for (`item_collections`, slugs), in every locale of the site.
+    """Staged items of the collections asked for (`item_collections`, slugs), in every locale of the site: those that
+    changed since the last load, or the whole lists (README.md says when).
 
     An item keeps its collection (`collectionId`) and, outside the primary locale, the locale's tag
     (`secondaryLocale`): all locales share the item's id (dossier §2.6). `lastPublished` tells what is live.
     """
     client, wanted = WebflowClient.of(context), set(context.parameters.get("item_collections", ()))
     ids = {str(one["id"]): one.get("slug") in wanted for one in await client.collections()}
-    # What nobody asks for any more was not looked at; it is not gone.
-    yield Batch(present=[key for key in context.known() if ids.get(key.partition("/")[0]) is False])
     chosen = [collection for collection, is_asked in ids.items() if is_asked]
     tags = await client.secondary_locales() if chosen else {}
-    for collection in chosen:
-        for locale in (None, *tags):
-            items = await client.whole_list(
-                ITEMS.format(collection=collection), **({"cmsLocaleId": locale} if locale else {})
-            )
-            about = {"collectionId": collection, "secondaryLocale": tags[locale] if locale else None}
-            yield Batch([{**item, **about} for item in items])
+    lists = [ItemList(one, locale, tags.get(locale or "")) for one in chosen for locale in (None, *tags)]
+    # The next load may ask for changes only of what this one looked at.
+    cursor = f"{_iso(context.now)} {' '.join(sorted(wanted))}" if wanted else None
+    changed = await _changed_items(client, context, lists) if _covers(context.cursor, wanted) else None
+    if changed is not None:
+        yield Batch(changed, cursor=cursor)
+        return
+    # What nobody asks for any more was not looked at; it is not gone.
+    yield Batch(present=[key for key in context.known() if ids.get(key.partition("/")[0]) is False])
+    for one in lists:
+        yield Batch(one.named(await client.whole_list(one.path, **one.params)))
+    client.items_are_whole = "item_collections" in context.parameters
+    yield Batch(cursor=cursor)
 
 
-def _asked(context: Context) -> bool:
+def _covers(cursor: str | None, wanted: set[str]) -> bool:
+    """Whether the load that left this cursor looked at these collections."""
+    return wanted <= set((cursor or "").split(" ")[1:])
+
+
+@dataclass(frozen=True)
+class ItemList:
+    """Items of a collection in one locale; None is the primary one."""
+
+    collection: str
+    locale: str | None
+    tag: str | None
+
+    @property
+    def path(self) -> str:
+        return ITEMS.format(collection=self.collection)
+
+    @property
+    def params(self) -> dict[str, str]:
+        return {"cmsLocaleId": self.locale} if self.locale else {}
+
+    def named(self, items: Sequence[Document]) -> list[Document]:
+        return [{**item, "collectionId": self.collection, "secondaryLocale": self.tag} for item in items]
+
+    def among(self, keys: Collection[str]) -> set[str]:
+        """Of the keys of a connection those of this list."""
+        start, end = f"{self.collection}/", f"/{self.locale}"
+        mine = (key for key in keys if key.startswith(start))
+        return {key for key in mine if (key.endswith(end) if self.locale else key.count("/") == 1)}
+
+
+async def _changed_items(
+    client: WebflowClient, context: Context, lists: Sequence[ItemList]
+) -> list[Document] | None:
+    """Items that were written or published since the last load; None where only the whole lists will do.
+
+    Publishing moves `lastPublished` alone (dossier §2.5). What was deleted is told by the number of items only.
+    """
+    known = context.known()
+    mine = {one: one.among(known) for one in lists}
+    pages = sum(-(-len(keys) // PAGE_SIZE) for keys in mine.values())
+    if context.cursor is None or sweep_is_due(context) or pages <= LOOKS_FOR_CHANGES * len(lists):
+        return None
+    since = _iso(datetime.fromisoformat(context.cursor.split(" ")[0]) - CURSOR_OVERLAP)
+    changed: dict[str, Document] = {}
+    for one, keys in mine.items():
+        for moved in ("lastUpdated", "lastPublished"):
+            found = await client.moved_since(one.path, moved, since, at_most=len(keys) // 2, **one.params)
+            if found is None:
+                return None
+            changed |= {_item_key(item): item for item in one.named(found)}
+        if await client.count(one.path, **one.params) != len(keys | one.among(changed)):
+            return None
+    return list(changed.values())
+
+
+def _items_are_whole(context: Context) -> bool:
     """A load that was not told which collections matter saw none of them."""
-    return "item_collections" in context.parameters
+    return WebflowClient.of(context).items_are_whole
 
 
 async def fetch_inventory(context: Context) -> AsyncIterator[Batch]:
@@ -214,7 +276,7 @@ SOURCE = Source(
             "collection_items",
             _item_key,
             fetch_collection_items,
-            sweep=_asked,
+            sweep=_items_are_whole,
             shrink_advice=SHRINK_ADVICE,
         ),
         Resource("inventory", _id, fetch_inventory),

@@ -35,6 +35,8 @@ class WebflowClient(HttpClient):
         self._about: Document | None = None
         self.products_are_whole = False
         """Whether this load read the complete list of products."""
+        self.items_are_whole = False
+        """Whether it read the complete lists of the items it was asked for."""
 
     @staticmethod
     def of(context: Context) -> WebflowClient:
@@ -101,14 +103,19 @@ class WebflowClient(HttpClient):
             url=path,
         )
 
-    async def count(self, path: str) -> int:
+    async def count(self, path: str, **params: str) -> int:
         """How many items an offset list has."""
-        _, total = await self._page(path, 0, {}, limit=1)
+        _, total = await self._page(path, 0, params, limit=1)
         return total
 
-    async def written_since(self, path: str, since: str, at_most: int) -> list[Document] | None:
-        """Items of a collection that were written since; None, after one request, when they are more than `at_most`."""
-        filters = {"lastUpdated[gte]": since, "sortBy": "lastUpdated", "sortOrder": "asc"}
+    async def moved_since(
+        self, path: str, clock: str, since: str, at_most: int, **params: str
+    ) -> list[Document] | None:
+        """Items of a collection whose `clock` (`lastUpdated`, `lastPublished`) is not before `since`.
+
+        None, after one request, when they are more than `at_most`.
+        """
+        filters = {f"{clock}[gte]": since, "sortBy": clock, "sortOrder": "asc", **params}
         items, total = await self._page(path, 0, filters)
         if total > at_most:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Any
@@ -81,6 +82,26 @@ def test_only_changed_products_are_read_again(loader: Loader, sandbox: Sandbox) 
     report = loader.plytix()
     assert (of(report, "products").changed, of(report, "products").new) == (1, 0)
     assert by_sku(loader)[single["sku"]]["attributes"]["web_title"] == "Новое имя"
+
+
+def test_what_an_import_moved_at_once_is_read_again_for_minutes_and_not_for_ever(
+    loader: Loader, sandbox: Sandbox
+) -> None:
+    singles = [one for one in sandbox.products() if one["level"] == 0][:3]
+    for single in singles:
+        set_title(sandbox, single, "Imported")
+    began = datetime.now(UTC) + timedelta(seconds=10)
+
+    def seen(minutes: int) -> int:
+        return of(loader.plytix("products", now=began + timedelta(minutes=minutes)), "products").seen
+
+    assert seen(0) > len(singles)
+    assert [seen(minutes) for minutes in (4, 9, 11)] == [len(singles)] * 3
+    assert seen(12) == 0
+    time.sleep(1.1)  # Filters know whole seconds.
+    set_title(sandbox, singles[0], "Edited")
+    assert seen(13) == 1
+    assert by_sku(loader)[singles[0]["sku"]]["attributes"]["web_title"] == "Edited"
 
 
 @pytest.mark.parametrize("moves", [True, False], ids=["variants move too", "only the parent moves"])
