@@ -51,7 +51,8 @@ class Mirror:
 
     @cached_property
     def seen_at(self) -> datetime | None:
-        """When the whole mirror was last read: documents without news were seen then (design §2)."""
+        """When the whole mirror was last read, or what moved and what we wrote: documents without news were seen then
+        (design §2)."""
         if self.table is None:
             return None
         schema, resource = self.table.split(".")
@@ -59,7 +60,7 @@ class Mirror:
             return None
         seen = self.session.value(
             f"SELECT max(observed_at) FROM {schema}.observations "
-            "WHERE resource = $1 AND connection = $2 AND scope = 'all' AND is_complete",
+            "WHERE resource = $1 AND connection = $2 AND scope IN ('all', 'written') AND is_complete",
             (resource, self.sync.connection),
         )
         return seen if isinstance(seen, datetime) else None

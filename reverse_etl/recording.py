@@ -102,7 +102,9 @@ def _entry(outcome: Outcome, known: Entry | None, sync: Sync) -> Entry | None:
         answered=_answered(operation, shown, sync, kept.answered if kept else {}),
         extras=(shown.extras if shown else None) or operation.extras or (kept.extras if kept else {}),
         row_hash=(operation.row_hash or "") if operation.is_complete else "",
-        mapping_hash=operation.mapping_hash or "", mirror_hash=operation.mirror_hash, removed=False,
+        mapping_hash=operation.mapping_hash or "",
+        # What was sent is compared with the next look, also one that shows what it showed before.
+        mirror_hash=None if operation.payload else operation.mirror_hash, removed=False,
         stock_sent=kept.stock_sent if kept else None, stock_answered=kept.stock_answered if kept else None,
         stock_at=kept.stock_at if kept else None, plan_id=operation.plan_id,
     )  # fmt: skip

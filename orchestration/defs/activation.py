@@ -22,6 +22,7 @@ from reverse_etl.parity import measure
 from reverse_etl.plan import make_plan
 from reverse_etl.stored_plans import Plan
 from reverse_etl.syncs import Sync
+from reverse_etl.written import written_documents
 
 WRITTEN = frozenset({"products", "categories", "collection_items"})
 """Tables of the mirror that an apply changes and that are cheap to read again."""
@@ -160,10 +161,15 @@ def look_again(settings: Settings, warehouse: Warehouse, plan: Plan, syncs: tupl
     for name in mirrored:
         options = LoadOptions(
             resources=WRITTEN,
-            # Whole lists: what was accepted and had no effect is not among what changed.
-            refresh=WRITTEN,
             max_shrink_percent=settings.max_shrink_percent,
-            parameters={"item_collections": fed_collections(syncs, name)},
+            sweep_every_hours=settings.sweep_every_hours,
+            parameters={
+                "item_collections": fed_collections(syncs, name),
+                # What was accepted and had no effect is not among what changed.
+                "written": written_documents(
+                    warehouse, plan.plan_id, [one for one in syncs if one.connection == name]
+                ),
+            },
         )
         load(webflow.SOURCE, webflow_connections(settings)[name], warehouse, options)
 

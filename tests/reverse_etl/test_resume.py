@@ -51,6 +51,24 @@ def test_an_answer_that_never_comes_is_looked_up_and_nothing_is_doubled(bench, p
     assert bench.settle().is_empty
 
 
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize("body", [{}, [], "ok"])
+def test_an_answer_of_another_shape_is_no_traceback_and_nothing_is_doubled(bench, method, body) -> None:
+    filled(bench)
+    if method == "PATCH":
+        bench.apply(bench.plan())
+        bench.mirror()
+        bench.change("products", "p1", name="New")
+        bench.change("skus", "p2-L", price_minor=5)
+    # A proxy answers in place of the API: nothing was carried out, whatever the status says.
+    bench.fault("status", method=method, path="/(products|skus)(/[^/]*)?$", times=2, status=200, body=body)
+    result = bench.apply(bench.plan())
+    assert result.stopped is None or "WEBFLOW_BASE_URL" in result.stopped
+    bench.recover()
+    assert bench.settle().is_empty
+    assert shape(bench) == WHOLE
+
+
 @pytest.mark.parametrize("path", ["/items$", "/products$", "/skus$", "/inventory$"])
 def test_a_request_that_never_arrived_is_sent_again(bench, path) -> None:
     filled(bench)

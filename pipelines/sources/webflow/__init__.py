@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from karvon.connections import WebflowConnection
@@ -13,6 +13,7 @@ from pipelines.source import Batch, Context, Document, Resource, Source, sweep_i
 from pipelines.sources.side_by_side import side_by_side
 from pipelines.sources.webflow.client import WebflowClient
 from pipelines.sources.webflow.settings import (
+    AFTER_WRITING,
     CATEGORY_SLUGS,
     COLLECTION,
     CURSOR_OVERLAP,
@@ -51,15 +52,15 @@ async def fetch_collections(context: Context) -> AsyncIterator[Batch]:
 async def fetch_products(context: Context) -> AsyncIterator[Batch]:
     """Products with their SKUs: those that changed since the last load, or the whole list (README.md says when)."""
     client = WebflowClient.of(context)
-    products = await _changed_products(client, context)
-    if products is None:
-        products = await client.whole_list(PRODUCTS.format(site=context.connection.site_id))
+    batch = await _changed_products(client, context)
+    if batch is None:
+        batch = Batch(await client.whole_list(PRODUCTS.format(site=context.connection.site_id)))
         client.products_are_whole = True
     # The next load asks for what was written since this one began.
-    yield Batch(products, cursor=_iso(context.now))
+    yield replace(batch, cursor=_iso(context.now))
 
 
-async def _changed_products(client: WebflowClient, context: Context) -> list[Document] | None:
+async def _changed_products(client: WebflowClient, context: Context) -> Batch | None:
     """Products that were written since the last load, or a SKU of theirs; None where only the whole list will do.
 
     The list of products has neither filter nor order, the collections behind it have (dossier §0.7). Both forget what
@@ -69,18 +70,43 @@ async def _changed_products(client: WebflowClient, context: Context) -> list[Doc
     pages = -(-len(known) // PAGE_SIZE)
     if context.cursor is None or sweep_is_due(context) or pages <= LOOKS_FOR_CHANGES:
         return None
-    since, changed = _iso(datetime.fromisoformat(context.cursor) - CURSOR_OVERLAP), set[str]()
+    since, written = (
+        _iso(datetime.fromisoformat(context.cursor) - CURSOR_OVERLAP),
+        _written(context, "products"),
+    )
+    changed = set(written)
     for slugs, identity in ((PRODUCT_SLUGS, _id), (SKU_SLUGS, _product_of_sku)):
         path = ITEMS.format(collection=await client.store_collection(slugs))
-        written = await client.moved_since(path, "lastUpdated", since, at_most=pages)
-        if written is None:
+        moved = await client.moved_since(path, "lastUpdated", since, at_most=pages)
+        if moved is None:
             return None
-        changed |= {identity(item) for item in written}
+        changed |= {identity(item) for item in moved}
     site = context.connection.site_id
-    if len(changed) > pages or await client.count(PRODUCTS.format(site=site)) != len(known | changed):
+    absent = len(known | changed) - await client.count(PRODUCTS.format(site=site))
+    if len(changed) > pages or not 0 <= absent <= len(written):
         return None
-    paths = (PRODUCT.format(site=site, product=product) for product in sorted(changed))
-    return [found for found in await side_by_side(_or_none(client, path) for path in paths) if found]
+    paths = {key: PRODUCT.format(site=site, product=key) for key in sorted(changed)}
+    return _batch(await _single(client, paths), absent, written)
+
+
+def _written(context: Context, resource: str) -> list[str]:
+    """Keys of what was just written (`written`): read whatever their clocks say, as a write may have had no effect."""
+    return list(context.parameters.get("written", {}).get(resource, ()))
+
+
+async def _single(client: WebflowClient, paths: Mapping[str, str]) -> dict[str, Document | None]:
+    """Records by key, read one by one; None for one that is gone."""
+    answers = await side_by_side(_or_none(client, path) for path in paths.values())
+    return dict(zip(paths, answers, strict=True))
+
+
+def _batch(read: Mapping[str, Document | None], absent: int, written: Sequence[str]) -> Batch | None:
+    """What was read; None when not just so many are gone as the list lacks."""
+    gone = [key for key, document in read.items() if document is None]
+    if len(gone) != absent:
+        return None
+    documents = [document for document in read.values() if document is not None]
+    return Batch(documents, gone=gone, scope=AFTER_WRITING if written else None)
 
 
 def _products_are_whole(context: Context) -> bool:
@@ -113,9 +139,9 @@ async def fetch_collection_items(context: Context) -> AsyncIterator[Batch]:
     lists = [ItemList(one, locale, tags.get(locale or "")) for one in chosen for locale in (None, *tags)]
     # The next load may ask for changes only of what this one looked at.
     cursor = f"{_iso(context.now)} {' '.join(sorted(wanted))}" if wanted else None
-    changed = await _changed_items(client, context, lists) if _covers(context.cursor, wanted) else None
-    if changed is not None:
-        yield Batch(changed, cursor=cursor)
+    batch = await _changed_items(client, context, lists) if _covers(context.cursor, wanted) else None
+    if batch is not None:
+        yield replace(batch, cursor=cursor)
         return
     # What nobody asks for any more was not looked at; it is not gone.
     yield Batch(present=[key for key in context.known() if ids.get(key.partition("/")[0]) is False])
@@ -146,6 +172,11 @@ class ItemList:
     def params(self) -> dict[str, str]:
         return {"cmsLocaleId": self.locale} if self.locale else {}
 
+    def single(self, key: str) -> str:
+        """The path of one item."""
+        locale = f"?cmsLocaleId={self.locale}" if self.locale else ""
+        return f"{self.path}/{key.split('/')[1]}{locale}"
+
     def named(self, items: Sequence[Document]) -> list[Document]:
         return [{**item, "collectionId": self.collection, "secondaryLocale": self.tag} for item in items]
 
@@ -156,9 +187,7 @@ class ItemList:
         return {key for key in mine if (key.endswith(end) if self.locale else key.count("/") == 1)}
 
 
-async def _changed_items(
-    client: WebflowClient, context: Context, lists: Sequence[ItemList]
-) -> list[Document] | None:
+async def _changed_items(client: WebflowClient, context: Context, lists: Sequence[ItemList]) -> Batch | None:
     """Items that were written or published since the last load; None where only the whole lists will do.
 
     Publishing moves `lastPublished` alone (dossier §2.5). What was deleted is told by the number of items only.
@@ -169,16 +198,22 @@ async def _changed_items(
     if context.cursor is None or sweep_is_due(context) or pages <= LOOKS_FOR_CHANGES * len(lists):
         return None
     since = _iso(datetime.fromisoformat(context.cursor.split(" ")[0]) - CURSOR_OVERLAP)
-    changed: dict[str, Document] = {}
+    written, absent = _written(context, "collection_items"), 0
+    changed: dict[str, Document | None] = {}
     for one, keys in mine.items():
         for moved in ("lastUpdated", "lastPublished"):
             found = await client.moved_since(one.path, moved, since, at_most=len(keys) // 2, **one.params)
             if found is None:
                 return None
             changed |= {_item_key(item): item for item in one.named(found)}
-        if await client.count(one.path, **one.params) != len(keys | one.among(changed)):
-            return None
-    return list(changed.values())
+        expected = keys | one.among(changed) | one.among(written)
+        absent += len(expected) - await client.count(one.path, **one.params)
+    still = {key: one for one in lists for key in one.among(written) if key not in changed}
+    if len(still) > pages or not 0 <= absent <= len(still):
+        return None
+    read = await _single(client, {key: one.single(key) for key, one in still.items()})
+    named = {key: item and still[key].named([item])[0] for key, item in read.items()}
+    return _batch(changed | named, absent, written)
 
 
 def _items_are_whole(context: Context) -> bool:

@@ -15,6 +15,8 @@ LOOKS_FOR_CHANGES = 3
 """Requests that tell which products changed: two filters and a count. A list of no more pages is read whole."""
 CURSOR_OVERLAP = timedelta(minutes=5)
 """Asked for again behind the last load's beginning: clocks differ."""
+AFTER_WRITING = "written"
+"""Scope of a load that saw what changed and whatever was just written: whoever asks what came of it may rely on it."""
 STOCK_READS_PER_RUN = 200
 """Stock costs one request per SKU (dossier §1.7); the rest waits for the next loads."""
 

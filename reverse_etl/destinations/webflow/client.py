@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from karvon.connections import WebflowConnection
-from karvon.http import HttpClient
+from karvon.http import HttpClient, Malformed
 from karvon.rehearsal import Rehearsal
 
 JsonObject = dict[str, Any]
@@ -65,20 +65,22 @@ class WebflowClient:
         return self._collections.get(name) or self._collections[plural]
 
     async def product(self, product_id: str) -> JsonObject:
-        return await self._data("GET", f"{self._site}/products/{product_id}")
+        return await self._data("GET", f"{self._site}/products/{product_id}", shows="product")
 
     async def create_product(self, body: JsonObject) -> JsonObject:
-        return await self._data("POST", f"{self._site}/products", body, repeatable=False)
+        return await self._data("POST", f"{self._site}/products", body, repeatable=False, shows="product")
 
     async def update_product(self, product_id: str, body: JsonObject) -> JsonObject:
-        return await self._data("PATCH", f"{self._site}/products/{product_id}", body)
+        return await self._data("PATCH", f"{self._site}/products/{product_id}", body, shows="id")
 
     async def create_skus(self, product_id: str, body: JsonObject) -> list[JsonObject]:
-        answer = await self._data("POST", f"{self._site}/products/{product_id}/skus", body, repeatable=False)
-        return list(answer["skus"])
+        path = f"{self._site}/products/{product_id}/skus"
+        return list((await self._data("POST", path, body, repeatable=False, shows="skus"))["skus"])
 
     async def update_sku(self, product_id: str, sku_id: str, body: JsonObject) -> JsonObject:
-        return await self._data("PATCH", f"{self._site}/products/{product_id}/skus/{sku_id}", body)
+        return await self._data(
+            "PATCH", f"{self._site}/products/{product_id}/skus/{sku_id}", body, shows="id"
+        )
 
     async def create_asset(self, body: JsonObject) -> JsonObject:
         """Announce a file for the asset library; the answer says where its bytes go."""
@@ -144,8 +146,15 @@ class WebflowClient:
         await self._http.request("DELETE", path, json={"items": list(items)})
 
     async def _data(
-        self, method: str, path: str, body: JsonObject | None = None, *, repeatable: bool = True
+        self,
+        method: str,
+        path: str,
+        body: JsonObject | None = None,
+        *,
+        repeatable: bool = True,
+        shows: str = "",
     ) -> JsonObject:
+        """A JSON object with the member that it `shows`. Raises `Malformed` for any other answer."""
         # A broken image must be an error, not a silent gap (dossier §0.9).
         params = (
             {"skipInvalidFiles": "false"} if body is not None and path.startswith("/collections") else None
@@ -153,7 +162,13 @@ class WebflowClient:
         if path.endswith("/inventory"):
             params = None
         answer = await self._http.request(method, path, json=body, params=params, repeatable=repeatable)
-        return dict(answer.data)
+        if not isinstance(answer.data, dict) or (shows and shows not in answer.data):
+            raise Malformed(
+                f"{method} {path} answered without {shows or 'a JSON object'}. Check that WEBFLOW_BASE_URL is the "
+                "Webflow API; if it is, run again.",
+                method=method, url=path, body=str(answer.data)[:500], outcome_unknown=method != "GET",
+            )  # fmt: skip
+        return answer.data
 
 
 def _items(answer: JsonObject) -> list[JsonObject]:

@@ -92,6 +92,16 @@ def test_a_deletion_is_found_by_the_number(site: Site) -> None:
     assert (site.load().deleted, site.landed(stays)) == (1, None)
 
 
+def test_what_was_just_written_is_read_whatever_its_clocks_say(site: Site) -> None:
+    still, gone, _ = (f"{site.ids['brands']}/{one}" for one in site.items[:3])
+    site.write("brands", "patch", [{"id": site.items[2], "fieldData": {"name": "Renamed"}}])
+    site.api.delete(f"/collections/{gone.replace('/', '/items/')}").raise_for_status()
+    report = site.load(parameters={**ASKED, "written": {"collection_items": [still, gone]}})
+    assert (report.requests, report.scope) == (QUIET + 2, "written")
+    assert (report.changed, report.unchanged, report.deleted) == (1, 1, 1)
+    assert site.landed(site.items[1]) is None
+
+
 def test_whole_lists_when_asked_when_due_and_when_much_moved(site: Site) -> None:
     assert site.load(sweep_every_hours=0).scope == "all"
     assert site.load(refresh=frozenset({"collection_items"})).scope == "all"

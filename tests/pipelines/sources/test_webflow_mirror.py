@@ -11,6 +11,7 @@ import pytest
 from stand_ins import Loader, Meddling, Sandbox, of
 
 from pipelines.landing import LoadError, load
+from pipelines.load_report import ResourceReport
 from pipelines.sources import webflow
 
 
@@ -113,6 +114,35 @@ def test_of_a_big_shop_only_what_changed_is_read(
     assert added["product"]["id"] in landed
 
 
+def test_what_was_just_written_is_read_whatever_its_clock_says(
+    loader: Loader, sandbox: Sandbox, shop: httpx.Client, big_shop: list[dict[str, Any]]
+) -> None:
+    still, gone = (one["product"]["id"] for one in big_shop[3:5])
+
+    def written(*keys: str) -> ResourceReport:
+        report = loader.webflow("products", parameters={"written": {"products": keys}})
+        return of(report, "products")
+
+    report = written(still)
+    assert (report.requests, report.unchanged, report.scope) == (4 + 1, 1, "written")
+    assert report.is_complete
+    remove(shop, sandbox, gone)
+    report = written(still, gone)
+    assert (report.requests, report.unchanged, report.deleted, report.scope) == (4 + 2, 1, 1, "written")
+    assert gone not in loader.live("raw_webflow.products")
+    # What somebody else deleted is found in the whole list only.
+    remove(shop, sandbox, big_shop[9]["product"]["id"])
+    report = written(still)
+    assert (report.deleted, report.scope) == (1, "all")
+
+
+def remove(shop: httpx.Client, sandbox: Sandbox, product: str) -> None:
+    sandbox.control("PUT", "switches", {"webflow.cms_store_writes": "accept"})
+    listed = shop.get(f"/sites/{sandbox.webflow().site_id}/collections").json()["collections"]
+    ids = {one["slug"]: one["id"] for one in listed}
+    shop.delete(f"/collections/{ids['product']}/items/{product}").raise_for_status()
+
+
 def test_a_big_shop_is_read_whole_where_changes_do_not_tell_or_cost_more(
     loader: Loader, sandbox: Sandbox, shop: httpx.Client, big_shop: list[dict[str, Any]]
 ) -> None:
@@ -125,11 +155,8 @@ def test_a_big_shop_is_read_whole_where_changes_do_not_tell_or_cost_more(
     many = of(loader.webflow("products"), "products")
     assert (many.scope, many.changed, many.requests) == ("all", pages + 1, 3 + pages)
 
-    sandbox.control("PUT", "switches", {"webflow.cms_store_writes": "accept"})
-    listed = shop.get(f"/sites/{sandbox.webflow().site_id}/collections").json()["collections"]
-    ids = {one["slug"]: one["id"] for one in listed}
     gone = big_shop[9]["product"]["id"]
-    shop.delete(f"/collections/{ids['product']}/items/{gone}").raise_for_status()
+    remove(shop, sandbox, gone)
     fewer = of(loader.webflow("products"), "products")
     assert (fewer.scope, fewer.deleted) == ("all", 1)
     assert gone not in loader.live("raw_webflow.products")
