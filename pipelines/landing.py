@@ -171,7 +171,8 @@ class _Extraction:
         with self.warehouse.session():
             table = RawTable(self.source.schema, resource, self.name, self.warehouse, self.now)
             context = self._context(resource, table, http)
-            if context.reads_everything:
+            # A list that is walked in slices is big, and each load sees little of it.
+            if context.reads_everything and resource.sweep:
                 table.expect_everything()
         report = ResourceReport(resource.name, cursor_value=context.cursor)
         other_requests, scope = 0, None

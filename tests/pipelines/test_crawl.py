@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from market_stand_in import IDS, Market
 
-from karvon.warehouse import Warehouse
+from karvon.warehouse import Session, Warehouse
 from pipelines.crawl import crawl, crawl_due
 from pipelines.landing import LoadError, LoadOptions
 from pipelines.slices import Slice, due, within
@@ -60,6 +63,23 @@ def test_a_slice_is_fresh_for_its_time_and_stale_after_it(market: Market) -> Non
     assert market.crawl(at=NOON + DAY) == []
     again = market.crawl(at=NOON + 2 * DAY)
     assert sum(one.requests for one in again) == 60
+
+
+def test_a_slice_looks_up_its_own_ids_only(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    market.crawl(at=NOON)
+    read: list[int] = []
+    with market.warehouse.session() as session:
+        kind = type(session)
+    arrow = kind.arrow
+
+    def counted(session: Session, sql: str, params: Sequence[Any] = ()) -> pa.Table:
+        found = arrow(session, sql, params)
+        read.append(found.num_rows)
+        return found
+
+    monkeypatch.setattr(kind, "arrow", counted)
+    assert sum(one.seen for one in market.crawl(at=NOON + 2 * DAY)) > 20
+    assert 0 < max(read) <= 20
 
 
 def test_a_run_visits_as_much_as_its_requests_are_for_and_the_next_one_goes_on(market: Market) -> None:
