@@ -187,12 +187,22 @@ class Scan:
         if not keys:
             return {}
         columns = ", ".join(quoted(name) for name in self.sync.columns)
+        these = f"{self._key()} IN {listed(1)}"
         found = self.session.arrow(
-            f"SELECT {self._key()} AS _key, {self._hash()} AS _hash, {columns} "
-            f"FROM {self.sync.relation} WHERE {self._key()} IN {listed(1)}",
+            f"SELECT {self._key()} AS _key, {self._hash()} AS _hash, {columns} FROM {self.sync.relation} "
+            f"WHERE {self.session.selective(self.sync.relation, these) if self._is_table else these}",
             (keys_of(keys),),
         )
         return {row["_key"]: row for row in found.to_pylist()}
+
+    @cached_property
+    def _is_table(self) -> bool:
+        """Whether the model is no view, whose rows have no numbers."""
+        kind = self.session.value(
+            "SELECT table_type FROM information_schema.tables WHERE table_schema = $1 AND table_name = $2",
+            (self.sync.schema_name, self.sync.table),
+        )
+        return bool(kind == "BASE TABLE")
 
     def children_of(self, keys: Sequence[str], column: str) -> list[dict[str, Any]]:
         """Key, parent_key and one column of the rows that these parents own."""

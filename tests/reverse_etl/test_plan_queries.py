@@ -41,6 +41,19 @@ def test_rows_are_found_in_a_ledger_of_which_few_are_wanted(bench) -> None:
         assert ledger.read(session, sync, ["default:2"] * CHUNK) == {}
 
 
+def test_a_model_may_be_a_view(bench) -> None:
+    for key in ("p1", "p2"):
+        bench.product(key)
+    bench.run()
+    bench.change("products", "p1", name="New")
+    bench.build()
+    with bench.warehouse.session() as session:
+        session.execute("ALTER TABLE activation.webflow__products RENAME TO built")
+        session.execute("CREATE VIEW activation.webflow__products AS SELECT * FROM activation.built")
+    plan = make_plan(bench.warehouse, bench.syncs)
+    assert [(one.key, list(one.changes)) for one in plan.operations] == [("p1", ["name"])]
+
+
 def test_a_plan_analyses_what_was_just_filled_and_nothing_twice(bench) -> None:
     stocked(bench, 7)
     bench.build()
