@@ -22,6 +22,9 @@ import orjson
 
 from reverse_etl.syncs import FILES, FieldSpec
 
+_PLAIN_ADDRESS = re.compile(r"https?://[a-z0-9.:-]+/[A-Za-z0-9._/-]*")
+"""Nothing to bring into one form; taking addresses apart was a tenth of comparing a row."""
+
 Value = Any
 """A JSON value."""
 
@@ -175,8 +178,12 @@ def source_hash(url: str) -> str:
     """Identity of a picture by where it comes from. The query carries sizes and signatures and does not count; the
     fragment does, where a model marks a new version of a file that keeps its address.
     """
-    parts = urlsplit(url.strip())
-    plain = urlunsplit((parts.scheme.lower(), parts.netloc.lower(), unquote(parts.path), "", parts.fragment))
+    plain = url
+    if not _PLAIN_ADDRESS.fullmatch(url):
+        parts = urlsplit(url.strip())
+        plain = urlunsplit(
+            (parts.scheme.lower(), parts.netloc.lower(), unquote(parts.path), "", parts.fragment)
+        )
     return hashlib.sha256(plain.encode()).hexdigest()[:24]
 
 
