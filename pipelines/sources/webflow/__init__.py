@@ -70,10 +70,8 @@ async def _changed_products(client: WebflowClient, context: Context) -> Batch | 
     pages = -(-len(known) // PAGE_SIZE)
     if context.cursor is None or sweep_is_due(context) or pages <= LOOKS_FOR_CHANGES:
         return None
-    since, written = (
-        _iso(datetime.fromisoformat(context.cursor) - CURSOR_OVERLAP),
-        _written(context, "products"),
-    )
+    since = _iso(datetime.fromisoformat(context.cursor) - CURSOR_OVERLAP)
+    written = _written(context, "products")
     changed = set(written)
     for slugs, identity in ((PRODUCT_SLUGS, _id), (SKU_SLUGS, _product_of_sku)):
         path = ITEMS.format(collection=await client.store_collection(slugs))
