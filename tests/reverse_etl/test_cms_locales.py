@@ -58,6 +58,17 @@ def test_a_locale_is_changed_added_and_taken_away_alone(cms: CmsBench, known: st
     assert cms.settle().is_empty
 
 
+def test_a_locale_that_comes_to_an_archived_item_is_not_published(cms: CmsBench) -> None:
+    tags = stories(cms, publish="live")
+    cms.run()
+    cms.edit("s-b", collection="stories", isArchived=True)
+    cms.row("stories", "b", locale="fr", story="Ici")
+    result = cms.run()
+    assert (result.applied, result.failed) == (1, 0), result.errors
+    assert shown(cms)[f"s-b@{tags['fr']}"][1] == "Ici"
+    assert cms.settle().is_empty
+
+
 def test_an_unknown_locale_rejects_its_row(cms: CmsBench) -> None:
     stories(cms)
     cms.row("stories", "b", locale="de", story="Hier")

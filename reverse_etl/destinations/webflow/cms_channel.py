@@ -153,10 +153,13 @@ class CmsChannel:
                 if error.status != 409 or stops(error) != "no":
                     raise
         changed = self._answered(call, await self._client.update_items(_collection(call), items, live=False))
-        done = [one.operation for one in changed if one.status == "done"]
-        if not live or not done:
+        # An archived item takes what is written and cannot be published.
+        waiting = [one for one in changed if live and one.status == "done" and not _is_archived(one)]
+        if not waiting:
             return changed
-        return [*(one for one in changed if one.status != "done"), *await self._publish(done, changed)]
+        seqs = {one.operation.seq for one in waiting}
+        published = await self._publish([one.operation for one in waiting], changed)
+        return [*(one for one in changed if one.operation.seq not in seqs), *published]
 
     async def _publish(self, call: Sequence[Operation], changed: Sequence[Outcome] = ()) -> list[Outcome]:
         """A 202 says nothing about single items: its body does (dossier §0.13)."""
@@ -216,6 +219,10 @@ class CmsChannel:
             else Outcome(one, "unknown", error=cms_lookup.UNNAMED)
             for one in call
         ]
+
+
+def _is_archived(outcome: Outcome) -> bool:
+    return outcome.record is not None and outcome.record.archived
 
 
 def _resolved(operation: Operation, known: Known) -> Operation:
