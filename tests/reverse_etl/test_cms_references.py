@@ -133,6 +133,21 @@ def test_items_of_one_sync_refer_to_each_other_in_one_run(cms: CmsBench) -> None
     assert cms.settle().is_empty
 
 
+def test_an_item_that_is_made_again_gets_what_it_refers_to(cms: CmsBench) -> None:
+    cms.collection("rings", others=("MultiReference", ">rings"))
+    cms.model("rings", {"others": ("text", {"field": "others", "sync": "rings"})}, collection="rings")
+    cms.row("rings", "a", others=json.dumps(["a"]))
+    cms.run()
+    old = cms.items("rings")["s-a"]["id"]
+    cms.api.delete(f"/collections/{cms.collections['rings']}/items/{old}").raise_for_status()
+    result = cms.run()
+    assert result.failed == 0, result.errors
+    item = cms.items("rings")["s-a"]
+    assert item["id"] != old
+    assert item["fields"]["others"] == [item["id"]]
+    assert cms.settle().is_empty
+
+
 def test_items_refer_to_products_of_the_store(cms: CmsBench) -> None:
     cms.collection("outfits", product=("Reference", ">product"), goes_with=("MultiReference", ">product"))
     cms.model("a_looks", {

@@ -21,6 +21,7 @@ from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
 from reverse_etl.destinations.webflow.cms_packing import (
     ITEM,
     LIVE,
+    REPLACED,
     SIBLINGS,
     is_published,
     kind,
@@ -234,7 +235,7 @@ def _resolved(operation: Operation, known: Known) -> Operation:
         item = known.of(operation.sync, operation.key) or known.of(
             operation.parent_sync, operation.parent_key
         )
-        if item is None:
+        if item is None or item.remote_id == payload.get(REPLACED):
             raise _Waits(f"its item {operation.parent_key or operation.key} is not on the site")
         payload[ITEM] = item_id_of(item.remote_id)
     if data := payload.get("fieldData"):

@@ -26,8 +26,9 @@ from reverse_etl.values import digest
 MOST = 100
 """Items of one bulk call."""
 PLACE, LIVE, PRIMARY, SIBLINGS, ITEM = "$place", "$live", "$primary", "$siblings", "$item"
+REPLACED = "$replaced"
 """Symbols of a payload: where the row belongs, whether visitors shall see it, the primary locale, the locales to
-make an item in, the item that another locale of the row belongs to."""
+make an item in, the item that another locale of the row belongs to, the item in whose place another was made."""
 LEAVING, CREATING, CHANGING, PUBLISHING, REMOVING = range(5)
 
 
@@ -145,9 +146,12 @@ def _in_steps(operation: Operation, creating: set[tuple[str, str]]) -> Iterator[
     )  # fmt: skip
     rest = {name: value for name, value in data.items() if name in later}
     second = {"fieldData": rest, PLACE: operation.payload[PLACE], LIVE: operation.payload[LIVE]}
+    if operation.remote_id:
+        second[REPLACED] = operation.remote_id
     known = {**operation.extras, "published": operation.payload[LIVE] and not together}
     yield replace(
-        operation, action="update" if rest else "publish", payload=second, payload_hash=digest(second), extras=known,
+        operation, action="update" if rest else "publish", remote_id=None, payload=second,
+        payload_hash=digest(second), extras=known,
         changes={name: change for name, change in operation.changes.items() if name in later},
     )  # fmt: skip
 
