@@ -20,6 +20,7 @@ _STORAGE_VARIABLE = "KARVON_DAGSTER_STORAGE_URL"
 def prepare_dagster_home(settings: Settings) -> None:
     """Write `dagster.yaml` into DAGSTER_HOME, with Postgres storage when the settings name one."""
     config = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())
+    config["storage"]["custom"]["config"]["base_dir"] = str(settings.dagster_home.absolute())
     if settings.dagster_storage_url is not None:
         config["storage"] = {"postgres": {"postgres_url": {"env": _STORAGE_VARIABLE}}}
         # Dagster reads it from the environment only; ours may have come from .env or a mounted file. Without a
