@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ class EventLog(SqliteEventLogStorage):
     the process."""
 
     def __init__(self, base_dir: str) -> None:
-        self._engine_of = lru_cache(KEPT_OPEN)(self._engine)
+        self._engines: dict[str, Engine] = {}
         self._tables: set[str] = set()
         super().__init__(base_dir)
 
@@ -53,10 +52,23 @@ class EventLog(SqliteEventLogStorage):
             with super()._connect(shard) as connection:
                 yield connection
             return
-        with self._db_lock, self._engine_of(shard).begin() as connection:
+        with self._db_lock, self._engine(shard).begin() as connection:
             yield connection
 
     def _engine(self, shard: str) -> Engine:
+        """That of the shard, which becomes the last to be closed."""
+        found = self._engines.pop(shard) if shard in self._engines else self._opened(shard)
+        self._engines[shard] = found
+        if len(self._engines) > KEPT_OPEN:
+            self._engines.pop(next(iter(self._engines))).dispose()
+        return found
+
+    def dispose(self) -> None:
+        super().dispose()
+        while self._engines:
+            self._engines.popitem()[1].dispose()
+
+    def _opened(self, shard: str) -> Engine:
         waiting = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
         engine = create_engine(self.conn_string_for_shard(shard), poolclass=StaticPool, connect_args=waiting)
         event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=NORMAL"))

@@ -175,15 +175,16 @@ class _Extraction:
             if context.reads_everything and resource.sweep:
                 table.expect_everything()
         report = ResourceReport(resource.name, cursor_value=context.cursor)
-        other_requests, scope = 0, None
+        other_requests, scope, is_counted = 0, None, False
         self.report.resources.append(report)
         with track(f"{self.source.name} {resource.name}") as step:
             try:
                 for batch in _drain(resource.fetch(context), loop):
                     step.advance(len(batch.documents))
                     other_requests, scope = other_requests + batch.requests, batch.scope or scope
+                    is_counted |= batch.is_counted
                     yield from self._rows(resource, table.add(batch, report))
-                guard = self.options.max_shrink_percent if scope else 100
+                guard = self.options.max_shrink_percent if scope and not is_counted else 100
                 yield from self._rows(resource, table.flush(report, guard))
                 # What failed in it was not seen: such a load says nothing about what it does not hold.
                 report.is_complete = report.failed == 0 and report.refused == 0

@@ -109,7 +109,7 @@ class RawTable:
             identity,
         )
         last_sweep_at = session.value(f"SELECT max(o.observed_at) {committed} AND o.scope = 'all'", identity)
-        stood = session.value(
+        stood = cursor and session.value(
             f"SELECT max(o.observed_at) - min(o.observed_at) {committed} AND o.cursor_value = $3",
             (*identity, cursor),
         )

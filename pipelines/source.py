@@ -21,6 +21,8 @@ class Batch:
     """Keys known to exist although their documents were not fetched (an id sweep)."""
     gone: Sequence[str] = ()
     """Keys the API answered 404 or 410 for; they get a tombstone at once."""
+    is_counted: bool = False
+    """The number that a list states says the same of `gone`: however many they are, they are believed."""
     missing: int = 0
     refused: int = 0
     failed: int = 0

@@ -57,8 +57,8 @@ def test_a_ratio_is_worse_beyond_the_noise_and_a_count_at_once() -> None:
     def told(what: str, times: float, *, is_exact: bool = False) -> list[str]:
         return [*worse([Line(what, "", "", ratio=baseline[what] * times, is_exact=is_exact)])]
 
-    assert told(timed, 1.9) == told(counted, 1, is_exact=True) == []
-    assert "at most" in told(timed, 2.1)[0]
+    assert told(timed, 1.4) == told(counted, 1, is_exact=True) == []
+    assert "at most" in told(timed, 1.6)[0]
     assert "at most" in told(counted, 1.01, is_exact=True)[0]
     assert any(
         "new line: measured or recorded" in one for one in unmatched([Line("new line", "", "", ratio=1)])

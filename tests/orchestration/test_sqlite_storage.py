@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -10,14 +12,14 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
 from karvon.settings import load_settings
 from orchestration.instance import prepare_dagster_home
-from orchestration.sqlite_storage import KEPT_OPEN, SqliteStorage
+from orchestration.sqlite_storage import KEPT_OPEN, EventLog, SqliteStorage
 
 RUNS = KEPT_OPEN + 2
 
 
 @dg.asset(check_specs=[dg.AssetCheckSpec("is_there", asset="shelf")])
-def shelf() -> dg.MaterializeResult:  # type: ignore[type-arg]
-    return dg.MaterializeResult(
+def shelf() -> Iterator[Any]:
+    yield dg.MaterializeResult(
         metadata={"rows": 3}, check_results=[dg.AssetCheckResult(passed=True, check_name="is_there")]
     )
 
@@ -53,7 +55,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_history_is_what_dagsters_own_storage_reads_and_goes_on_with(home: Path) -> None:
     with dg.DagsterInstance.get() as instance:
-        assert isinstance(instance.event_log_storage, type(SqliteStorage(str(home)).event_log_storage))
+        assert isinstance(instance.event_log_storage, EventLog)
         for _ in range(RUNS):
             assert dg.materialize([shelf], instance=instance).success
     ours = history(home, SqliteStorage)
@@ -67,6 +69,7 @@ def test_the_history_is_what_dagsters_own_storage_reads_and_goes_on_with(home: P
 
 WRITER = """
 import sys
+from collections.abc import Iterator
 import dagster as dg
 with dg.DagsterInstance.get() as instance:
     for number in range(25):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import httpx
@@ -133,6 +135,11 @@ class Loader:
             )
         parsed = {row["document_key"]: row for row in rows if not row["is_deleted"]}
         return {key: httpx.Response(200, text=row["document"]).json() for key, row in parsed.items()}
+
+
+def wait_for_the_clock_of(newest: str) -> None:
+    """The sandbox gives no moment twice, so after many writes its clock is ahead of ours."""
+    time.sleep(max(0.0, (datetime.fromisoformat(newest) - datetime.now(UTC)).total_seconds()) + 0.1)
 
 
 def of(report: LoadReport, resource: str) -> ResourceReport:

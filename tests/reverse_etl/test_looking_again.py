@@ -11,12 +11,13 @@ from karvon.settings import load_settings
 from orchestration.defs import activation
 from pipelines.landing import LoadOptions, load
 from pipelines.sources import webflow
+from pipelines.sources.webflow import changes
 
 
 def test_a_write_without_effect_is_planned_again(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     # However small the shop, only what moved.
-    monkeypatch.setattr(webflow, "LOOKS_FOR_CHANGES", -1)
-    monkeypatch.setattr(webflow, "CURSOR_OVERLAP", timedelta(0))
+    monkeypatch.setattr(changes, "LOOKS_FOR_CHANGES", -1)
+    monkeypatch.setattr(changes, "CURSOR_OVERLAP", timedelta(0))
     monkeypatch.setattr(activation, "webflow_connections", lambda _: {"default": bench.connection})
 
     def run() -> Any:

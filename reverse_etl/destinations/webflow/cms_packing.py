@@ -25,8 +25,8 @@ from reverse_etl.values import digest
 
 MOST = 100
 """Items of one bulk call."""
-PLACE, LIVE, PRIMARY, SIBLINGS, ITEM = "$place", "$live", "$primary", "$siblings", "$item"
-REPLACED = "$replaced"
+PLACE, LIVE, PRIMARY, SIBLINGS = "$place", "$live", "$primary", "$siblings"
+ITEM, REPLACED = "$item", "$replaced"
 """Symbols of a payload: where the row belongs, whether visitors shall see it, the primary locale, the locales to
 make an item in, the item that another locale of the row belongs to, the item in whose place another was made."""
 LEAVING, CREATING, CHANGING, PUBLISHING, REMOVING = range(5)

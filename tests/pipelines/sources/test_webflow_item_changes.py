@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from stand_ins import Loader, Sandbox, of
+from stand_ins import Loader, Sandbox, of, wait_for_the_clock_of
 
 from pipelines.load_report import ResourceReport
-from pipelines.sources import webflow
+from pipelines.sources.webflow import changes
 
 BIG = 701
 """Items in so many pages that asking two lists for changes costs less."""
@@ -33,9 +32,8 @@ class Site:
             self.items += [
                 one["id"] for one in self.write("brands", "post", [{"fieldData": one} for one in named])
             ]
-        # The sandbox gives no moment twice, so its clock can be ahead of ours.
-        last = self.api.get(f"/collections/{self.ids['brands']}/items/{self.items[-1]}").json()["lastUpdated"]
-        time.sleep(max(0.0, (datetime.fromisoformat(last) - datetime.now(UTC)).total_seconds()) + 0.1)
+        last = self.api.get(f"/collections/{self.ids['brands']}/items/{self.items[-1]}").json()
+        wait_for_the_clock_of(last["lastUpdated"])
         self.load()
 
     def load(self, **options: Any) -> ResourceReport:
@@ -53,7 +51,7 @@ class Site:
 
 @pytest.fixture
 def site(loader: Loader, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Site:
-    monkeypatch.setattr(webflow, "CURSOR_OVERLAP", timedelta(0))
+    monkeypatch.setattr(changes, "CURSOR_OVERLAP", timedelta(0))
     return Site(loader, sandbox)
 
 
@@ -100,6 +98,19 @@ def test_what_was_just_written_is_read_whatever_its_clocks_say(site: Site) -> No
     assert (report.requests, report.scope) == (QUIET + 2, "written")
     assert (report.changed, report.unchanged, report.deleted) == (1, 1, 1)
     assert site.landed(site.items[1]) is None
+
+
+def test_many_deletions_of_ours_are_no_reason_to_doubt_the_list(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if the lists had twice as many pages, so that twelve are still read one by one.
+    monkeypatch.setattr(changes, "PAGE_SIZE", 50)
+    gone = site.items[:12]
+    path = f"/collections/{site.ids['brands']}/items"
+    site.api.request("DELETE", path, json={"items": [{"id": one} for one in gone]}).raise_for_status()
+    keys = [f"{site.ids['brands']}/{one}" for one in gone]
+    report = site.load(parameters={**ASKED, "written": {"collection_items": keys}})
+    assert (report.deleted, report.is_complete, report.scope) == (12, True, "written")
 
 
 def test_whole_lists_when_asked_when_due_and_when_much_moved(site: Site) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from stand_ins import Loader, Meddling, Sandbox, of
+from stand_ins import Loader, Meddling, Sandbox, of, wait_for_the_clock_of
 
 from pipelines.landing import LoadError, load
 from pipelines.load_report import ResourceReport
 from pipelines.sources import webflow
+from pipelines.sources.webflow import changes
 
 
 @pytest.fixture
@@ -79,11 +79,9 @@ def big_shop(
     loader: Loader, sandbox: Sandbox, shop: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> list[dict[str, Any]]:
     """Its products, which were landed once; what is written from now on is news."""
-    monkeypatch.setattr(webflow, "CURSOR_OVERLAP", timedelta(0))
+    monkeypatch.setattr(changes, "CURSOR_OVERLAP", timedelta(0))
     created = fill(shop, sandbox, BIG)
-    # The sandbox gives no moment twice, so its clock can be ahead of ours.
-    newest = datetime.fromisoformat(created[-1]["skus"][0]["lastUpdated"])
-    time.sleep(max(0.0, (newest - datetime.now(UTC)).total_seconds()) + 0.1)
+    wait_for_the_clock_of(created[-1]["skus"][0]["lastUpdated"])
     loader.webflow("products")
     return created
 
