@@ -127,23 +127,30 @@ def land(clock: Clock, *, url: str, count: int, every: int = 0) -> Facts:
 
 
 class _TimedWarehouse(Warehouse):
-    """Counts the seconds in which a session is open, or in a function that it was told of."""
+    """Counts the seconds in which a session is open, or in a function that it was told of; once where they nest."""
 
     seconds = 0.0
+    _is_counting = False
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        began = time.perf_counter()
-        with super().session() as session:
+        with self._counted(), super().session() as session:
             yield session
-        self.seconds += time.perf_counter() - began
 
     def timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*given: Any, **named: Any) -> Any:
-            began = time.perf_counter()
-            try:
+            with self._counted():
                 return function(*given, **named)
-            finally:
-                self.seconds += time.perf_counter() - began
 
         return wrapped
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        if self._is_counting:
+            yield
+            return
+        self._is_counting, began = True, time.perf_counter()
+        try:
+            yield
+        finally:
+            self._is_counting, self.seconds = False, self.seconds + time.perf_counter() - began

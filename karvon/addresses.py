@@ -15,16 +15,21 @@ import asyncio
 import ipaddress
 import re
 import socket
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import httpx
+
+from karvon.http import certificates
 
 Resolver = Callable[[str, int], Sequence[str]]
 """(host, port) → every address of the host as text; raises OSError."""
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _PORTS = {"http": 80, "https": 443}
+_KNOWN_SECONDS = 30.0
+"""How long the addresses of a host are gone by before it is resolved, and checked, anew."""
 _NUMBER = re.compile(r"^(0x[0-9a-f]*|[0-9]+)$", re.IGNORECASE)
 # Networks whose addresses carry an IPv4 address in their last 32 bits: mapped, compatible, translated (NAT64).
 _WITH_IPV4 = tuple(map(ipaddress.IPv6Network, ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "64:ff9b:1::/48")))
@@ -58,7 +63,8 @@ def check_url(
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
         raise ForbiddenAddress(f"{url[:100]!r} is no URL: {error}") from None
-    return _checked(parsed, exceptions, resolver)
+    _refuse_odd(parsed)
+    return _resolved(parsed, exceptions, resolver)
 
 
 def is_public(address: str) -> bool:
@@ -80,24 +86,39 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self,
         exceptions: Exceptions = Exceptions(),
         resolver: Resolver = resolve,
-        connect: Callable[[], httpx.AsyncBaseTransport] = lambda: httpx.AsyncHTTPTransport(trust_env=False),
+        connect: Callable[[], httpx.AsyncBaseTransport] = lambda: httpx.AsyncHTTPTransport(
+            verify=certificates(), trust_env=False
+        ),
     ) -> None:
         self._exceptions, self._resolver, self._connect = exceptions, resolver, connect
         # One per host: connections are kept by address, and one that was secured for a host serves no other.
         self._inner: dict[str, httpx.AsyncBaseTransport] = {}
+        self._known: dict[tuple[str, str, int | None], tuple[float, tuple[str, ...]]] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        addresses = await asyncio.to_thread(_checked, request.url, self._exceptions, self._resolver)
+        addresses = await self._addresses(request.url)
         host = request.url.host
         if host not in self._inner:
             self._inner[host] = self._connect()
         inner = self._inner[host]
-        for address in addresses[:-1]:
+        for address in addresses:
             try:
                 return await inner.handle_async_request(_to(address, request))
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                continue
-        return await inner.handle_async_request(_to(addresses[-1], request))
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                failure = error
+        # It may have moved.
+        self._known.clear()
+        raise failure
+
+    async def _addresses(self, url: httpx.URL) -> tuple[str, ...]:
+        """Never empty. A name is not looked up for every request, only for every so many seconds."""
+        _refuse_odd(url)
+        host, now = (url.scheme, url.host, url.port), time.monotonic()
+        until, addresses = self._known.get(host, (0.0, ()))
+        if until <= now:
+            addresses = await asyncio.to_thread(_resolved, url, self._exceptions, self._resolver)
+            self._known[host] = (now + _KNOWN_SECONDS, addresses)
+        return addresses
 
     async def aclose(self) -> None:
         for inner in self._inner.values():
@@ -115,13 +136,23 @@ def _to(address: str, request: httpx.Request) -> httpx.Request:
     )
 
 
-def _checked(url: httpx.URL, exceptions: Exceptions, resolver: Resolver) -> tuple[str, ...]:
-    host = url.host.rstrip(".").lower()
+def _refuse_odd(url: httpx.URL) -> None:
+    """What can be said of a URL without asking for its addresses."""
+    host = _host(url)
     if url.scheme not in _PORTS or not host:
         raise ForbiddenAddress(f"{url.scheme or 'nothing'}://{host} is no web address; use https://…")
     if url.userinfo:
         raise ForbiddenAddress(f"{host}: a user name or password does not belong into a URL")
     _refuse_disguised(host)
+
+
+def _host(url: httpx.URL) -> str:
+    return url.host.rstrip(".").lower()
+
+
+def _resolved(url: httpx.URL, exceptions: Exceptions, resolver: Resolver) -> tuple[str, ...]:
+    """The addresses of a URL's host, at least one, all allowed."""
+    host = _host(url)
     try:
         addresses = tuple(resolver(host, url.port or _PORTS[url.scheme]))
     except (OSError, UnicodeError) as error:

@@ -24,12 +24,16 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx
 import orjson
 import tenacity
+
+if TYPE_CHECKING:
+    import ssl
 
 USER_AGENT = "Karvon/0.1 (declarative ELT)"
 
@@ -198,6 +202,12 @@ class RateLimiter:
 _limiters: dict[str, RateLimiter] = {}
 
 
+@cache
+def certificates() -> ssl.SSLContext:
+    """Whom to trust. Reading the list takes 20 ms, so it is read once, not for every client."""
+    return httpx.create_ssl_context()
+
+
 class HttpClient:
     """A client of one remote account; use it as an async context manager.
 
@@ -244,6 +254,7 @@ class HttpClient:
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
             transport=transport,
             trust_env=transport is None,
+            verify=certificates() if transport is None else True,
         )
 
     async def __aenter__(self) -> Self:

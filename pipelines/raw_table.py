@@ -15,8 +15,9 @@ from pipelines.document import canonical_document
 from pipelines.load_report import ResourceReport
 from pipelines.source import Batch, Document
 
-CHUNK_DOCUMENTS = 5_000
-"""Documents compared with the warehouse at once."""
+CHUNK_BYTES = 8 * 1024 * 1024
+"""Documents compared with the warehouse at once, with what Python needs for each beside its text."""
+_BESIDE_TEXT = 400
 
 Rows = dict[str, tuple[bytes, str]]
 """By key: canonical JSON and its hash."""
@@ -79,6 +80,7 @@ class RawTable:
         self._ours = " AND ".join(f"{name} = ${place}" for place, name in enumerate(self._labels, 1))
         self._keys = f"${len(self._labels) + 1}"
         self._pending: Rows = {}
+        self._pending_bytes = 0
         self._last: _Last | None = None
         self._gone: set[str] = set()
         self._buried: set[str] = set()
@@ -122,15 +124,16 @@ class RawTable:
         report.failed += batch.failed
         if batch.cursor is not None:
             report.cursor_value = max(batch.cursor, report.cursor_value or "")
-        key_of, noise = self._resource.key, self._resource.noise
+        key_of, noise, pending = self._resource.key, self._resource.noise, self._pending
         for document in batch.documents:
             if (key := key_of(document)) is None:
                 report.failed += 1
             else:
-                self._pending[key] = canonical_document(document, noise)
+                pending[key] = row = canonical_document(document, noise)
+                self._pending_bytes += len(row[0]) + _BESIDE_TEXT
         self._seen.update(dict.fromkeys(key for key in batch.present if key not in self._seen))
         self._gone.update(batch.gone)
-        return self.flush(report) if len(self._pending) >= CHUNK_DOCUMENTS else None
+        return self.flush(report) if self._pending_bytes >= CHUNK_BYTES else None
 
     def flush(self, report: ResourceReport, max_gone_percent: float = 100) -> pa.Table | None:
         """Compare the pending documents with the warehouse; rows for the new and the changed ones.
@@ -159,14 +162,16 @@ class RawTable:
         pending, seen = self._pending, self._seen
         again = {key for key in pending.keys() & seen.keys() if seen[key]}
         live, buried = self._last or self._read_last(list(pending.keys() - again))
-        changed = {key: row for key, row in pending.items() if (seen.get(key) or live.get(key)) != row[1]}
-        old = sum(key in live or key in buried or key in again for key in changed)
+        before = {key: live[key] for key in pending.keys() & live.keys()}
+        before |= {key: seen[key] for key in again}
+        changed = {key: row for key, row in pending.items() if before.get(key) != row[1]}
+        old = len(changed.keys() & (before.keys() | (buried & pending.keys())))
         report.seen += len(pending) - len(again)
         report.new += len(changed) - old
         report.changed += old
         report.unchanged += len(pending) - len(changed) - len(again - changed.keys())
-        seen.update((key, digest) for key, (_, digest) in pending.items())
-        self._pending = {}
+        seen.update(zip(pending, (digest for _, digest in pending.values()), strict=True))
+        self._pending, self._pending_bytes = {}, 0
         return changed
 
     def live_keys(self) -> set[str]:

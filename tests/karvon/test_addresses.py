@@ -176,3 +176,18 @@ def test_a_host_has_one_pool_of_connections_however_often_it_is_asked(port: int)
     there = f"http://127.0.0.1:{port}"
     _get(f"{there}/to/{there}/b", GuardedTransport(SANDBOX, connect=connect))
     assert len(made) == 1
+
+
+def test_a_host_is_looked_up_once_for_many_requests_and_again_when_it_cannot_be_reached(port: int) -> None:
+    answers = iter([["127.0.0.1"], ["127.0.0.2"], ["127.0.0.1"]])
+    transport = GuardedTransport(SANDBOX, lambda _host, _port: next(answers))
+
+    async def ask() -> None:
+        async with httpx.AsyncClient(transport=transport) as client:
+            for _ in range(3):
+                assert (await client.get(f"http://shop.example:{port}/")).status_code == 200
+            with pytest.raises(httpx.ConnectError):
+                await client.get(f"http://other.example:{port}/")
+            assert (await client.get(f"http://other.example:{port}/")).status_code == 200
+
+    asyncio.run(ask())
