@@ -25,7 +25,7 @@ import yaml
 from pydantic import SecretStr
 
 from karvon.addresses import Exceptions
-from karvon.http import RateWindow, evenly, share
+from karvon.rate_limits import RateWindow, evenly, share
 from karvon.settings import Settings, SettingsError
 
 SANDBOX_SITE_ID = "5f0c8c9e1c9d440000a1b2c3"

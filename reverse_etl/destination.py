@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, cast
 
-from karvon.http import RateWindow
+from karvon.rate_limits import RateWindow
 from karvon.settings import Settings
 from karvon.warehouse import Dialect, Session
 from reverse_etl.ledger import Entry

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from karvon.connections import uzum_connections
-from karvon.http import RateWindow, evenly
+from karvon.rate_limits import RateWindow, evenly
 from karvon.settings import export_environment, load_settings
 from karvon.warehouse import Warehouse
 from pipelines.crawl import crawl_due

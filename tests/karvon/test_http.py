@@ -17,7 +17,6 @@ from karvon.http import (
     Malformed,
     Meaning,
     NotFound,
-    RateWindow,
     Refused,
     RemoteError,
     Throttled,
@@ -25,6 +24,7 @@ from karvon.http import (
     parse_json,
     redact,
 )
+from karvon.rate_limits import RateWindow
 
 _accounts = itertools.count()
 Reply = httpx.Response | Exception

@@ -16,7 +16,7 @@ from karvon.connections import (
     uzum_seller_connections,
     webflow_connections,
 )
-from karvon.http import RateWindow, evenly, share
+from karvon.rate_limits import RateWindow, evenly, share
 from karvon.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
 
 

@@ -12,7 +12,7 @@ import httpx
 from pydantic import SecretStr
 
 from karvon.connections import Manners, Universe, UzexConnection, UzumConnection, UzumSellerConnection
-from karvon.http import RateWindow
+from karvon.rate_limits import RateWindow
 from karvon.warehouse import Warehouse
 from pipelines.crawl import crawl_due, load_slices
 from pipelines.landing import LoadOptions, LoadReport, ResourceReport

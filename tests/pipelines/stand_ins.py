@@ -13,7 +13,7 @@ import httpx
 from pydantic import SecretStr
 
 from karvon.connections import PlytixConnection, WebflowConnection
-from karvon.http import RateWindow
+from karvon.rate_limits import RateWindow
 from karvon.warehouse import Warehouse
 from pipelines.landing import LoadOptions, LoadReport, ResourceReport, load
 from pipelines.sources import plytix, webflow

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cms_bench import CmsBench
 
-from karvon.http import RateWindow
+from karvon.rate_limits import RateWindow
 from karvon.warehouse import Warehouse
 
 ITEMS = 10_000

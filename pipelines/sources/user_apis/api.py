@@ -12,7 +12,8 @@ from typing import Any, Self
 import httpx
 
 from karvon.credentials import CredentialStore
-from karvon.http import HttpClient, Malformed, RateWindow
+from karvon.http import HttpClient, Malformed
+from karvon.rate_limits import RateWindow
 from pipelines.landing import configured_dlt
 from pipelines.sources.user_apis.definition import (
     VARIABLE,

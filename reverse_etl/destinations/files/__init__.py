@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from karvon.connections import files_connections
-from karvon.http import RateWindow
+from karvon.rate_limits import RateWindow
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from reverse_etl.destination import Opener, WithoutMirror, without_shop_settings

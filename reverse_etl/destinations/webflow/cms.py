@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from karvon.addresses import Exceptions
 from karvon.connections import webflow_connections
-from karvon.http import RateWindow
+from karvon.rate_limits import RateWindow
 from karvon.settings import Settings
 from karvon.warehouse import Dialect, Session
 from reverse_etl.destination import Bound, MappingProblem, Opener, Record

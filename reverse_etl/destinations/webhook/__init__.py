@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from karvon.connections import rate_windows, webhook_connection, webhook_names
-from karvon.http import RateWindow
+from karvon.rate_limits import RateWindow
 from karvon.settings import Settings
 from reverse_etl.destination import Channel, Opener, WithoutMirror, without_shop_settings
 from reverse_etl.destinations.webhook.channel import WebhookChannel

@@ -539,6 +539,26 @@ def test_personal_data_can_be_kept_out_and_people_can_be_suppressed(apis: Apis) 
     assert [run.rows_landed for run in apis.run().runs] == [2]
 
 
+def test_a_suppressed_record_without_a_key_is_refused_and_holds_no_deletion_up(apis: Apis) -> None:
+    """It can be none of those that are landed; one that is only without a key could."""
+    apis.declare(personal_data="hash", resource={"deletions": "remove"})
+    orders = _orders(4)
+    apis.serve("shop", orders)
+    apis.run()
+    with apis.warehouse.session() as session:
+        hashed = privacy.read(session).hash_of("buyer0@example.com")
+        session.execute("INSERT INTO restricted.suppressions VALUES ('anna', $1, now())", (hashed,))
+
+    def counted(*records: dict[str, Any]) -> tuple[int, int, int, int]:
+        apis.serve("shop", [*records])
+        (report,) = apis.run().resources["anna/shop"]
+        return report.seen, report.refused, report.failed, report.deleted
+
+    nameless = {"id": None}
+    assert counted(orders[1] | nameless, *orders[2:]) == (2, 0, 1, 0)
+    assert counted(orders[0] | nameless, *orders[1:]) == (3, 1, 0, 1)
+
+
 def test_problems_of_a_file_come_with_line_and_key_and_the_other_files_run(apis: Apis) -> None:
     apis.declare("fine")
     wrong = """user_id: anna
