@@ -23,7 +23,8 @@ from karvon.http import HttpClient
 from karvon.warehouse import Warehouse
 from pipelines.landing import load
 from pipelines.source import Batch, Context, Resource, Source
-from pipelines.sources.user_apis.ingest import Surroundings, ingest
+from pipelines.sources.user_apis.fetch import Surroundings
+from pipelines.sources.user_apis.ingest import ingest
 from pipelines.sources.user_apis.registry import read_registry
 
 AT_ONCE = 8

@@ -6,7 +6,7 @@ from karvon.addresses import Exceptions, GuardedTransport
 from karvon.credentials import CredentialStore
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
-from pipelines.sources.user_apis.ingest import Surroundings
+from pipelines.sources.user_apis.fetch import Surroundings
 
 
 def credential_store(settings: Settings) -> CredentialStore:

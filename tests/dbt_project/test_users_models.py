@@ -17,8 +17,9 @@ from dbt_build import Build, dbt_environment
 from served_sandbox import served_sandbox
 
 from karvon.warehouse import Warehouse
+from pipelines.sources.user_apis.fetch import Surroundings
 from pipelines.sources.user_apis.forget import forget_person, forget_user, remains
-from pipelines.sources.user_apis.ingest import IngestReport, Surroundings, ingest
+from pipelines.sources.user_apis.ingest import IngestReport, ingest
 from pipelines.sources.user_apis.registry import read_registry
 
 _REGISTRY = Path(__file__).parents[2] / "data_sources" / "sandbox"

@@ -9,7 +9,7 @@ from typing import Any
 from pipelines.sources.user_apis.api import Api
 from pipelines.sources.user_apis.definition import DataSource, ResourceSpec
 from pipelines.sources.user_apis.entities import ENTITIES
-from pipelines.sources.user_apis.ingest import Surroundings
+from pipelines.sources.user_apis.fetch import Surroundings
 from pipelines.sources.user_apis.propose import propose
 from pipelines.sources.user_apis.records import document_key, value_at
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from karvon.addresses import Exceptions, GuardedTransport
 from karvon.warehouse import Warehouse
-from pipelines.sources.user_apis.ingest import Surroundings, ingest
+from pipelines.sources.user_apis.fetch import Surroundings
+from pipelines.sources.user_apis.ingest import ingest
 from pipelines.sources.user_apis.registry import read_registry
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from karvon.addresses import GuardedTransport
 from karvon.credentials import CredentialStore, new_key
 from karvon.warehouse import Warehouse
 from pipelines.sources.user_apis import privacy, status
-from pipelines.sources.user_apis.ingest import IngestReport, Surroundings, ingest
+from pipelines.sources.user_apis.fetch import Surroundings
+from pipelines.sources.user_apis.ingest import IngestReport, ingest
 from pipelines.sources.user_apis.registry import Registry, read_registry
 
 _FIELDS = {
