@@ -35,11 +35,13 @@ def insert(url: str, documents: list[dict[str, Any]]) -> int:
     )
     known = dict(warehouse.execute("SELECT document_key, document_hash FROM products").fetchall())
     landed = 0
+    warehouse.begin()
     for start in range(0, len(documents), CHUNK):
         rows = changes(documents[start : start + CHUNK], known)
         landed += rows.num_rows
         if rows.num_rows:
             warehouse.execute("INSERT INTO products SELECT * FROM rows")
+    warehouse.commit()
     warehouse.close()
     return landed
 
