@@ -74,8 +74,8 @@ def _in_world(folder: Path, products: int, *, is_small: bool) -> Iterator[Line]:
             path = folder / "catalogue.csv"
             _write_catalogue(path, products)
             control(settings, "POST", "/_control/plytix/load", {"path": str(path)})
-        wait = SETTLED_AFTER.total_seconds() if products == FROM_FILE else 0
-        yield from _runs(settings, command, environment, world, 1 if is_small else 3, wait)
+        settling = SETTLED_AFTER.total_seconds() if products == FROM_FILE else 0
+        yield from _runs(settings, command, environment, world, 1 if is_small else 3, settling)
 
 
 def _write_catalogue(path: Path, products: int) -> None:
@@ -92,7 +92,7 @@ def _write_catalogue(path: Path, products: int) -> None:
 
 def _runs(
     settings: Settings, command: tuple[str, ...], environment: Mapping[str, str], world: str, repeat: int,
-    wait: float,
+    settling_seconds: float,
 ) -> Iterator[Line]:  # fmt: skip
     karvon_run = program(command, environment)
     control(settings, "PUT", "/_control/limits", LIFTED)
@@ -101,9 +101,9 @@ def _runs(
     # The second one builds what was read of the shop after the first had written to it.
     second = measure({"": karvon_run}, 1)[""]
     yield Line("`karvon run`, second", world, f"{second} s")
-    if wait:
+    if settling_seconds:
         # What was imported and written by thousands just now is read again for some minutes.
-        time.sleep(wait)
+        time.sleep(settling_seconds)
         measure({"": karvon_run}, 1)
     control(settings, "PUT", "/_control/limits", REAL)
     before = _last_request(settings)

@@ -93,7 +93,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._exceptions, self._resolver, self._connect = exceptions, resolver, connect
         # One per host: connections are kept by address, and one that was secured for a host serves no other.
         self._inner: dict[str, httpx.AsyncBaseTransport] = {}
-        self._known: dict[tuple[str, str, int | None], tuple[float, tuple[str, ...]]] = {}
+        self._known: dict[str, tuple[float, tuple[str, ...]]] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         addresses = await self._addresses(request.url)
@@ -106,18 +106,18 @@ class GuardedTransport(httpx.AsyncBaseTransport):
                 return await inner.handle_async_request(_to(address, request))
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 failure = error
-        # It may have moved.
-        self._known.clear()
+        # The host may have moved.
+        self._known.pop(host, None)
         raise failure
 
     async def _addresses(self, url: httpx.URL) -> tuple[str, ...]:
         """Never empty. A name is not looked up for every request, only for every so many seconds."""
         _refuse_odd(url)
-        host, now = (url.scheme, url.host, url.port), time.monotonic()
-        until, addresses = self._known.get(host, (0.0, ()))
+        now = time.monotonic()
+        until, addresses = self._known.get(url.host, (0.0, ()))
         if until <= now:
             addresses = await asyncio.to_thread(_resolved, url, self._exceptions, self._resolver)
-            self._known[host] = (now + _KNOWN_SECONDS, addresses)
+            self._known[url.host] = (now + _KNOWN_SECONDS, addresses)
         return addresses
 
     async def aclose(self) -> None:

@@ -48,9 +48,9 @@ class _Last:
         return rows["document_key"].to_pylist(), rows["document_hash"].to_pylist()
 
 
-_NOTHING = pa.table(
-    {name: pa.array([], pa.string()) for name in ("document_key", "document_hash")}
-).append_column("is_deleted", pa.array([], pa.bool_()))
+_NOTHING = pa.schema(
+    {"document_key": pa.string(), "document_hash": pa.string(), "is_deleted": pa.bool_()}
+).empty_table()
 
 
 @dataclass(frozen=True)

@@ -191,3 +191,19 @@ def test_a_host_is_looked_up_once_for_many_requests_and_again_when_it_cannot_be_
             assert (await client.get(f"http://other.example:{port}/")).status_code == 200
 
     asyncio.run(ask())
+
+
+def test_a_host_that_leads_inside_when_it_is_looked_up_anew_is_refused(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("karvon.addresses._KNOWN_SECONDS", 0.0)
+    answers = iter([["127.0.0.1"], ["10.0.0.1"]])
+    transport = GuardedTransport(SANDBOX, lambda _host, _port: next(answers))
+
+    async def ask() -> None:
+        async with httpx.AsyncClient(transport=transport) as client:
+            assert (await client.get(f"http://shop.example:{port}/")).status_code == 200
+            with pytest.raises(ForbiddenAddress):
+                await client.get(f"http://shop.example:{port}/")
+
+    asyncio.run(ask())
