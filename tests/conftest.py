@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import psycopg2
 import pytest
 
@@ -16,6 +19,50 @@ from karvon.warehouse import Warehouse
 
 os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")  # noqa: S108 - pgserver only warns without it
 _databases = itertools.count()
+
+
+class _KeptOpen:
+    """DuckDB files stay open between the sessions of a test: opening one costs 40 ms, and tests open dozens.
+
+    Only one process may hold a file, so a test that starts a process gives its files away, and from then on
+    opens them for each session, as everywhere outside tests.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[str, duckdb.DuckDBPyConnection] = {}
+        self._keeping = True
+        self._open_duckdb = Warehouse._open_duckdb
+        sys.addaudithook(self._before_a_process)
+
+    def session(self, warehouse: Warehouse) -> Any:
+        session = self._open_duckdb(warehouse)
+        path = str(warehouse.path)
+        if self._keeping and path not in self._open:
+            self._open[path] = duckdb.connect(path)
+        return session
+
+    def begin(self) -> None:
+        self._keeping = True
+
+    def give_away(self) -> None:
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def _before_a_process(self, event: str, _: tuple[Any, ...]) -> None:
+        if event in ("subprocess.Popen", "os.fork", "os.posix_spawn"):
+            self._keeping = False
+            self.give_away()
+
+
+_kept_open = _KeptOpen()
+Warehouse._open_duckdb = lambda warehouse: _kept_open.session(warehouse)  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def _files_stay_open() -> Iterator[None]:
+    _kept_open.begin()
+    yield
+    _kept_open.give_away()
 
 
 @pytest.fixture(scope="session")
