@@ -110,7 +110,7 @@ def read_rows(path: Path) -> list[Row]:
 def decode(raw: bytes) -> str:
     """UTF-8 with or without a mark, UTF-16 with one, else the Cyrillic Windows code page that Excel writes."""
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return raw.decode("utf-16")
+        return raw.decode("utf-16", "replace")
     for encoding in TEXT_ENCODINGS:
         try:
             return raw.decode(encoding)
