@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfig
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DOTENV = PROJECT_ROOT / ".env"
+_NOTICE_THE_DEAD = "-c client_connection_check_interval=2000"
 
 
 class SettingsError(Exception):
@@ -51,6 +52,8 @@ class Settings(BaseSettings):
     stock_read_after_hours: float = Field(24, ge=0, validation_alias="KARVON_STOCK_READ_AFTER_HOURS")
     """Only stock that was not answered for so long is read again; before a write it is always read."""
     warehouse_lock_seconds: float = Field(30, ge=0, validation_alias="KARVON_WAREHOUSE_LOCK_SECONDS")
+    turn_seconds: float = Field(3600, ge=0, validation_alias="KARVON_TURN_SECONDS")
+    """How long a step waits while another process builds models, applies, or reads the same source."""
     connections_file: Path = Field(
         PROJECT_ROOT / "connections.yml", validation_alias="KARVON_CONNECTIONS_FILE"
     )
@@ -226,6 +229,8 @@ class Settings(BaseSettings):
             }
         query = dict(part.split("=", 1) for part in scheme.query.split("&") if "=" in part)
         return common | {
+            # A server looks whether anybody still waits for a long statement only if it is told to.
+            "PGOPTIONS": f"{os.environ.get('PGOPTIONS', '').replace(_NOTICE_THE_DEAD, '')} {_NOTICE_THE_DEAD}".strip(),
             "KARVON_DBT_TARGET": "postgres",
             "KARVON_PG_HOST": unquote(query.get("host", "")) or scheme.hostname or "localhost",
             "KARVON_PG_PORT": str(scheme.port or 5432),

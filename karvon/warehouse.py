@@ -12,7 +12,7 @@ import io
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -66,7 +66,7 @@ class Session(Protocol):
 class Warehouse:
     """The warehouse behind a URL: `duckdb:///path/file.duckdb` or `postgresql://user:password@host/database`."""
 
-    def __init__(self, url: str, *, lock_seconds: float = 30) -> None:
+    def __init__(self, url: str, *, lock_seconds: float = 30, turn_seconds: float = 3600) -> None:
         if not url.startswith(("duckdb:///", "postgresql://", "postgres://")):
             raise WarehouseError(
                 f"KARVON_WAREHOUSE_URL starts with {url.split(':', 1)[0]!r}; write duckdb:///path/file.duckdb "
@@ -75,6 +75,8 @@ class Warehouse:
         self.url = url
         self.dialect: Dialect = "duckdb" if url.startswith("duckdb:") else "postgres"
         self.lock_seconds = lock_seconds
+        self.turn_seconds = turn_seconds
+        """How long to wait for others who are at work (karvon/turns.py)."""
 
     @property
     def path(self) -> Path:
@@ -84,12 +86,15 @@ class Warehouse:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Open a connection for the block. Raises `WarehouseLocked` or `WarehouseError`."""
-        opened: _DuckDBSession | _PostgresSession
-        opened = self._open_duckdb() if self.dialect == "duckdb" else _PostgresSession(self.url)
-        try:
-            yield opened
-        finally:
-            opened.close()
+        if self.dialect == "postgres":
+            with closing(_PostgresSession(self.url)) as opened:
+                yield opened
+            return
+        from karvon.turns import FILE, turn
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with turn(self, FILE, "", shared=True), closing(self._open_duckdb()) as file:
+            yield file
 
     @contextmanager
     def exclusive(self, what: str) -> Iterator[None]:
@@ -142,7 +147,6 @@ class Warehouse:
     def _open_duckdb(self) -> _DuckDBSession:
         import duckdb
 
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + self.lock_seconds
         while True:
             try:

@@ -25,7 +25,11 @@ def opened() -> tuple[Settings, Warehouse]:
     settings = load_settings()
     configure_logging(settings)
     export_environment(settings)
-    return settings, Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
+    return settings, Warehouse(
+        settings.warehouse_url,
+        lock_seconds=settings.warehouse_lock_seconds,
+        turn_seconds=settings.turn_seconds,
+    )
 
 
 def this_user() -> str:

@@ -7,6 +7,7 @@ import dagster as dg
 
 from karvon.connections import webflow_connections
 from karvon.settings import Settings
+from karvon.turns import applying, landing
 from karvon.warehouse import Warehouse
 from orchestration.automation import OWNERS, freshness
 from orchestration.defs.ingestion import fed_collections
@@ -171,7 +172,8 @@ def look_again(settings: Settings, warehouse: Warehouse, plan: Plan, syncs: tupl
                 ),
             },
         )
-        load(webflow.SOURCE, webflow_connections(settings)[name], warehouse, options)
+        with landing(warehouse, webflow.SOURCE.name, "reading the shop after an apply"):
+            load(webflow.SOURCE, webflow_connections(settings)[name], warehouse, options)
 
 
 def _results(

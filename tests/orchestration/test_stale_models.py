@@ -11,7 +11,7 @@ import pytest
 
 from karvon.settings import PROJECT_ROOT, Settings, load_settings
 from karvon.warehouse import Warehouse
-from orchestration import dbt
+from orchestration import build_outcome, built_models, dbt
 
 PROJECT_FILE = """
 name: karvon
@@ -139,7 +139,7 @@ def test_rows_of_tables_are_counted_and_views_are_not_computed_for_it(
     view = "{{ config(materialized='view') }} select * from {{ ref('prices') }}"
     (project / "models" / "dear_prices.sql").write_text(view)
     build()
-    counts = {name.rsplit(".", 1)[-1]: rows for name, rows in dbt.row_counts(shop).items()}
+    counts = {name.rsplit(".", 1)[-1]: rows for name, rows in built_models.row_counts(shop).items()}
     assert counts == {"stg_goods": 0, "goods": 0, "prices": 1}
 
 
@@ -159,7 +159,7 @@ def test_a_failed_test_leaves_its_model_and_what_is_below_it_stale(
 def test_a_build_that_was_killed_is_taken_up_again(settings: Settings, shop: Warehouse, build: Build) -> None:
     build()
     manifest = dbt.read_manifest(settings, shop)
-    everything = dbt.Stale(tuple(dbt.in_build_order(manifest, _models(manifest))), definitions_changed=False)
+    everything = dbt.Stale(tuple(build_outcome.in_build_order(manifest, _models(manifest))), definitions_changed=False)
     killed = dbt.build(settings, shop, manifest, everything)
     next(killed)
     killed.close()
