@@ -218,6 +218,7 @@ class Settings(BaseSettings):
             "DAGSTER_DISABLE_TELEMETRY": "yes",
             "DO_NOT_TRACK": "1",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DBT_PROJECT_DIR": str(PROJECT_ROOT / "dbt_project"),
             "DBT_PROFILES_DIR": str(PROJECT_ROOT / "dbt_project"),
             "DBT_TARGET_PATH": str(self.dbt_target_path),
             "DBT_LOG_PATH": str(self.dbt_target_path / "logs"),

@@ -10,6 +10,8 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 _RESULTS = frozenset({"LogModelResult", "LogSeedResult", "LogSnapshotResult", "LogTestResult"})
+NO_EVENT = "Text"
+"""The name of what dbt's process said that was no event: of a crash, the last line says what happened."""
 _AT_LINE = re.compile(r"^\s*LINE \d+: (.*?)$", re.MULTILINE)
 _QUOTED = re.compile(r"[\"'`]([^\"'`\n]+)[\"'`]")
 _HEAD = re.compile(r"^\s*\w+ Error in \w+ [^\n]*\n")
@@ -28,6 +30,7 @@ class BuildOutcome:
     """What dbt said of a node that ended badly."""
     others: list[str] = field(default_factory=list)
     """Errors that are of no node."""
+    last_words: str = ""
 
     def take(self, event: Mapping[str, Any]) -> bool:
         """Keep what an event says; whether it is the result of a model or a test."""
@@ -36,7 +39,9 @@ class BuildOutcome:
         if info["name"] in _RESULTS:
             self.results[node] = info["level"]
             return True
-        if info["level"] == "error":
+        if info["name"] == NO_EVENT:
+            self.last_words = info["msg"] or self.last_words
+        elif info["level"] == "error":
             # `RunResultFailure` says once more that there was an error, and not which.
             if node and info["name"] == "RunResultError":
                 self.errors[node] = info["msg"]
@@ -60,7 +65,7 @@ class BuildOutcome:
                 found[model], sources[model] = self.faults[model], model
             elif above is not None:
                 sources[model] = sources[above]
-                found[model] = f"it reads {_name(sources[above])}, which is not built: {found[sources[above]]}"
+                found[model] = f"{READS}{_name(sources[above])}, which is not built: {found[sources[above]]}"
             elif self.results.get(model, "error") == "error":
                 found[model], sources[model] = "dbt ended before it was built", model
         return found
@@ -85,7 +90,7 @@ class BuildOutcome:
         lines = [*dict.fromkeys(self.faults.values()), *self.others]
         if waiting := sorted(_name(model) for model in self.problems if model not in self.faults):
             lines.append(f"Not built because of this: {', '.join(waiting)}.")
-        return "\n".join(lines) or f"dbt ended with status {self.status}."
+        return "\n".join(lines) or f"dbt ended with status {self.status}. {self.last_words}".strip()
 
     def _models_of(self, node: str) -> list[str]:
         """The models that an error in a node speaks against."""

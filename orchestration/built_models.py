@@ -11,6 +11,8 @@ from typing import Any
 
 from karvon.warehouse import Session, Warehouse
 
+READS = "it reads "
+"""A problem that begins like this is that of another model."""
 _UNFINISHED = "its build was broken off; the next run builds it"
 _TABLES = (
     "processed_loads (model text, load_id text)",
@@ -90,3 +92,8 @@ def problems(warehouse: Warehouse) -> dict[str, str]:
             "SELECT model, problem FROM staging.built_models WHERE problem IS NOT NULL ORDER BY model"
         )
     return {row["model"]: row["problem"] for row in found}
+
+
+def is_own(problem: str | None) -> bool:
+    """Whether it is the model itself that has the problem."""
+    return problem is not None and not problem.startswith(READS)

@@ -22,7 +22,7 @@ from karvon.settings import PROJECT_ROOT, Settings, child_environment
 from karvon.turns import building, whole_file
 from karvon.warehouse import Session, Warehouse
 from orchestration import built_models
-from orchestration.build_outcome import BuildOutcome
+from orchestration.build_outcome import NO_EVENT, BuildOutcome
 from orchestration.dbt_process import running
 from reverse_etl.schema import migrate
 
@@ -198,7 +198,7 @@ def _parse_event(line: str) -> dict[str, Any]:
     try:
         return dict(json.loads(line))
     except ValueError:
-        return {"info": {"name": "Text", "level": "error", "msg": line.strip()}, "data": {}}
+        return {"info": {"name": NO_EVENT, "level": "error", "msg": line.strip()}, "data": {}}
 
 
 def _buildable(manifest: Manifest) -> dict[str, Mapping[str, Any]]:

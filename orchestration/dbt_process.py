@@ -55,10 +55,11 @@ def _leave_with_parent(lifeline: int) -> None:
 def main() -> None:
     """Be dbt, with the command line that follows the number of the pipe."""
     threading.Thread(target=_leave_with_parent, args=(int(sys.argv[1]),), daemon=True).start()
+    # dbt looks there for what it was called with.
     sys.argv = ["dbt", *sys.argv[2:]]
     from dbt.cli.main import cli
 
-    cli()
+    cli(prog_name="dbt")
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ class Finding:
     """Something a person should know although nothing (or something else) is done about it.
 
     Kinds: held, needs_approval, reject, ambiguous, gone, drift, waiting, failed_before, not_undone, schema (the sync
-    does not fit what the destination has, and is left out).
+    does not fit what the destination has, and is left out), not_built (its model could not be built; left out too).
     """
 
     kind: str

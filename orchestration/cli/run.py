@@ -32,6 +32,7 @@ _STEPS = {
     "load_uzum_seller": "own Uzum shop",
     "load_uzex": "load UZEX",
     "dbt_models": "build models",
+    "models_are_built": "models",
     "user_apis__reports": "user reports",
     "webflow_store": "plan and apply",
     "files": "write files",
