@@ -108,6 +108,8 @@ class BuildOutcome:
             text = text.partition("check the data types.")[2].strip() or text
             text = text.removeprefix("Runtime Error").strip()
         line = _line(self.manifest["nodes"][model].get("raw_code") or "", text)
+        # The number of a line that nobody wrote leads nowhere.
+        text = text[: at.start()].strip() if (at := _AT_LINE.search(text)) else text
         return f"{self._file(model)}{f':{line}' if line else ''}: {text}"
 
     def _file(self, model: str) -> str:
@@ -126,15 +128,18 @@ def _name(unique_id: str) -> str:
 
 
 def _line(code: str, words: str) -> int | None:
-    """The line of a model that the engine complains about. It saw the SQL that was made of it, with other numbers."""
-    lines = code.splitlines()
-    if shown := _AT_LINE.search(words):
-        text = shown[1].strip().strip(".").strip()
-        if text and (number := next((at for at, line in enumerate(lines, 1) if text in line), None)):
-            return number
-    for word in _QUOTED.findall(words):
-        whole = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
-        for number, line in enumerate(lines, 1):
-            if whole.search(line.partition("--")[0]):
-                return number
-    return None
+    """The line of a model that the engine complains about. It saw the SQL that was made of it, with other numbers.
+
+    It shows the text of a line (DuckDB not always of the right one) and quotes what it stumbled over.
+    """
+    lines = [line.partition("--")[0] for line in code.splitlines()]
+    shown = _AT_LINE.search(words)
+    text = shown[1].strip().strip(".").strip() if shown else ""
+    there = next((at for at, line in enumerate(lines, 1) if text and text in line), None)
+    quoted = _QUOTED.search(words)
+    if quoted is None or (there and "at or near" in words):
+        return there
+    word = re.compile(rf"(?<!\w){re.escape(quoted[1])}(?!\w)")
+    if there and word.search(lines[there - 1]):
+        return there
+    return next((at for at, line in enumerate(lines, 1) if word.search(line)), there)

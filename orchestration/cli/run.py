@@ -14,7 +14,7 @@ import dagster as dg
 from rich.console import Console
 
 from karvon.settings import Settings
-from orchestration.cli import BLOCKED, FAILURE, PENDING
+from orchestration.cli import BLOCKED, FAILURE, INTERRUPTED, PENDING
 from orchestration.cli.display import shown_progress
 from orchestration.cli.session import opened, plain_errors
 
@@ -80,7 +80,10 @@ def run_command(
     ops: dict[str, Any] = {**dict.fromkeys(readers, load), **dict.fromkeys(DESTINATIONS, activate)}
     began = time.monotonic()
     with running_sandbox(settings), shown_progress(console):
-        result = _execute(settings, ops, select)
+        try:
+            result = _execute(settings, ops, select)
+        except dg.DagsterExecutionInterruptedError:
+            raise click.Abort from None
     status = _summary(console, settings, result, time.monotonic() - began)
     raise click.exceptions.Exit(status)
 
@@ -191,6 +194,9 @@ def _summary(console: Console, settings: Settings, result: dg.ExecuteInProcessRe
         if op in failed | set(took):
             time_taken = f"{took[op]:6.1f} s" if op in took else "  failed"
             console.print(f"  {label:<16}{time_taken}   {_line(op, metadata)}", highlight=False)
+    if any(_is_interruption(event) for event in result.filter_events(_is_failure)):
+        console.print("\nStopped. What was done stands; the next run goes on from there.", highlight=False)
+        return INTERRUPTED
     plan = _plan_status(metadata)
     failures = [_reason(event) for event in result.filter_events(_is_failure)]
     for failure in failures:
@@ -258,6 +264,11 @@ def _plan_status(metadata: Metadata) -> str:
 
 def _is_failure(event: dg.DagsterEvent) -> bool:
     return event.event_type_value == "STEP_FAILURE"
+
+
+def _is_interruption(event: dg.DagsterEvent) -> bool:
+    error = event.step_failure_data.error
+    return error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__
 
 
 def _reason(event: dg.DagsterEvent) -> str:

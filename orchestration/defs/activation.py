@@ -189,7 +189,10 @@ def _carry_out(
 
 def syncs_not_built(warehouse: Warehouse, syncs: Sequence[Sync]) -> dict[str, str]:
     """Syncs whose models are not to be relied on, and why. A parent and its children go together or not at all."""
-    problems = {model.rsplit(".", 1)[-1]: why for model, why in built_models.problems(warehouse).items()}
+    problems = {
+        model.rsplit(".", 1)[-1]: why.partition("\n")[0]
+        for model, why in built_models.problems(warehouse).items()
+    }
     found = {sync.name: problems[sync.name] for sync in syncs if sync.name in problems}
     for sync in syncs:
         if sync.parent and (why := found.get(sync.parent.sync) or found.get(sync.name)):
