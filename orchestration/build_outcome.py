@@ -9,6 +9,8 @@ from functools import cached_property
 from graphlib import TopologicalSorter
 from typing import Any
 
+from orchestration.built_models import READS
+
 _RESULTS = frozenset({"LogModelResult", "LogSeedResult", "LogSnapshotResult", "LogTestResult"})
 NO_EVENT = "Text"
 """The name of what dbt's process said that was no event: of a crash, the last line says what happened."""
@@ -65,7 +67,7 @@ class BuildOutcome:
                 found[model], sources[model] = self.faults[model], model
             elif above is not None:
                 sources[model] = sources[above]
-                found[model] = f"{READS}{_name(sources[above])}, which is not built: {found[sources[above]]}"
+                found[model] = f"{READS}{_name(sources[above])}, which is not built: {found[sources[above]].splitlines()[0]}"
             elif self.results.get(model, "error") == "error":
                 found[model], sources[model] = "dbt ended before it was built", model
         return found

@@ -127,8 +127,14 @@ class Stale:
     definitions_changed: bool
 
 
-def stale_models(manifest: Manifest, warehouse: Warehouse, among: Collection[str] | None = None) -> Stale:
-    """What must be built, of all models or of those in `among`."""
+def stale_models(
+    manifest: Manifest,
+    warehouse: Warehouse,
+    among: Collection[str] | None = None,
+    *,
+    read_by_others: Collection[str] = (),
+) -> Stale:
+    """What must be built, of all models or of those in `among`; and what was never built, and these or others read."""
     nodes = _buildable(manifest)
     with warehouse.session() as session:
         built_models.create_tables(warehouse, session)
@@ -147,10 +153,14 @@ def stale_models(manifest: Manifest, warehouse: Warehouse, among: Collection[str
             if built.get(unique_id) != fingerprints[unique_id]
             or (node["schema"], node["alias"]) not in present
         }
+        absent = {one for one, node in nodes.items() if (node["schema"], node["alias"]) not in present}
         unread = {
             unique_id for unique_id, node in nodes.items() if _has_new_loads(manifest, node, present, session)
         }
-    chosen = nodes.keys() if among is None else set(among)
+    chosen = set(nodes)
+    if among is not None:
+        wanted = set(among) | (set(read_by_others) & absent)
+        chosen = wanted | _needed(manifest, wanted, absent)
     models = _with_descendants(manifest, changed | unread) & nodes.keys() & chosen
     return Stale(tuple(sorted(models)), definitions_changed=bool(changed & chosen))
 
@@ -265,6 +275,17 @@ def _unread(session: Session, model: str, raw: str) -> bool:
         != session.value(f"SELECT count(*) FROM {raw} WHERE _dlt_load_id = $1", (load_id,))
         for load_id in set(session.distinct(raw, "_dlt_load_id")) - processed
     )
+
+
+def _needed(manifest: Manifest, models: Iterable[str], absent: Collection[str]) -> set[str]:
+    """What is absent and would be read by the models, or by something else that is absent and needed."""
+    found: set[str] = set()
+    waiting = list(models)
+    while waiting:
+        new = (set(manifest["parent_map"].get(waiting.pop(), ())) & set(absent)) - found
+        found |= new
+        waiting += new
+    return found
 
 
 def _with_descendants(manifest: Manifest, models: Iterable[str]) -> set[str]:

@@ -63,12 +63,15 @@ def transformation(settings: Settings, warehouse: Warehouse, manifest: Manifest)
     def dbt_models(context: dg.AssetExecutionContext) -> Iterator[Any]:
         selected = _selected_models(manifest, translator, context.selected_asset_keys)
         with building(warehouse, "a build of the models"):
-            stale = stale_models(manifest, warehouse, among=selected)
+            read = _selected_models(manifest, translator, _read_in_this_run(context))
+            stale = stale_models(manifest, warehouse, among=selected, read_by_others=read)
             context.log.info("%d of %d models are stale", len(stale.models), len(selected))
             events = _build(settings, warehouse, manifest, stale, context) if stale.models else []
             counts, problems = built_models.row_counts(warehouse), built_models.problems(warehouse)
         broken = problems.keys() & selected.keys()
-        built = list(_built(manifest, translator, context, events, counts, broken))
+        # What was built only because others read it is nobody's wish: it has no output.
+        mine = [one for one in events if _is_asked_for(one["data"]["node_info"]["unique_id"], selected)]
+        built = list(_built(manifest, translator, context, mine, counts, broken))
         # Dagster wants parents first; what is downstream of a stale model is stale, so these come before.
         for model in in_build_order(manifest, selected.keys() - set(stale.models)):
             counted = {"dagster/row_count": counts[model]} if model in counts else {}
@@ -136,6 +139,16 @@ def _other_tables(manifest: Manifest) -> list[dg.AssetSpec]:
         for source in manifest["sources"].values()
         if source["source_name"] in (schema.NAME, "restricted")
     ]
+
+
+def _is_asked_for(unique_id: str, selected: Collection[str]) -> bool:
+    return unique_id.startswith(("test.", "unit_test.")) or unique_id in selected
+
+
+def _read_in_this_run(context: dg.AssetExecutionContext) -> set[dg.AssetKey]:
+    """What the chosen assets of this run read; of a run without a choice everything is built anyway."""
+    graph = context.job_def.asset_layer.asset_graph
+    return {parent for key in context.run.asset_selection or () for parent in graph.get(key).parent_keys}
 
 
 def _model_keys(manifest: Manifest, translator: _Translator) -> dict[str, dg.AssetKey]:

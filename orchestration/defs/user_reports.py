@@ -29,7 +29,7 @@ def user_reports(settings: Settings, warehouse: Warehouse) -> dg.Definitions:
     def reports() -> dg.MaterializeResult[Any]:
         problems = built_models.problems(warehouse)
         if missing := [why for table in _READ if (why := problems.get(f"model.karvon.{table}"))]:
-            raise dg.Failure("The pages stay as they were:\n" + "\n".join(missing))
+            raise dg.Failure("The pages stay as they were:\n" + "\n".join(dict.fromkeys(missing)))
         written = [is_new for _, is_new in write_pages(warehouse, settings.user_reports_path)]
         folder = dg.MetadataValue.path(settings.user_reports_path)
         return dg.MaterializeResult(
