@@ -53,8 +53,14 @@ def applying(warehouse: Warehouse, destinations: Collection[str], doing: str) ->
     with ExitStack() as turns:
         for destination in sorted(destinations):
             turns.enter_context(turn(warehouse, f"apply {destination}", doing))
-        # One writer at a time is what DuckDB is; Postgres lets different destinations go side by side.
-        turns.enter_context(turn(warehouse, MODELS, doing, shared=warehouse.dialect == "postgres"))
+        turns.enter_context(reading_models(warehouse, doing))
+        yield
+
+
+@contextmanager
+def reading_models(warehouse: Warehouse, doing: str) -> Iterator[None]:
+    """While no model is made; on Postgres beside others who read them, on DuckDB, which has one writer, alone."""
+    with turn(warehouse, MODELS, doing, shared=warehouse.dialect == "postgres"):
         yield
 
 
