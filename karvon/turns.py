@@ -91,7 +91,9 @@ class Holder:
     since: datetime
 
     def __str__(self) -> str:
-        return f"{self.doing} (process {self.process} on {self.host}, since {self.since:%Y-%m-%d %H:%M:%S} UTC)"
+        return (
+            f"{self.doing} (process {self.process} on {self.host}, since {self.since:%Y-%m-%d %H:%M:%S} UTC)"
+        )
 
 
 class Turn(Protocol):

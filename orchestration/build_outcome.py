@@ -67,7 +67,9 @@ class BuildOutcome:
                 found[model], sources[model] = self.faults[model], model
             elif above is not None:
                 sources[model] = sources[above]
-                found[model] = f"{READS}{_name(sources[above])}, which is not built: {found[sources[above]].splitlines()[0]}"
+                found[model] = (
+                    f"{READS}{_name(sources[above])}, which is not built: {found[sources[above]].splitlines()[0]}"
+                )
             elif self.results.get(model, "error") == "error":
                 found[model], sources[model] = "dbt ended before it was built", model
         return found

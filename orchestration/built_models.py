@@ -71,9 +71,7 @@ def finish(
                 (model, fingerprint),
             )
         for model, problem in problems.items():
-            session.execute(
-                "UPDATE staging.built_models SET problem = $2 WHERE model = $1", (model, problem)
-            )
+            session.execute("UPDATE staging.built_models SET problem = $2 WHERE model = $1", (model, problem))
 
 
 def row_counts(warehouse: Warehouse) -> dict[str, int]:

@@ -180,9 +180,12 @@ def build(
             migrate(warehouse, session)
         built_models.begin(warehouse, stale.models)
         outcome = BuildOutcome(manifest, stale.models)
-        with whole_file(warehouse, "a build of the models"), running(
-            _build_arguments(manifest, stale), child_environment(settings), reads_output=True
-        ) as process:
+        with (
+            whole_file(warehouse, "a build of the models"),
+            running(
+                _build_arguments(manifest, stale), child_environment(settings), reads_output=True
+            ) as process,
+        ):
             for line in process.stdout or ():
                 if outcome.take(event := _parse_event(line)):
                     turn.check()

@@ -39,7 +39,6 @@ class _Translator(DagsterDbtTranslator):
             tags={**spec.tags, **(MARKET if _is_of_markets(manifest, unique_id) else {})},
         )
 
-
     def get_asset_check_spec(self, *args: Any, **kwargs: Any) -> dg.AssetCheckSpec | None:
         """A failed test stops what reads its model, not the step: see `NOT_MADE`."""
         spec = super().get_asset_check_spec(*args, **kwargs)
@@ -100,13 +99,15 @@ def transformation(settings: Settings, warehouse: Warehouse, manifest: Manifest)
             more = [f"{waiting} models that read them are not built either."] if waiting else []
             raise dg.Failure("\n".join([*dict.fromkeys(told), *more]))
 
-    return dg.Definitions(
-        assets=[dbt_models, *_other_tables(manifest)], asset_checks=[models_are_built]
-    )
+    return dg.Definitions(assets=[dbt_models, *_other_tables(manifest)], asset_checks=[models_are_built])
 
 
 def _build(
-    settings: Settings, warehouse: Warehouse, manifest: Manifest, stale: Stale, context: dg.AssetExecutionContext
+    settings: Settings,
+    warehouse: Warehouse,
+    manifest: Manifest,
+    stale: Stale,
+    context: dg.AssetExecutionContext,
 ) -> list[dict[str, Any]]:
     """dbt's events. What was not built is in the warehouse; only a dbt that built nothing at all fails the step."""
     events: list[dict[str, Any]] = []
@@ -162,9 +163,7 @@ def _model_keys(manifest: Manifest, translator: _Translator) -> dict[str, dg.Ass
 def _selected_models(
     manifest: Manifest, translator: _Translator, chosen: Collection[dg.AssetKey]
 ) -> dict[str, dg.AssetKey]:
-    return {
-        unique_id: key for unique_id, key in _model_keys(manifest, translator).items() if key in chosen
-    }
+    return {unique_id: key for unique_id, key in _model_keys(manifest, translator).items() if key in chosen}
 
 
 def _built(

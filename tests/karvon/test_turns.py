@@ -129,7 +129,8 @@ def _break_connections(url: str, name: str) -> None:
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s", (f"{name}%",)
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s",
+            (f"{name}%",),
         )
         assert cursor.rowcount == 1
     connection.close()

@@ -159,7 +159,9 @@ def test_a_failed_test_leaves_its_model_and_what_is_below_it_stale(
 def test_a_build_that_was_killed_is_taken_up_again(settings: Settings, shop: Warehouse, build: Build) -> None:
     build()
     manifest = dbt.read_manifest(settings, shop)
-    everything = dbt.Stale(tuple(build_outcome.in_build_order(manifest, _models(manifest))), definitions_changed=False)
+    everything = dbt.Stale(
+        tuple(build_outcome.in_build_order(manifest, _models(manifest))), definitions_changed=False
+    )
     killed = dbt.build(settings, shop, manifest, everything)
     next(killed)
     killed.close()
