@@ -67,7 +67,8 @@ def finish(
             is_view = node["config"]["materialized"] == "view"
             rows = "NULL" if is_view else f"(SELECT count(*) FROM {node['schema']}.{node['alias']})"
             session.execute(
-                f"UPDATE staging.built_models SET fingerprint = $2, problem = NULL, row_count = {rows} WHERE model = $1",
+                f"UPDATE staging.built_models SET fingerprint = $2, problem = NULL, row_count = {rows} "
+                "WHERE model = $1",
                 (model, fingerprint),
             )
         for model, problem in problems.items():

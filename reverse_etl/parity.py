@@ -50,7 +50,9 @@ SCHEMA = pa.schema(
 def measure(
     warehouse: Warehouse, syncs: Sequence[Sync], plan_id: str, *, but: Collection[str] = ()
 ) -> list[FieldParity]:
-    """Measure all syncs but some and write it down in `reverse_etl.parity` as the outcome of a plan. Raises `ModelMissing`.
+    """Measure all syncs but some and write it down in `reverse_etl.parity` as the outcome of a plan.
+
+    Raises `ModelMissing`.
 
     What goes out as a whole (`takes_sets`) is not measured: nobody can look at its rows afterwards.
     """

@@ -14,7 +14,6 @@ from karvon.settings import PROJECT_ROOT, child_environment
 from orchestration.cli import WRONG_USAGE
 from orchestration.cli.session import opened, plain_errors
 
-
 _WRITING = frozenset({"build", "run", "seed", "snapshot", "test", "run-operation", "clone", "retry"})
 _OFFLINE = frozenset({"parse", "ls", "list", "clean", "deps", "--help", "-h", "--version", "-v", "-V"})
 """What of dbt never opens the warehouse."""

@@ -8,8 +8,8 @@ from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_AS
 
 from karvon.progress import track
 from karvon.settings import Settings
-from karvon.warehouse import Warehouse
 from karvon.turns import building
+from karvon.warehouse import Warehouse
 from orchestration import built_models
 from orchestration.automation import MARKET, OWNERS
 from orchestration.build_outcome import in_build_order
@@ -125,7 +125,7 @@ def _build(
 
 def output_of(context: dg.AssetExecutionContext, key: dg.AssetKey) -> str:
     """The output of the op that stands for an asset."""
-    return next(name for name, one in context.assets_def.keys_by_output_name.items() if one == key)
+    return str(next(name for name, one in context.assets_def.keys_by_output_name.items() if one == key))
 
 
 def _other_tables(manifest: Manifest) -> list[dg.AssetSpec]:

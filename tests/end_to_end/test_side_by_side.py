@@ -203,13 +203,19 @@ def _dbt_of(karvon: Karvon) -> list[int]:
     return found
 
 
+def _in_dbt(karvon: Karvon) -> subprocess.Popen[str]:
+    """A run that has come as far as dbt."""
+    process = _started(karvon, "run")
+    until(lambda: _dbt_of(karvon) or process.poll() is not None, 300)
+    return process
+
+
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for orphans in /proc")
 def test_kills_inside_dbt_leave_no_orphan_and_nothing_lost_or_doubled(day: Day, tmp_path: Path) -> None:
     chance = random.Random(7)  # noqa: S311 - not for secrets
     with _served(day.copy(tmp_path / "home")) as karvon:
         for _ in range(max(3, ROUNDS)):
-            process = _started(karvon, "run")
-            until(lambda: _dbt_of(karvon) or process.poll() is not None, 300)
+            process = _in_dbt(karvon)
             time.sleep(chance.uniform(0, 20))
             process.send_signal(signal.SIGKILL)
             process.communicate()
@@ -224,8 +230,7 @@ def test_a_run_that_is_stopped_inside_dbt_says_so_and_takes_dbt_with_it(
     day: Day, tmp_path: Path, stop: signal.Signals
 ) -> None:
     with _served(day.copy(tmp_path / "home")) as karvon:
-        process = _started(karvon, "run")
-        until(lambda: _dbt_of(karvon) or process.poll() is not None, 300)
+        process = _in_dbt(karvon)
         time.sleep(3)
         process.send_signal(stop)
         said, _ = process.communicate(timeout=60)

@@ -67,9 +67,12 @@ def test_a_killed_holder_keeps_nobody_waiting(warehouse: Warehouse) -> None:
 
 
 def test_the_log_says_for_whom_one_waits(warehouse: Warehouse, caplog: pytest.LogCaptureFixture) -> None:
-    with held(warehouse, turns.MODELS), pytest.raises(WarehouseLocked):
-        with turns.building(impatient(warehouse, 1.5), "another"):
-            pass
+    with (
+        held(warehouse, turns.MODELS),
+        pytest.raises(WarehouseLocked),
+        turns.building(impatient(warehouse, 1.5), "another"),
+    ):
+        pass
     assert "waiting for a long build (process" in caplog.text
 
 
@@ -106,20 +109,27 @@ def _is_taken(warehouse: Warehouse, name: str, kind: str = "alone") -> bool:
 
 def test_nobody_opens_a_duckdb_file_that_another_program_needs_whole(duckdb_url: str) -> None:
     warehouse = Warehouse(duckdb_url)
-    with held(warehouse, turns.FILE), pytest.raises(WarehouseLocked, match="a long build"):
-        with impatient(warehouse).session():
-            pass
+    with (
+        held(warehouse, turns.FILE),
+        pytest.raises(WarehouseLocked, match="a long build"),
+        impatient(warehouse).session(),
+    ):
+        pass
     with warehouse.session() as session:
         assert session.value("SELECT 1") == 1
 
 
 def test_who_lost_the_connection_that_held_the_turn_stops(postgres_url: str) -> None:
     warehouse = Warehouse(postgres_url)
-    with pytest.raises(turns.TurnLost, match="another process may have begun"):
+
+    def lose_it() -> None:
         with turns.building(warehouse, "a build") as turn:
             turn.check()
             _break_connections(postgres_url, f"{os.getpid()}@")
             turn.check()
+
+    with pytest.raises(turns.TurnLost, match="another process may have begun"):
+        lose_it()
     with turns.building(impatient(warehouse, 5), "the next"):
         pass
 

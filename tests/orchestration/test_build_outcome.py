@@ -33,7 +33,7 @@ def manifest() -> dict[str, Any]:
             "model.karvon.orders": ["model.karvon.raw_orders"],
             "model.karvon.days": ["model.karvon.orders"],
             "model.karvon.sources": [],
-            "unit_test.karvon.orders.sums_are_right": ["model.karvon.orders"],
+            UNIT_TEST: ["model.karvon.orders"],
             "test.karvon.not_null_raw_orders_id.1a2b": ["model.karvon.raw_orders"],
         },
     }
@@ -54,6 +54,7 @@ def built(*models: str) -> list[dict[str, Any]]:
     return [event("LogModelResult", f"model.karvon.{name}", "info") for name in models]
 
 
+UNIT_TEST = "unit_test.karvon.orders.sums_are_right"
 UNIT_TEST_ERROR = """  Runtime Error in unit_test sums_are_right (models/marts/_marts.yml)
   An error occurred during execution of unit test 'sums_are_right'. There may be an error in the unit test definition: \
 check the data types.
@@ -76,7 +77,7 @@ SYNTAX_ERROR = """  Runtime Error in model orders (models/marts/orders.sql)
 @pytest.mark.parametrize(
     ("events", "place", "words"),
     [
-        ([event("RunResultError", "unit_test.karvon.orders.sums_are_right", msg=UNIT_TEST_ERROR)], ":3", "Binder Error"),
+        ([event("RunResultError", UNIT_TEST, msg=UNIT_TEST_ERROR)], ":3", "Binder Error"),
         ([event("RunResultError", "model.karvon.orders", msg=POSTGRES_ERROR)], ":3", "does not exist"),
         ([event("RunResultError", "model.karvon.orders", msg=SYNTAX_ERROR)], ":5", "syntax error at or near"),
         (
