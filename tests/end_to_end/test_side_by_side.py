@@ -142,13 +142,8 @@ def _ended_well(process: subprocess.Popen[str]) -> str:
     return said
 
 
-def _elsewhere(karvon: Karvon, home: Path) -> Karvon:
-    """The same warehouse from another machine, if there is one: nothing of the home is shared."""
-    return replace(karvon, home=home) if "KARVON_WAREHOUSE_URL" in karvon.environment else karvon
-
-
-def test_two_runs(waiting: Karvon, day: Day, tmp_path: Path) -> None:
-    both = [_started(waiting, "run"), _started(_elsewhere(waiting, tmp_path / "other"), "run")]
+def test_two_runs(waiting: Karvon, day: Day) -> None:
+    both = [_started(waiting, "run"), _started(waiting, "run")]
     for process in both:
         _ended_well(process)
     _stands_as_after_one_run(waiting, day)
@@ -163,7 +158,7 @@ def test_two_runs_on_a_new_warehouse(day: Day, port: int, project: Path, tmp_pat
             KARVON_WAREHOUSE_URL=_database(server.replace(f"/{database}?", "/postgres?"), None)
         )
     with _served(karvon):
-        both = [_started(karvon, "run"), _started(_elsewhere(karvon, tmp_path / "other"), "run")]
+        both = [_started(karvon, "run"), _started(karvon, "run")]
         for process in both:
             _ended_well(process)
         again = karvon("run", seconds=600)
@@ -171,8 +166,8 @@ def test_two_runs_on_a_new_warehouse(day: Day, port: int, project: Path, tmp_pat
         assert " 0 changes" in again.line("plan and apply")
 
 
-def test_a_run_beside_a_crawl(waiting: Karvon, day: Day, tmp_path: Path) -> None:
-    crawler = _elsewhere(waiting, tmp_path / "other").having(UZUM_RATE_LIMITS="40/1", UZUM_SLICE_SIZE="50")
+def test_a_run_beside_a_crawl(waiting: Karvon, day: Day) -> None:
+    crawler = waiting.having(UZUM_RATE_LIMITS="40/1", UZUM_SLICE_SIZE="50")
     both = [_started(crawler, "crawl", "run"), _started(waiting, "run")]
     for process in both:
         _ended_well(process)
