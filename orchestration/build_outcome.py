@@ -140,10 +140,13 @@ def _line(code: str, words: str) -> int | None:
     shown = _AT_LINE.search(words)
     text = shown[1].strip().strip(".").strip() if shown else ""
     there = next((at for at, line in enumerate(lines, 1) if text and text in line), None)
-    quoted = _QUOTED.search(words)
-    if quoted is None or (there and "at or near" in words):
+    quoted = _QUOTED.findall(words.partition("\n")[0])
+    if not quoted or (there and "at or near" in words):
         return there
-    word = re.compile(rf"(?<!\w){re.escape(quoted[1])}(?!\w)")
-    if there and word.search(lines[there - 1]):
-        return there
-    return next((at for at, line in enumerate(lines, 1) if word.search(line)), there)
+
+    def held(line: str) -> int:
+        return sum(bool(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", line)) for word in quoted)
+
+    # What was quoted first may be the table in which something is missing.
+    best = max(range(len(lines)), key=lambda at: (held(lines[at]), at + 1 == there, -at), default=0)
+    return best + 1 if lines and held(lines[best]) else there

@@ -10,7 +10,7 @@ from orchestration.build_outcome import BuildOutcome
 
 CODE = """-- net_amount is what remains
 with orders as (
-    select order_id, net_amont from {{ ref('raw_orders') }}
+    select order_id, orders.net_amont from {{ ref('raw_orders') }} as orders
 )
 select * from orders
 """
@@ -65,9 +65,12 @@ check the data types.
     LINE 96: ...order_id, product_count < 100 then"""
 POSTGRES_ERROR = """  Database Error in model orders (models/marts/orders.sql)
   column "net_amont" does not exist
-  LINE 14:     select order_id, net_amont from "karvon"."marts"."raw_orders"
+  LINE 14:     select order_id, orders.net_amont from "karvon"."marts"."raw_orders"
                                 ^
   HINT:  Perhaps you meant to reference the column "raw_orders.net_amount"."""
+QUALIFIED = """  Runtime Error in model orders (models/marts/orders.sql)
+  Binder Error: Table "orders" does not have a column named "net_amont"
+  Did you mean "net_amount"?"""
 SYNTAX_ERROR = """  Runtime Error in model orders (models/marts/orders.sql)
   Parser Error: syntax error at or near "orders"
 
@@ -79,13 +82,14 @@ SYNTAX_ERROR = """  Runtime Error in model orders (models/marts/orders.sql)
     [
         ([event("RunResultError", UNIT_TEST, msg=UNIT_TEST_ERROR)], ":3", "Binder Error"),
         ([event("RunResultError", "model.karvon.orders", msg=POSTGRES_ERROR)], ":3", "does not exist"),
+        ([event("RunResultError", "model.karvon.orders", msg=QUALIFIED)], ":3", "Binder Error"),
         ([event("RunResultError", "model.karvon.orders", msg=SYNTAX_ERROR)], ":5", "syntax error at or near"),
         (
             [event("RunResultError", "model.karvon.orders", msg="  Runtime Error in model orders (x)\n  Out of range")],
             "", "Out of range",
         ),
     ],
-    ids=["DuckDB in a unit test", "Postgres", "syntax", "a value"],
+    ids=["DuckDB in a unit test", "Postgres", "of a table", "syntax", "a value"],
 )  # fmt: skip
 def test_the_authors_file_and_line_come_first_then_the_engines_words(
     events: list[dict[str, Any]], place: str, words: str
