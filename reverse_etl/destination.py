@@ -38,7 +38,7 @@ class Outcome:
     """
 
     operation: Operation
-    status: Literal["done", "failed", "held", "skipped", "unknown", "absent"]
+    status: Literal["done", "failed", "deferred", "skipped", "unknown", "absent"]
     record: Record | None = None
     stock: int | None = None
     error: str | None = None

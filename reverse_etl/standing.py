@@ -114,4 +114,4 @@ def _torn(operations: Sequence[Operation], held: set[int]) -> Iterator[Outcome]:
 
 
 def _held(operation: Operation, reason: str) -> Outcome:
-    return Outcome(operation, "held", error=f"{reason}; plan again")
+    return Outcome(operation, "deferred", error=f"{reason}; plan again")

@@ -48,7 +48,7 @@ def plan_command(
 ) -> None:  # fmt: skip
     """Show the changes that the shop needs, from what the warehouse holds. Nothing is loaded or sent.
 
-    Exit status: 0 nothing to change, 2 changes pending, 3 blocked or rows held by a guard.
+    Exit status: 0 nothing to change, 2 changes pending, 3 blocked or rows wait for a person.
     """
     if context.invoked_subcommand:
         return
@@ -67,10 +67,9 @@ def plan_command(
     _show(warehouse, plan, syncs, as_json=as_json, as_markdown=as_markdown, html=html)
     if plan.operations and not (as_json or as_markdown):
         click.echo(f"\nApply exactly this with: karvon apply {plan.plan_id}")
-    if plan.needs_approval and not as_json:
+    if plan.tally.waits and not as_json:
         click.echo("Rows wait for a person: `karvon held` lists them, `karvon approve` lets them go.")
-    waits = plan.is_blocked or plan.needs_approval
-    raise click.exceptions.Exit(BLOCKED if waits else 0 if plan.is_empty else PENDING)
+    raise click.exceptions.Exit(BLOCKED if plan.tally.waits else 0 if plan.is_empty else PENDING)
 
 
 @plan_command.command("show")
@@ -115,7 +114,7 @@ def _show(
 @click.option("--override-guards", is_flag=True, help="Allow the guards that block the plan, in your name.")
 @plain_errors
 def apply_command(plan_id: str | None, override_guards: bool) -> None:
-    """Apply the stored plan PLAN_ID (default: the latest). Rows that moved since are held."""
+    """Apply the stored plan PLAN_ID (default: the latest). Rows that moved since are deferred."""
     from orchestration.dbt import read_manifest
     from orchestration.sandbox_process import running_sandbox
     from reverse_etl.apply import Blocked, apply_plan

@@ -158,7 +158,7 @@ def test_a_model_that_moved_since_the_plan_is_held(bench) -> None:
     shop.row("a", price=9)
     shop.build()
     result = shop.apply(plan)
-    assert (result.held, names(shop)) == (1, [])
+    assert (result.deferred, names(shop)) == (1, [])
     assert "plan again" in result.errors[0]
     shop.run()
     assert table(shop.out / "items.csv")[1][2] == "9.00"

@@ -300,6 +300,6 @@ def test_a_stock_write_whose_outcome_nobody_can_tell_is_left_to_a_person(bench, 
     bench.recover()
     plan = bench.plan()
     assert plan.is_empty
-    assert plan.findings[0].kind == "failed_before"
+    assert plan.findings[0].kind == "refused"
     assert "15 was sent without an answer, and now it is 14" in plan.findings[0].message
     assert stock(bench) == 14

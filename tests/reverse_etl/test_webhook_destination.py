@@ -105,7 +105,7 @@ def test_a_lost_answer_is_reported_and_never_sent_twice_by_itself(bench) -> None
     shop.row("a", price=6)
     plan = shop.plan()
     assert plan.is_empty
-    assert [one.kind for one in plan.findings] == ["failed_before"]
+    assert [one.kind for one in plan.findings] == ["refused"]
     assert len(shop.messages()) == 1
     shop.run(retry=True)
     assert len(shop.messages()) == 2

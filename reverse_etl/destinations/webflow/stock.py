@@ -21,7 +21,7 @@ async def prepare(client: WebflowClient, operation: Operation, known: Known) -> 
     """The operation with the body to send, or its outcome if nothing has to be (or may be) sent."""
     entry = known.of(operation.sync, operation.key)
     if entry is None:
-        return Outcome(operation, "held", error="its SKU is not in the shop")
+        return Outcome(operation, "deferred", error="its SKU is not in the shop")
     plan = operation.payload
     operation = replace(operation, remote_id=entry.remote_id)
     if plan["quantity"] is None:
@@ -31,7 +31,7 @@ async def prepare(client: WebflowClient, operation: Operation, known: Known) -> 
     live = quantity_of(await client.stock(entry.remote_id))
     target, note = _target(plan, live)
     if target is None:
-        return Outcome(operation, "held", error=note)
+        return Outcome(operation, "deferred", error=note)
     if target == live:
         return Outcome(operation, "done", stock=live, note=note)
     return replace(_with_body(operation, _finite(target), live), note=note)
