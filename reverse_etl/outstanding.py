@@ -27,6 +27,7 @@ WHY: Mapping[str, Why] = {
     "not_ready": "not_ready", "reject": "not_ready", "ambiguous": "not_ready", "waits": "waits", "refused": "refused",
 }  # fmt: skip
 """Kinds of findings that speak of a row that is not out; the others do not."""
+TABLE = "reverse_etl.outstanding"
 BLOCKED = "blocked plan"
 """The cause of what waits because a guard blocks its plan."""
 ROW, STOCK = "row", "stock"

@@ -74,7 +74,7 @@ def test_the_commands_list_what_waits_and_let_it_go(shop: Bench, monkeypatch: py
         done = CliRunner().invoke(cli, arguments)
         return done.exit_code, done.output
 
-    assert command("held") == (0, "Nothing waits.\n")
+    assert command("held") == (0, "0 not ready, 0 wait for a person, 0 refused.\n")
     shop.change("skus", "p1", price_minor=9999)
     shop.plan()
     status, said = command("held")
@@ -88,7 +88,7 @@ def test_the_commands_list_what_waits_and_let_it_go(shop: Bench, monkeypatch: py
         "Malika approved max_price_change of webflow__skus p1\n",
     )
     assert [one.key for one in shop.plan().operations] == ["p1"]
-    assert command("held") == (0, "Nothing waits.\n")
+    assert command("held") == (0, "0 not ready, 0 wait for a person, 0 refused.\n")
 
 
 def test_a_job_that_has_nothing_to_do_or_may_not_says_why(shop: Bench) -> None:
