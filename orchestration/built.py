@@ -33,6 +33,11 @@ def stale_above(manifest: Manifest, warehouse: Warehouse, syncs: Sequence[Sync])
 
 def require_built(manifest: Manifest, stale: Stale) -> str | None:
     """What to know before a plan is made: that new loads are not in it. Raises `NotBuilt` for changed models."""
+    if stale.changed and stale.changed == stale.models and len(stale.changed) > NAMED:
+        raise NotBuilt(
+            f"All {len(stale.changed)} models above the syncs are not built, or a macro changed: a plan would be "
+            "of old tables. `karvon plan --build` builds them and plans; `karvon run` loads too."
+        )
     if stale.changed:
         nodes = [manifest["nodes"][one] for one in stale.changed]
         named = ", ".join(f"{node['name']} ({node['original_file_path']})" for node in nodes[:NAMED])

@@ -269,6 +269,11 @@ def _once_then_killed():
         ({"options": {"name": "../x"}}, "plain file name"),
         ({"options": {"name": "{week}"}}, "unknown week"),
         ({"options": {"export": "changes", "name": "fixed"}}, "put {time} or {plan} into it"),
+        ({"guards": {"max_price_change": "30%"}}, "guards.max_price_change: files cannot honour it"),
+        ({"guards": {"max_emptied": 3}}, "guards.max_emptied: files cannot honour it"),
+        ({"canary": 2}, "canary: files has no records to look at"),
+        ({"cap": 5}, "cap: a file is one call"),
+        ({"publish": "live"}, "publish: files has no records to look at"),
     ],
 )
 def test_wrong_yaml_is_told_with_file_and_way_out(bench, settings, words) -> None:

@@ -215,6 +215,12 @@ def test_a_row_whose_message_cannot_be_written_is_a_reject(bench) -> None:
         ({"options": {"template": "slack", "text": "{{ title"}}, "the template '{{ title' is wrong"),
         ({"options": {"tmplate": "slack"}}, "options.tmplate: unknown key"),
         ({"match": ["title"]}, "no records to look at"),
+        ({"guards": {"max_removals": 0}}, "guards.max_removals: webhook cannot honour it"),
+        ({"guards": {"max_read_age_hours": 4}}, "guards.max_read_age_hours: webhook cannot honour it"),
+        ({"mode": "once", "guards": {"max_emptied": 1}}, "guards.max_emptied: webhook cannot honour it"),
+        ({"mode": "once", "guards": {"max_updates": 1}}, "guards.max_updates: webhook cannot honour it"),
+        ({"mode": "upsert", "guards": {"max_price_change": "5%"}}, "no column is `as: money`"),
+        ({"canary": 1}, "canary: webhook has no records to look at"),
     ],
 )
 def test_wrong_yaml_is_told_with_file_and_way_out(bench, settings, words) -> None:
