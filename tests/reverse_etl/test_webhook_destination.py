@@ -235,3 +235,12 @@ def test_a_template_cannot_leave_its_sandbox(bench) -> None:
     plan = shop.plan()
     assert plan.is_empty
     assert "unsafe" in plan.findings[0].message
+
+
+def test_a_message_that_was_taken_with_a_long_answer_is_sent_once(bench) -> None:
+    shop = bench(mode="upsert")
+    shop.row("a", price=1)
+    shop.fault("status", fault={"status": 200, "body": {"log": "x" * 2_000_000}}, times=5)
+    result = shop.run()
+    assert (result.applied, result.failed) == (1, 0)
+    assert shop.plan().is_empty

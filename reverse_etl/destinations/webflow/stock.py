@@ -29,6 +29,11 @@ async def prepare(client: WebflowClient, operation: Operation, known: Known) -> 
     if plan["is_new"] and operation.attempts == 0:
         return _with_body(operation, _finite(plan["quantity"]), None)
     live = quantity_of(await client.stock(entry.remote_id))
+    if plan["is_new"] and live not in (None, plan["quantity"]):
+        # What was tried before may have gone through, and sold since.
+        return Outcome(
+            operation, "deferred", error=f"the stock is {live} after an earlier try; look at it in the shop"
+        )
     target, note = _target(plan, live)
     if target is None:
         return Outcome(operation, "deferred", error=note)
