@@ -17,6 +17,7 @@ from shop_bench import Bench
 from karvon.settings import Settings, load_settings
 from karvon.warehouse import Warehouse
 from orchestration.cli import cli
+from orchestration.dbt import Stale
 from orchestration.defs.messages import tell_about_held_rows
 from orchestration.defs.review import review
 from reverse_etl.stored_plans import latest_plan_id, load_plan
@@ -81,6 +82,12 @@ def test_the_commands_list_what_waits_and_let_it_go(shop: Bench, monkeypatch: py
     assert status == 3
     assert "webflow__skus p1 [max_price_change]" in said
     assert [row["key"] for row in json.loads(command("held", "--json")[1])["rows"]] == ["p1"]
+    # Nothing else would change, and the plan says all the same that somebody is waited for.
+    monkeypatch.setattr("orchestration.dbt.read_manifest", lambda *_: {})
+    monkeypatch.setattr("orchestration.built.stale_above", lambda *_: Stale((), False))
+    monkeypatch.setattr("reverse_etl.manifest.read_syncs", lambda *_: shop.syncs)
+    status, said = command("plan")
+    assert (status, "0 changes" in said, "1 waits for a person" in said) == (3, True, True), said
     assert command("approve")[0] == 2
     assert command("approve", "--key", "p2")[0] == 1
     assert command("approve", "--key", "p1", "--by", "Malika") == (
