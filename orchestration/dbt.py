@@ -70,6 +70,8 @@ class Stale:
 
     models: tuple[str, ...]
     definitions_changed: bool
+    changed: tuple[str, ...] = ()
+    """Those that changed themselves, are missing, or whose last build failed."""
 
 
 def stale_models(manifest: Manifest, warehouse: Warehouse, among: Collection[str] | None = None) -> Stale:
@@ -97,7 +99,11 @@ def stale_models(manifest: Manifest, warehouse: Warehouse, among: Collection[str
         }
     chosen = nodes.keys() if among is None else set(among)
     models = _with_descendants(manifest, changed | unread) & nodes.keys() & chosen
-    return Stale(tuple(sorted(models)), definitions_changed=bool(changed & chosen))
+    return Stale(
+        tuple(sorted(models)),
+        definitions_changed=bool(changed & chosen),
+        changed=tuple(sorted(changed & chosen)),
+    )
 
 
 def build(

@@ -38,7 +38,7 @@ class Outcome:
     """
 
     operation: Operation
-    status: Literal["done", "failed", "held", "skipped", "unknown", "absent"]
+    status: Literal["done", "failed", "deferred", "skipped", "unknown", "absent"]
     record: Record | None = None
     stock: int | None = None
     error: str | None = None
@@ -217,6 +217,13 @@ Channels = Mapping[tuple[str, str], Opener]
 """(destination, connection) → its opener."""
 
 
+def without_guards(sync: Sync, *names: str, reason: str) -> Iterator[str]:
+    """A guard that could never speak is worse than none: somebody relies on it."""
+    for name in names:
+        if getattr(sync.guards, name) is not None:
+            yield f"guards.{name}: {sync.destination} cannot honour it, as {reason}; leave it out"
+
+
 class WithoutMirror:
     """The planning face of a destination that nobody can read: what the ledger says is all that is known of it.
 
@@ -275,8 +282,14 @@ class WithoutMirror:
 
 def without_shop_settings(sync: Sync) -> Iterator[str]:
     """Settings that only a destination with records of its own can honour."""
-    given = {"match": sync.match, "parent": sync.parent}
+    given = {
+        "match": sync.match, "parent": sync.parent, "collection": sync.collection, "locale": sync.locale,
+        "canary": sync.canary, "publish": sync.publish == "live",
+    }  # fmt: skip
     for name in (name for name, value in given.items() if value):
         yield f"{name}: {sync.destination} has no records to look at; leave it out"
+    for spec in sync.fields:
+        if spec.policy in ("keep", "report") or spec.write == "into_empty":
+            yield f"field {spec.field}: nobody can see what {sync.destination} shows; leave policy and write out"
     if sync.stock or any(field.as_ == "references" for field in sync.fields):
         yield f"`as: stock` and `as: references` mean records of a shop; {sync.destination} has none"

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from reverse_etl.drift import Drift
+from reverse_etl.drift import Decided, Drift
 from reverse_etl.ledger import Entry
-from reverse_etl.operations import Finding
+from reverse_etl.operations import OVERWRITTEN, Finding
 from reverse_etl.subjects import Subject
 from reverse_etl.syncs import FILES, FieldSpec, Sync
 from reverse_etl.values import Value, already_there, same_shown, sent_form, shown_form
@@ -139,7 +139,7 @@ def _waits(
     missing = [key for key in value if key not in known]
     if missing:
         message = f"{spec.field} waits: {', '.join(missing[:3])} of {spec.sync} is not in {sync.destination}"
-        found.findings.append(Finding("waiting", sync.name, subject.key, message, spec.field))
+        found.findings.append(Finding("deferred", sync.name, subject.key, message, spec.field))
         found.complete = False
     return bool(missing)
 
@@ -158,13 +158,18 @@ def _tell_drift(sync: Sync, spec: FieldSpec, subject: Subject, found: Difference
     else:
         what = "edited there; will be overwritten"
     message = f"{spec.field} is {_short(now)}: {what}"
-    found.findings.append(Finding("drift", sync.name, subject.key, message, spec.field))
+    decided: Decided = (
+        "kept" if spec.policy == "keep" else "reported" if spec.policy == "report" else OVERWRITTEN
+    )
+    found.findings.append(
+        Finding("drift", sync.name, subject.key, message, spec.field, cause=f"{decided} {spec.field}")
+    )
     found.drifts.append(
         Drift(
             sync.name, subject.key, spec.field, ours=found.values[spec.field],
             answered=subject.entry.answered.get(spec.field) if subject.entry else None, theirs=now,
             policy=spec.policy,
-            decided="kept" if spec.policy == "keep" else "reported" if spec.policy == "report" else "overwritten",
+            decided=decided,
         )
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from reverse_etl.ledger import keys_of, listed
 from reverse_etl.operations import compact
 from reverse_etl.syncs import Sync
 
+Decided = Literal["overwritten", "kept", "reported"]
 _TEXT = ("plan_id", "destination", "connection", "sync", "key", "field", "ours", "answered", "theirs", "policy",
          "decided")  # fmt: skip
 _SCHEMA = pa.schema([("found_at", pa.timestamp("us", "UTC")), *((name, pa.string()) for name in _TEXT)])
@@ -30,7 +31,7 @@ class Drift:
     answered: Any
     theirs: Any
     policy: str
-    decided: Literal["overwritten", "kept", "reported"]
+    decided: Decided
 
 
 def store(

@@ -175,7 +175,7 @@ def _reasons(
         yield f"{one.kind.replace('_', ' ').capitalize()}: {one.message}."
     if now.entry is not None and now.entry.removed:
         yield f"We took it out of the shop on {_day(now.entry.applied_at)} (plan {now.entry.plan_id})."
-    if last is not None and last.status in ("failed", "held", "unknown"):
+    if last is not None and last.status in ("failed", "deferred", "unknown"):
         yield f"The last try to {last.action} it {last.status} on {_day(last.answered_at)}: {last.error}."
     for operation in planned:
         what = ", ".join(operation.changes) or "nothing but its place in the ledger"

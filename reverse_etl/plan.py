@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from karvon.progress import track
 from karvon.warehouse import Session, Warehouse
-from reverse_etl import drift, holding, images, ledger
+from reverse_etl import drift, holding, images, ledger, outstanding
 from reverse_etl.assembly import new_plan_id, numbered, packed, request_count
 from reverse_etl.binding import bind
 from reverse_etl.compare import Compared, compare, removal
@@ -29,7 +29,7 @@ from reverse_etl.schema import migrate
 from reverse_etl.sets import plan_set
 from reverse_etl.sources import unproven
 from reverse_etl.statistics import refresh_statistics
-from reverse_etl.stored_plans import Plan, count, store_plan
+from reverse_etl.stored_plans import Plan, by_cause, count, store_plan
 from reverse_etl.subjects import last_known, subjects
 from reverse_etl.syncs import Sync
 from reverse_etl.values import referred
@@ -106,7 +106,15 @@ class _Planning:
     def hold(self, holds: Sequence[Hold]) -> None:
         self.holds += holds
         self.findings += [
-            Finding("needs_approval", one.sync, one.key, one.message, one.field or None) for one in holds
+            Finding(
+                "undone" if one.rule == holding.UNDONE else "waits",
+                one.sync,
+                one.key,
+                one.message,
+                one.field or None,
+                cause=one.rule,
+            )
+            for one in holds
         ]
 
     def take(self, sync: Sync, result: Compared) -> None:
@@ -140,14 +148,16 @@ def _plan_sync(planning: _Planning, sync: Sync, only: Sequence[str] | None) -> N
     rejects = _rejects(planning, scan)
     desired, existing = scan.sizes()
     if scan.destination.takes_sets:
-        planning.findings += [Finding("held", sync.name, row["key"], row["held"]) for row in scan.held(only)]
+        planning.findings += [
+            Finding("not_ready", sync.name, row["key"], row["held"]) for row in scan.held(only)
+        ]
         operations, findings = plan_set(scan) if only is None else ([], [])
         planning.operations += operations
         planning.findings += findings
         planning.sizes[sync.name] = Sizes(desired, existing, sum(rejects.values()))
         return
     look = scan.look(only, [key for key in rejects if key], with_gone=_removes(sync, desired))
-    planning.findings += [Finding("held", sync.name, key, reason) for key, reason in look.held]
+    planning.findings += [Finding("not_ready", sync.name, key, reason) for key, reason in look.held]
     candidates = look.candidates
     new = [candidate for candidate in candidates if candidate.is_new]
     parents = _parents(planning, sync, [candidate for candidate in candidates if sync.parent])
@@ -191,7 +201,9 @@ def _rejects(planning: _Planning, scan: Scan) -> dict[str, int]:
     rejects = {str(row["key"] or ""): int(row["count"]) for row in scan.rejects()}
     for key, rows in rejects.items():
         what = "shares its key" if key else "has no key"
-        planning.findings.append(Finding("reject", scan.sync.name, key, f"{rows} rows: {what}"))
+        planning.findings.append(
+            Finding("reject", scan.sync.name, key, f"{rows} rows: {what}", rows=rows, cause=what)
+        )
     return rejects
 
 
@@ -267,7 +279,9 @@ def _remove(
     held = {hold.key for hold in waiting}
     going = [one for one in leaving if one.key not in held]
     if going and (reason := unproven(scan)):
-        planning.findings += [Finding("held", sync.name, one.key, f"not removed: {reason}") for one in going]
+        planning.findings += [
+            Finding("deferred", sync.name, one.key, f"not removed: {reason}") for one in going
+        ]
         return
     for part in chunks(going):
         for one, entry in last_known(scan, part):
@@ -302,7 +316,7 @@ def _finish(
     operations = numbered(bundled, plan_id, created_at)
     broken = violations(planning.syncs, operations, planning.sizes, plan_id)
     requests = request_count(operations)
-    counts = count(operations, planning.findings)
+    counts = count(operations, planning.findings, broken)
     for name, rows in planning.not_created.items():
         counts.setdefault(name, {})["not_created"] = rows
     return Plan(
@@ -310,6 +324,7 @@ def _finish(
         status="blocked" if broken else "ready" if operations else "empty",
         operations=operations, findings=tuple(planning.findings), violations=tuple(broken),
         counts=counts, request_count=requests, minutes=requests / rate_per_minute, holds=tuple(planning.holds),
+        causes=by_cause(planning.findings),
     )  # fmt: skip
 
 
@@ -321,5 +336,12 @@ def _store(planning: _Planning, plan: Plan, scope: Mapping[str, Sequence[str]] |
         ledger.settle(planning.session, plan.plan_id, planning.settled)
         ledger.forget(planning.session, planning.forgotten)
         holding.store(planning.session, plan.plan_id, plan.created_at, planning.holds, judged, syncs)
+        outstanding.store(
+            planning.session,
+            plan.plan_id,
+            plan.created_at,
+            outstanding.of_plan(plan.operations, plan.findings, plan.violations),
+            judged,
+        )
         drift.store(planning.session, plan.plan_id, plan.created_at, planning.drifts, syncs)
         store_plan(planning.session, plan)

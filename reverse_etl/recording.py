@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from karvon.warehouse import Session
-from reverse_etl import ledger, operations, sets
+from reverse_etl import ledger, operations, outstanding, sets
 from reverse_etl.destination import Outcome, Record
 from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.ledger import Entry
@@ -50,6 +50,7 @@ def record(session: Session, outcomes: Iterable[Outcome], syncs: Mapping[str, Sy
             _unsettle_what_points_to(session, name, old, syncs)
         changed = [_journaled(one) for one in results]
         operations.rewrite(session, changed)
+        outstanding.answered(session, now(), changed)
     return changed
 
 

@@ -279,7 +279,7 @@ class Scan:
             theirs = f"CAST(p.{quoted(self.parent.held)} AS text)" if self.parent.held else "NULL"
             held = (
                 f"coalesce({held}, CASE WHEN p.{quoted(self.parent.key)} IS NULL "
-                f"THEN 'its row in {self.parent.name} is missing' ELSE 'its product is held: ' || {theirs} END)"
+                f"THEN 'its row in {self.parent.name} is missing' ELSE 'its product is not ready: ' || {theirs} END)"
             )
         stock = f"d.{quoted(sync.stock.column)}" if sync.stock else "NULL"
         return f"""desired AS (

@@ -1,4 +1,4 @@
-"""Whether what an operation was computed from still stands when it is applied. Rows that moved are held."""
+"""Whether what an operation was computed from still stands when it is applied. Rows that moved are deferred."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def moved(
     syncs: Mapping[str, Sync],
     created_at: datetime,
 ) -> list[Outcome]:
-    """Outcomes `held` for operations whose row, mapping or record changed since the plan."""
+    """Outcomes `deferred` for operations whose row, mapping or record changed since the plan."""
     held: list[Outcome] = []
     for name in dict.fromkeys(one.sync for one in operations):
         mine = [one for one in operations if one.sync == name]
@@ -75,7 +75,7 @@ def _reason(
     if row["_hash"] != operation.row_hash:
         return "its row in the model changed since the plan"
     if sync.held and row[sync.held] is not None:
-        return f"its row is held now: {row[sync.held]}"
+        return f"its row is not ready now: {row[sync.held]}"
     if (
         sync.stock
         and "quantity" in operation.payload
@@ -114,4 +114,4 @@ def _torn(operations: Sequence[Operation], held: set[int]) -> Iterator[Outcome]:
 
 
 def _held(operation: Operation, reason: str) -> Outcome:
-    return Outcome(operation, "held", error=f"{reason}; plan again")
+    return Outcome(operation, "deferred", error=f"{reason}; plan again")

@@ -22,17 +22,20 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def status_command(as_json: bool) -> None:
     """What is in the shop by our hand, when it was last written, and what waits."""
     from reports.measures import measures, spoken
-    from reverse_etl.history import history, status
+    from reverse_etl.history import history, status, tallies
+    from reverse_etl.outstanding import total
 
     _, warehouse = opened()
+    tally = total(tallies(warehouse).values())
     syncs, plans, measured = status(warehouse), history(warehouse, limit=1), measures(warehouse)
     if as_json:
         rows = [one.as_row() for one in measured.values()]
-        _json({"syncs": syncs, "last_plan": plans[0] if plans else None, "measures": rows})
+        _json({"syncs": syncs, "last_plan": plans[0] if plans else None, "measures": rows, **tally.as_row()})
         return
     _table("In the destinations, by our hand", syncs)
     if measured:
         _table("Parity of view and destination, and from edit to live", spoken(list(measured.values())))
+    click.echo(f"Rows that are not out: {tally.spoken()}.")
     for plan in plans:
         click.echo(
             f"Last plan {plan['plan_id']} ({plan['status']}): {_counted(plan['results']) or '0 changes'}"
@@ -71,10 +74,11 @@ def history_command(limit: int, as_json: bool) -> None:
 @click.pass_context
 @plain_errors
 def errors_command(context: click.Context, retry: bool, as_json: bool) -> None:
-    """Rows whose last operation was refused or held, with the destination's own words."""
+    """Rows that the destination refused, with its own words; and what was deferred or of unknown outcome."""
     from orchestration.cli.run import run_command
     from reverse_etl.destinations import DESTINATIONS
-    from reverse_etl.history import errors
+    from reverse_etl.history import errors, tallies
+    from reverse_etl.outstanding import total
 
     if retry:
         context.invoke(run_command, retry=True, select=" or ".join(f"group:{name}" for name in DESTINATIONS))
@@ -83,14 +87,14 @@ def errors_command(context: click.Context, retry: bool, as_json: bool) -> None:
     rows = errors(warehouse)
     if as_json:
         _json(rows)
-    elif rows:
+    else:
         # No table: the destination's words would be broken up to fit a column.
         for row in rows:
-            what = f"{row['action']} {row['status']} on {row['answered_at']:%Y-%m-%d %H:%M} UTC"
+            status = "refused" if row["status"] == "failed" else row["status"]
+            what = f"{row['action']} {status} on {row['answered_at']:%Y-%m-%d %H:%M} UTC"
             field = f" [{row['error_field']}]" if row["error_field"] else ""
             click.echo(f"{row['sync']} {row['key']} ({what}){field}: {row['error']}. {_way_out(row)}")
-    else:
-        click.echo("No row is refused or held.")
+        click.echo(f"{total(tallies(warehouse).values()).spoken()}.")
 
 
 @click.command("counts")
@@ -122,7 +126,9 @@ def _way_out(row: Mapping[str, Any]) -> str:
 
 
 def _counted(results: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in sorted(results.items()))
+    return ", ".join(
+        f"{count} {'refused' if name == 'failed' else name}" for name, count in sorted(results.items())
+    )
 
 
 def _json(content: Any) -> None:

@@ -17,7 +17,7 @@ from pipelines.sources import webflow
 from reverse_etl.apply import ApplyResult, apply_plan, recover
 from reverse_etl.destinations import DESTINATIONS, channels, rate_per_minute
 from reverse_etl.history import status
-from reverse_etl.holding import UNDONE
+from reverse_etl.outstanding import WORDS, Tally
 from reverse_etl.parity import measure
 from reverse_etl.plan import make_plan
 from reverse_etl.stored_plans import Plan
@@ -29,6 +29,7 @@ WRITTEN = frozenset({"products", "categories", "collection_items"})
 WITHIN_GUARDS = "plan_is_within_guards"
 SHOP_EQUALS_VIEW = "shop_equals_view"
 NOTHING_WAITS = "nothing_waits"
+_AFTER = "After the run a plan is empty, and no row waits for a person or is refused"
 SHOP = "webflow_store"
 """The op of all syncs to the shop, which refer to each other."""
 
@@ -86,9 +87,9 @@ def _activation_assets(
         for check, text in (
             (WITHIN_GUARDS, "The plan stays within the guards of the sync's YAML."),
             (
-                (SHOP_EQUALS_VIEW, "After the run a plan is empty: the shop shows what the view says.")
+                (SHOP_EQUALS_VIEW, f"{_AFTER}: the shop shows what the view says of every row that is ready.")
                 if is_shop
-                else (NOTHING_WAITS, "After the run a plan is empty: everything is out.")
+                else (NOTHING_WAITS, f"{_AFTER}: every row that is ready is out.")
             ),
         )
     ]
@@ -148,11 +149,13 @@ def _activate(
     with warehouse.session():
         measure(warehouse, syncs, plan.plan_id)
         page = write_page(settings, warehouse, plan, syncs)
-        rows = {row["sync"]: row["rows"] for row in status(warehouse)}
+        standing = {row["sync"]: row for row in status(warehouse)}
         more = run_metadata(warehouse, syncs, page)
     for sync in syncs:
-        yield from _results(sync, plan, result, remaining, int(rows.get(sync.name, 0)), more[sync.name])
-    _raise_if_held(plan, result)
+        row = standing.get(sync.name, {})
+        tally = Tally(**{word: row.get(word, 0) for word in WORDS})
+        yield from _results(sync, plan, result, remaining, int(row.get("rows") or 0), tally, more[sync.name])
+    _raise_if_red(plan, result, sum(int(standing.get(one.name, {}).get("refused", 0)) for one in syncs))
 
 
 def look_again(settings: Settings, warehouse: Warehouse, plan: Plan, syncs: tuple[Sync, ...]) -> None:
@@ -175,7 +178,13 @@ def look_again(settings: Settings, warehouse: Warehouse, plan: Plan, syncs: tupl
 
 
 def _results(
-    sync: Sync, plan: Plan, result: ApplyResult | None, remaining: Plan, rows: int, more: Mapping[str, Any]
+    sync: Sync,
+    plan: Plan,
+    result: ApplyResult | None,
+    remaining: Plan,
+    rows: int,
+    tally: Tally,
+    more: Mapping[str, Any],
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     broken = [violation.message for violation in plan.violations if violation.sync == sync.name]
     yield dg.MaterializeResult(
@@ -186,10 +195,14 @@ def _results(
             "plan_status": "applied" if result else plan.status,
             "summary": plan.summary() if result is None else f"{plan.summary()}; {result.summary()}",
             "requests": plan.request_count if result is None else result.requests,
-            "waits_for_approval": sum(one.sync == sync.name and one.rule != UNDONE for one in plan.holds),
             "dagster/row_count": rows,
             **more,
-            **{f"planned_{name}": count for name, count in plan.counts.get(sync.name, {}).items()},
+            **{
+                f"planned_{name}": count
+                for name, count in plan.counts.get(sync.name, {}).items()
+                if name not in WORDS
+            },
+            **tally.as_row(),
         },
     )
     yield dg.AssetCheckResult(
@@ -202,22 +215,25 @@ def _results(
     yield dg.AssetCheckResult(
         asset_key=asset_key(sync),
         check_name=SHOP_EQUALS_VIEW if DESTINATIONS[sync.destination].mirror(sync) else NOTHING_WAITS,
-        passed=not left,
+        passed=not (left or tally.waits or tally.refused),
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
             "still_different": len(left),
+            **tally.as_row(),
             "plan": dg.MetadataValue.md(remaining.to_markdown(rows=50)),
         },
     )
 
 
-def _raise_if_held(plan: Plan, result: ApplyResult | None) -> None:
-    """A run that a guard stopped, in which a row failed or a sync did not fit the site, is a failed run."""
+def _raise_if_red(plan: Plan, result: ApplyResult | None, refused: int) -> None:
+    """A run that a guard stopped, after which a row stands refused, or whose sync did not fit the site, has failed."""
     if plan.is_blocked:
         raise dg.Failure("\n".join(violation.message for violation in plan.violations))
-    if result is not None and result.failed:
+    unknown = 0 if result is None else result.counts["unknown"]
+    if refused or unknown:
         raise dg.Failure(
-            f"{result.failed} rows failed; `karvon errors` lists them with the destination's words."
+            f"{refused} rows are refused, {unknown} of unknown outcome; `karvon errors` lists them with the "
+            "destination's words."
         )
     if result is not None and result.stopped:
         raise dg.Failure(result.stopped)

@@ -78,12 +78,12 @@ class FilesChannel:
         try:
             with self._scan(sync) as scan:
                 if not sets.take(scan, operation):
-                    return Outcome(operation, "held", error=_MOVED)
+                    return Outcome(operation, "deferred", error=_MOVED)
                 self.folder.mkdir(parents=True, exist_ok=True)
                 rows, names = self._write(scan, operation, options, place)
                 if not sets.still_stands(scan, operation):
                     place.discard()
-                    return Outcome(operation, "held", error=_MOVED)
+                    return Outcome(operation, "deferred", error=_MOVED)
             place.publish(_manifest(operation, sync, place, rows, names))
             _retire(self.folder, operation.sync, options.keep)
         except (OSError, DoesNotFit) as error:

@@ -83,7 +83,7 @@ def _created(product: Operation, skus: list[Operation]) -> tuple[list[list[Opera
     if len(defaults) != 1:
         what = "has no default SKU that can be created" if not defaults else "has more than one default SKU"
         message = f"{what} ({len(skus)} SKUs ready); it needs exactly one row with is_default"
-        return [], [Finding("held", product.sync, product.key, message)]
+        return [], [Finding("not_ready", product.sync, product.key, message)]
     default = defaults[0]
     together = digest([product.payload, default.payload])
     pair = [replace(one, payload_hash=together) for one in (product, default)]

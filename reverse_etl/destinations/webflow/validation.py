@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from karvon.warehouse import Session
+from reverse_etl import outstanding
 from reverse_etl.destination import MappingProblem
 from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.destinations.webflow.field_types import Collection, collection_of, read_collections
@@ -57,7 +58,8 @@ class Coverage:
     """Fields of the collection that no column feeds."""
     rows: int | None
     """Of the model; None while it is not built."""
-    held: int
+    not_ready: int
+    """As the last plan says."""
     in_shop: int
     """Rows of ours that the ledger knows there."""
 
@@ -69,7 +71,11 @@ def coverage(session: Session, syncs: Sequence[Sync]) -> list[Coverage]:
 
 def _coverage(session: Session, sync: Sync) -> Coverage:
     collection = collection_of(sync, read_collections(session, sync.connection))
-    rows, held = _counted(session, sync)
+    rows = _rows(session, sync)
+    found = (
+        outstanding.read(session, "sync = $1", (sync.name,)) if session.has_table(outstanding.TABLE) else []
+    )
+    not_ready = outstanding.total(outstanding.tallied(found).values()).not_ready
     ours = (
         session.value(
             "SELECT count(*) FROM reverse_etl.ledger WHERE destination = $1 AND connection = $2 AND sync = $3 "
@@ -81,16 +87,14 @@ def _coverage(session: Session, sync: Sync) -> Coverage:
     )
     return Coverage(
         sync.name, sync.resource, collection.slug if collection else None, sync.mode,
-        tuple(spec.field for spec in sync.fields), _unmapped(sync, collection), rows, held, int(ours),
+        tuple(spec.field for spec in sync.fields), _unmapped(sync, collection), rows, not_ready, int(ours),
     )  # fmt: skip
 
 
-def _counted(session: Session, sync: Sync) -> tuple[int | None, int]:
+def _rows(session: Session, sync: Sync) -> int | None:
     if not session.has_table(f"{sync.schema_name}.{sync.table}"):
-        return None, 0
-    held = f'count("{sync.held}")' if sync.held else "0"
-    (row,) = session.rows(f"SELECT count(*) AS rows, {held} AS held FROM {sync.relation}")
-    return int(row["rows"]), int(row["held"])
+        return None
+    return int(session.value(f"SELECT count(*) FROM {sync.relation}"))
 
 
 def _unmapped(sync: Sync, collection: Collection | None) -> tuple[str, ...]:
