@@ -185,7 +185,13 @@ A sign before the last three digits may be that of decimals or of thousands: 12.
                             then trim(regexp_replace(tidy, ' ?[A-Z]{3} ?', ''))
                         else tidy
                     end as text_without_currency
-                from (select *, {{ tidy.sql }} as tidy from {{ relation }}) as tidied
+                from (
+                    select
+                        *,
+                        -- Most need no tidying.
+                        case when their_text ~ '^[0-9]+([.][0-9]+)?$' then their_text else {{ tidy.sql }} end as tidy
+                    from {{ relation }}
+                ) as tidied
             ) as named
         ) as bare
     ) as readings

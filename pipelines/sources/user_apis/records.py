@@ -83,17 +83,3 @@ def _instant(cursor: str) -> datetime | None:
         return datetime.fromisoformat(cursor)
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def replace_at(record: Any, path: str, value: Any) -> Any:
-    """A copy of the record with another value at a path that it has."""
-    return _replaced(record, plain_route(path), value)
-
-
-def _replaced(record: Any, steps: Sequence[str | int], value: Any) -> Any:
-    if not steps:
-        return value
-    step, rest = steps[0], steps[1:]
-    if isinstance(record, dict):
-        return {**record, step: _replaced(record[step], rest, value)}
-    return [*record[:step], _replaced(record[step], rest, value), *record[step + 1 :]]  # type: ignore[operator,misc]

@@ -226,11 +226,11 @@ cases as (
     group by record_key, field
 ),
 
-simple as (
+read as (
     select
         changed.record_key,
-        changed.definition_key,
-        fields.field,
+        fields.*,
+        -- Once for each field: what follows reads it again.
         case when fields.is_simple then {{ json_value_at('changed.document', 'fields.only_path') }} end as value
     from changed
     inner join fields on changed.definition_key = fields.definition_key
@@ -239,33 +239,31 @@ simple as (
 
 found as (
     select
-        simple.record_key,
-        fields.field,
-        fields.entity,
-        fields.field_type,
-        fields.time_zone,
-        fields.date_order,
-        fields.decimal_sign,
-        fields.sign,
-        fields.reads_one,
-        fields.is_minor,
-        fields.minor_digits,
-        fields.minor_exceptions,
-        fields.constant_value,
-        fields.default_value,
-        fields.value_map,
+        read.record_key,
+        read.field,
+        read.entity,
+        read.field_type,
+        read.time_zone,
+        read.date_order,
+        read.decimal_sign,
+        read.sign,
+        read.reads_one,
+        read.is_minor,
+        read.minor_digits,
+        read.minor_exceptions,
+        read.constant_value,
+        read.default_value,
+        read.value_map,
         cases.case_value,
         walked.named_currency as summed_currency,
         walked.value_count,
-        case
-            when fields.is_simple then nullif(trim({{ json_text('simple.value') }}), '') else walked.their_text
-        end as their_value,
-        case when fields.is_simple then {{ json_is_number('simple.value') }} else coalesce(walked.is_number, false) end
+        case when read.is_simple then nullif(trim({{ json_text('read.value') }}), '') else walked.their_text end
+            as their_value,
+        case when read.is_simple then {{ json_is_number('read.value') }} else coalesce(walked.is_number, false) end
             as is_number
-    from simple
-    inner join fields on simple.definition_key = fields.definition_key and simple.field = fields.field
-    left join walked on simple.record_key = walked.record_key and simple.field = walked.field
-    left join cases on simple.record_key = cases.record_key and simple.field = cases.field
+    from read
+    left join walked on read.record_key = walked.record_key and read.field = walked.field
+    left join cases on read.record_key = cases.record_key and read.field = cases.field
 ),
 
 mapped as (
