@@ -191,10 +191,28 @@ A sign before the last three digits may be that of decimals or of thousands: 12.
                         -- Most need no tidying.
                         case when their_text ~ '^[0-9]+([.][0-9]+)?$' then their_text else {{ tidy.sql }} end as tidy
                     from {{ relation }}
+                    {{ fence() }}
                 ) as tidied
+                {{ fence() }}
             ) as named
+            {{ fence() }}
         ) as bare
+        {{ fence() }}
     ) as readings
+    {{ fence() }}
+{%- endmacro %}
+
+
+{# Keeps Postgres from repeating an expression wherever its column is used. #}
+{% macro fence() -%}
+    {{ return(adapter.dispatch('fence')()) }}
+{%- endmacro %}
+
+{% macro duckdb__fence() -%}
+{%- endmacro %}
+
+{% macro postgres__fence() -%}
+    offset 0
 {%- endmacro %}
 
 
@@ -217,7 +235,7 @@ A sign before the last three digits may be that of decimals or of thousands: 12.
             then ' has minor_units: ' || cast(minor_digits as text) || ', and ' || currency || ' has '
                 || cast(exponent as text) || ' digits (write minor_units: true, or {' || currency || ': '
                 || cast(minor_digits as text) || '} if the API differs)'
-        when is_minor and unit_digits is null
+        when is_minor and coalesce(stated_digits, exponent) is null
             then ' is in the smallest unit of ' || currency || ', whose digits are not known (write minor_units: {'
                 || currency || ': 2})'
         when is_minor and amount <> floor(amount)

@@ -280,21 +280,26 @@ mapped as (
 ),
 
 currencies_said as (
-    select mapped.record_key, upper(mapped.their_text) as currency, currencies.exponent
-    from mapped
-    left join {{ ref('currencies') }} as currencies on upper(mapped.their_text) = currencies.currency
-    where mapped.field = 'currency' and mapped.their_text is not null
+    select record_key, upper(their_text) as currency from mapped
+    where field = 'currency' and their_text is not null
+),
+
+-- One object: of a join Postgres makes a loop over all currencies for each record.
+exponents as (
+    select {{ as_json(adapter.dispatch('json_object_of')('currency', 'exponent')) }} as by_currency from {{ ref('currencies') }}
 ),
 
 amount_texts as (
     select
         mapped.*,
         currencies_said.currency,
-        currencies_said.exponent,
-        coalesce(cast({{ json_lookup('mapped.minor_exceptions', 'currencies_said.currency') }} as integer), currencies_said.exponent)
-            as unit_digits
+        case when mapped.is_minor then cast({{ json_lookup('exponents.by_currency', 'currencies_said.currency') }} as integer) end
+            as exponent,
+        case when mapped.is_minor then cast({{ json_lookup('mapped.minor_exceptions', 'currencies_said.currency') }} as integer) end
+            as stated_digits
     from mapped
     left join currencies_said on mapped.record_key = currencies_said.record_key
+    cross join exponents
     where mapped.field_type = 'amount' and mapped.their_text is not null
 ),
 
@@ -305,7 +310,7 @@ amounts as (
         {{ amount_problem() }} as problem,
         cast(
             case when sign = 'absolute' then abs(amount) when sign = 'negative' then -amount else amount end
-            * case when is_minor then case unit_digits when 0 then 1 when 2 then 0.01 when 3 then 0.001 when 1 then 0.1 else 0.0001 end else 1 end
+            * case when is_minor then case coalesce(stated_digits, exponent) when 0 then 1 when 2 then 0.01 when 3 then 0.001 when 1 then 0.1 else 0.0001 end else 1 end
             as numeric(24, 4)
         ) as amount
     from ({{ read_amounts('amount_texts') }}) as readings
