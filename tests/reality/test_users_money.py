@@ -17,6 +17,8 @@ from dbt_build import Build, dbt_environment
 from users_shops import FORMS, SOURCES, forms_source
 
 from karvon.warehouse import Warehouse
+from pipelines.sources.user_apis.cleaning import cleaned
+from pipelines.sources.user_apis.definition import DataSource
 from pipelines.sources.user_apis.fetch import Surroundings
 from pipelines.sources.user_apis.ingest import ingest
 from pipelines.sources.user_apis.registry import read_registry
@@ -41,7 +43,9 @@ class Shops:
             "select currency, sum(order_count) as orders, sum(gross_amount) as gross, sum(refunded_amount) as refunded, "
             f"sum(net_amount) as net from marts.source_revenue_daily where source_id = '{source}' group by currency"
         )
-        return {row["currency"]: (int(row["orders"]), row["gross"], row["refunded"], row["net"]) for row in rows}
+        return {
+            row["currency"]: (int(row["orders"]), row["gross"], row["refunded"], row["net"]) for row in rows
+        }
 
     def reasons(self, source: str) -> dict[str, str]:
         rows = self.build.rows(
@@ -64,7 +68,8 @@ def shops(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         (registry / f"{name}.yml").write_text(yaml.safe_dump(definition))
     warehouse = Warehouse(url, lock_seconds=5)
     report = ingest(
-        read_registry(registry), Surroundings(warehouse, {}.get, transport=lambda: httpx.MockTransport(_answer))
+        read_registry(registry),
+        Surroundings(warehouse, {}.get, transport=lambda: httpx.MockTransport(_answer)),
     )
     assert report.problems == []
     assert {run.outcome for run in report.runs} == {"complete"}
@@ -145,7 +150,9 @@ def test_amounts_inside_objects_states_as_numbers_and_records_that_say_they_are_
 
 
 def test_answers_are_picked_by_name_whatever_their_order(shops: Shops) -> None:
-    people = shops.build.rows("select record_key, email, phone, name from restricted.people where source_id = 'leads'")
+    people = shops.build.rows(
+        "select record_key, email, phone, name from restricted.people where source_id = 'leads'"
+    )
     assert sorted(people, key=lambda one: one["record_key"]) == [
         {"record_key": "nora/leads/orders/1", "email": "olim@post.example", "phone": "998901112233", "name": "Olim Karimov"},
         {"record_key": "nora/leads/orders/2", "email": "malika@firma.example", "phone": None, "name": "Malika Yusupova"},
@@ -165,3 +172,30 @@ def test_a_text_that_can_be_read_in_two_ways_is_rejected_and_all_others_are_read
         else:
             assert record["reject_reasons"] is None, (said, decimal, record["reject_reasons"])
             assert record["gross_amount"] == Decimal(amount), (said, decimal)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_sample_is_cleaned_as_the_warehouse_cleans_it(shops: Shops, name: str) -> None:
+    source = DataSource.model_validate(SOURCES[name][0])
+    resource = source.resources[0]
+    exponents = {
+        row["currency"]: row["exponent"] for row in shops.build.rows("select * from marts.currencies")
+    }
+    landed = shops.records(source.source_id)
+    for record in SOURCES[name][1]:
+        shown, row = cleaned(source, resource, record, exponents), landed[str(record[resource.key_paths[0]])]
+        assert (shown.is_ignored, shown.is_deleted) == (row["is_ignored"], row["is_deleted"])
+        assert "; ".join(shown.reasons) == (row["reject_reasons"] or "") or shown.is_ignored
+        told = {
+            "created_at" if field == "ordered_at" else field: value for field, value in shown.fields.items()
+        }
+        for field in (
+            "created_at",
+            "updated_at",
+            "status",
+            "campaign",
+            "gross_amount",
+            "refunded_amount",
+            "currency",
+        ):
+            assert told.get(field) == row[field], (field, record)

@@ -13,10 +13,21 @@ from pipelines.sources.user_apis.definition import DataSource
 
 _PLAIN: dict[str, Any] = {"ordered_at": "at", "status": "state", "gross_amount": "total", "currency": "cur"}
 _PRIVACY = privacy.Privacy(b"k" * 32, frozenset())
-_ORDER: dict[str, Any] = {"id": 7, "at": "2026-04-02T10:00:00Z", "state": "paid", "total": "10.00", "cur": "EUR"}
+_ORDER: dict[str, Any] = {
+    "id": 7,
+    "at": "2026-04-02T10:00:00Z",
+    "state": "paid",
+    "total": "10.00",
+    "cur": "EUR",
+}
 
 
-def _landed(fields: dict[str, Any], records: list[dict[str, Any]], private: privacy.Privacy = _PRIVACY, **resource: Any) -> Any:
+def _landed(
+    fields: dict[str, Any],
+    records: list[dict[str, Any]],
+    private: privacy.Privacy = _PRIVACY,
+    **resource: Any,
+) -> Any:
     plain = {"entity": "order", "fields": fields, **resource}
     declared = DataSource.model_validate(source("nora", "shop", plain, personal_data="hash"))
     return privacy.admitted(private, declared, declared.resources[0], records)
@@ -45,7 +56,18 @@ def _landed(fields: dict[str, Any], records: list[dict[str, Any]], private: priv
 def test_no_person_is_landed_wherever_an_api_puts_one(where: dict[str, Any]) -> None:
     landed = _landed(_PLAIN, [{**_ORDER, **where}])
     text = json.dumps(landed, ensure_ascii=False)
-    for person in ("Gulnora", "Aziz", "g.aziz", "765", "7654321", "Amir Temur", "778 221", "100015", "198.51", "8600"):
+    for person in (
+        "Gulnora",
+        "Aziz",
+        "g.aziz",
+        "765",
+        "7654321",
+        "Amir Temur",
+        "778 221",
+        "100015",
+        "198.51",
+        "8600",
+    ):
         assert person not in text, text
     assert {name: landed[0][name] for name in _ORDER} == _ORDER
 
@@ -65,13 +87,32 @@ def test_what_is_about_no_person_stays(kept: dict[str, Any]) -> None:
 
 
 def test_the_shapes_of_real_shops_and_forms_hold_no_person() -> None:
-    text = json.dumps([*_landed(WOO_FIELDS, WOO), *_landed(LEAD_FIELDS, LEADS, entity="lead")], ensure_ascii=False)
-    for person in ("Zulfiya", "Rahmonova", "@", "%40", "200-11-22", "123 45 67", "Navoiy", "203.0.113", "Olim", "Karimov", "Malika", "9011"):
+    text = json.dumps(
+        [*_landed(WOO_FIELDS, WOO), *_landed(LEAD_FIELDS, LEADS, entity="lead")], ensure_ascii=False
+    )
+    for person in (
+        "Zulfiya",
+        "Rahmonova",
+        "@",
+        "%40",
+        "200-11-22",
+        "123 45 67",
+        "Navoiy",
+        "203.0.113",
+        "Olim",
+        "Karimov",
+        "Malika",
+        "9011",
+    ):
         assert person.lower() not in text.lower(), person
 
 
 def test_what_the_mapping_needs_is_kept_as_the_hash_of_the_cleaned_value() -> None:
-    record = {**_ORDER, "id": "Ann@Post.example", "client": {"phone": "+44 20 7946 0001", "mail": " ANN@post.example "}}
+    record = {
+        **_ORDER,
+        "id": "Ann@Post.example",
+        "client": {"phone": "+44 20 7946 0001", "mail": " ANN@post.example "},
+    }
     fields = {**_PLAIN, "email": "client.mail", "customer_key": "client.phone"}
     landed = _landed(fields, [record])[0]
     email = f"hmac:{_PRIVACY.hash_of('ann@post.example')}"
@@ -91,7 +132,11 @@ def test_a_forgotten_person_is_known_by_a_phone_number_in_every_spelling(phone: 
     declared = DataSource.model_validate(
         source("nora", "shop", {"entity": "lead", "fields": fields}, personal_data=mode)
     )
-    record = {"id": 1, "at": "2026-04-02", "answers": [{"name": "email", "values": []}, {"name": "phone", "values": [phone]}]}
+    record = {
+        "id": 1,
+        "at": "2026-04-02",
+        "answers": [{"name": "email", "values": []}, {"name": "phone", "values": [phone]}],
+    }
     assert privacy.admitted(private, declared, declared.resources[0], [record]) == []
     of_another = declared.model_copy(update={"user_id": "omar"})
     assert len(privacy.admitted(private, of_another, declared.resources[0], [record])) == 1

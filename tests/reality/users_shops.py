@@ -13,7 +13,13 @@ Record = dict[str, Any]
 
 
 def source(user: str, name: str, resource: Record, **more: Any) -> Record:
-    plain = {"name": "orders", "path": "orders", "data_path": "items", "paginator": {"type": "single_page"}, "key": "id"}
+    plain = {
+        "name": "orders",
+        "path": "orders",
+        "data_path": "items",
+        "paginator": {"type": "single_page"},
+        "key": "id",
+    }
     return {"user_id": user, "source_id": name, "base_url": f"https://{name}.example/v1",
             "rate_limit": {"requests": 1000, "seconds": 1}, "resources": [{**plain, **resource}], **more}  # fmt: skip
 
@@ -50,7 +56,9 @@ WOO: list[Record] = [
 ]
 
 
-def shopify(number: int, total: str, status: str, refunds: list[list[tuple[str, str, str]]], **more: Any) -> Record:
+def shopify(
+    number: int, total: str, status: str, refunds: list[list[tuple[str, str, str]]], **more: Any
+) -> Record:
     return {
         "id": number, "name": f"#{number}", "created_at": "2026-04-03T10:00:00+02:00", "updated_at": "2026-04-06T10:00:00+02:00",
         "financial_status": status, "total_price": total, "currency": "EUR", "test": False, "cancelled_at": None,
@@ -112,7 +120,13 @@ SQUARE_FIELDS: Record = {
 }  # fmt: skip
 
 PAYME: list[Record] = [
-    {"_id": "p1", "create_time": 1775210400000, "state": 4, "amount": 15000000, "card": {"number": "860049******6478"}},
+    {
+        "_id": "p1",
+        "create_time": 1775210400000,
+        "state": 4,
+        "amount": 15000000,
+        "card": {"number": "860049******6478"},
+    },
     {"_id": "p2", "create_time": 1775210400000, "state": 50, "amount": 900000},
     {"_id": "p3", "create_time": 1775210400000, "state": 0, "amount": 777700},
     {"_id": "p4", "create_time": 1775210400000, "state": 4, "amount": 100, "is_deleted": 1},
@@ -136,7 +150,13 @@ LEAD_FIELDS: Record = {
     "name": {"join": ["field_data[name=first_name].values[0]", "field_data[name=last_name].values[0]"]},
 }  # fmt: skip
 LEADS: list[Record] = [
-    lead(1, ("first_name", "Olim"), ("last_name", "Karimov"), ("email", "Olim@post.example"), ("phone_number", "+998901112233")),
+    lead(
+        1,
+        ("first_name", "Olim"),
+        ("last_name", "Karimov"),
+        ("email", "Olim@post.example"),
+        ("phone_number", "+998901112233"),
+    ),
     lead(2, ("work_email", "malika@firma.example"), ("last_name", "Yusupova"), ("first_name", "Malika")),
 ]
 OLD_LEAD_FIELDS: Record = {

@@ -18,8 +18,8 @@ _SYMBOLS = (
     ("₺", "TRY"), ("₴", "UAH"), ("₸", "KZT"), ("₩", "KRW"), ("₫", "VND"), ("₪", "ILS"),
 )  # fmt: skip
 _TIDY = str.maketrans(
-    "٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹０１２３４５６７８９" "\u00a0\u202f\u2009\u2007" "−–" "’‘ʼ٬" "٫",
-    "012345678901234567890123456789" "    " "--" "''''" ".",
+    "٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹０１２３４５６７８９\u00a0\u202f\u2009\u2007−–’‘ʼ٬٫",
+    "012345678901234567890123456789    --''''.",
 )
 _GROUPS = r"(?:[1-9]\d{{0,2}}(?:[{0} ']\d{{2,3}})*[{0} ']\d{{3}}|\d+)?"
 _POINT = re.compile(_GROUPS.format(",") + r"(?:[.]\d+)?", re.ASCII)
@@ -85,7 +85,9 @@ def total(mapping: FieldMapping, texts: Sequence[tuple[str, bool]]) -> Read:
     codes = {one.currency for _, one in readings}
     if unread or len(codes) > 1:
         return Read((unread or sorted(text for text, one in readings if one.currency))[0])
-    return Read(format(sum((one.amount or Decimal() for _, one in readings), Decimal()), "f"), True, codes.pop())
+    return Read(
+        format(sum((one.amount or Decimal() for _, one in readings), Decimal()), "f"), True, codes.pop()
+    )
 
 
 def judged(

@@ -62,6 +62,7 @@ def cleaned(source: DataSource, resource: ResourceSpec, record: Any, exponents: 
             result.reasons.append(f"{name}{problem}")
         elif value is not None:
             result.fields[name] = value
+    result.fields = {name: result.fields[name] for name in resource.fields if name in result.fields}
     result.is_ignored |= result.fields.get("status") == IGNORE
     result.reasons += [*unreadable, *_missing(resource, result, unreadable)]
     return result
@@ -107,14 +108,13 @@ def _is_number(found: Found) -> bool:
 
 def _holds(condition: Condition, record: Any) -> bool:
     return all(
-        ((text := as_text(step_to(record, plain_route(rule["path"])))) is not None
-         if rule["values"] is None else text_in(record, rule)) is not rule["is_negated"]
-        for rule in as_rules(condition)
-    )  # fmt: skip
+        _follows(rule, as_text(step_to(record, plain_route(rule["path"])))) for rule in as_rules(condition)
+    )
 
 
-def text_in(record: Any, rule: Mapping[str, Any]) -> bool:
-    return as_text(step_to(record, plain_route(rule["path"]))) in rule["values"]
+def _follows(rule: Mapping[str, Any], text: str | None) -> bool:
+    says_so = text is not None if rule["values"] is None else text in rule["values"]
+    return says_so is not rule["is_negated"]
 
 
 def _text(kind: str, text: str, entity: str | None) -> tuple[str | None, str | None]:

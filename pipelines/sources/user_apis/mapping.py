@@ -73,7 +73,9 @@ def _digits(value: object) -> object:
         and all(re.fullmatch("[A-Z]{3}", code) for code in codes)
     ):
         return value
-    raise ValueError("write true, the number of digits (0 to 4), or those of single currencies such as {ISK: 2}")
+    raise ValueError(
+        "write true, the number of digits (0 to 4), or those of single currencies such as {ISK: 2}"
+    )
 
 
 class Exists(Spec):
@@ -124,7 +126,9 @@ class FieldMapping(Spec):
     """Of times such as 03.04.2026 10:00; seconds since 1970 and ISO 8601 need nothing."""
     decimal: Annotated[Literal["point", "comma"] | None, BeforeValidator(_sign_of_decimals)] = None
     """Of amounts written as text: 1,234.50 or 1.234,50. Unsaid, a text that can be read both ways is rejected."""
-    minor_units: Annotated[bool | Literal["currency"] | int | dict[str, int], BeforeValidator(_digits)] = False
+    minor_units: Annotated[bool | Literal["currency"] | int | dict[str, int], BeforeValidator(_digits)] = (
+        False
+    )
     """Amounts in the smallest unit of their currency (ISO 4217). A number must agree with it; `{ISK: 2}` says where the
     API differs."""
     sign: Literal["positive", "negative", "absolute", "signed"] = "positive"
@@ -139,7 +143,9 @@ class FieldMapping(Spec):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        ways = [name for name in ("path", "first", "sum", "join", "constant") if getattr(self, name) is not None]
+        ways = [
+            name for name in ("path", "first", "sum", "join", "constant") if getattr(self, name) is not None
+        ]
         if len(ways) > 1 or not (ways or self.cases):
             raise ValueError(f"give one of `path`, `first`, `sum`, `join`, `constant`{_given(ways)}")
         if self.sum and (self.map or self.default):

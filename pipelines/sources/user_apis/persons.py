@@ -52,7 +52,9 @@ def scrubbed(document: Any, kept: Mapping[Place, Any], *, is_person: bool) -> An
     """The document without persons. `kept` has the values that stay, by their place; `is_person` says that the
     document itself is one, as a lead or a customer is."""
     names = _words(_names(document, (), is_person, is_root=True))
-    said = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, names))})(?!\w)", re.IGNORECASE) if names else None
+    said = (
+        re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, names))})(?!\w)", re.IGNORECASE) if names else None
+    )
 
     def cleaned(text: str) -> str:
         text = without_contacts(text)
@@ -63,7 +65,9 @@ def scrubbed(document: Any, kept: Mapping[Place, Any], *, is_person: bool) -> An
 
 def without_contacts(text: str) -> str:
     """A text in which e-mail addresses, phone and card numbers and IP addresses are taken out."""
-    return _DIGITS.sub(lambda found: REMOVED if _is_number_of_a_person(found[0]) else found[0], _EMAIL.sub(REMOVED, text))
+    return _DIGITS.sub(
+        lambda found: REMOVED if _is_number_of_a_person(found[0]) else found[0], _EMAIL.sub(REMOVED, text)
+    )
 
 
 def is_personal(key: str) -> bool:
@@ -91,12 +95,16 @@ def _is_person(key: str) -> bool:
 def _is_label_of_a_person(node: Mapping[str, Any]) -> bool:
     """`{"name": "full_name", "values": [...]}`: the key is a value."""
     labels = (node[label] for label in _LABELS if isinstance(node.get(label), str))
-    return any(name in node for name in _VALUES) and any(is_personal(label) or _spelled(label) == ["name"] for label in labels)
+    return any(name in node for name in _VALUES) and any(
+        is_personal(label) or _spelled(label) == ["name"] for label in labels
+    )
 
 
 def _holds_a_name(key: str, node: Mapping[str, Any], *, is_person: bool, is_root: bool) -> bool:
     """Whether a plain `name` is a person's: of goods and orders it is not."""
-    return _spelled(key) == ["name"] and (is_person or (not is_root and any(is_personal(other) for other in node)))
+    return _spelled(key) == ["name"] and (
+        is_person or (not is_root and any(is_personal(other) for other in node))
+    )
 
 
 def _scrubbed(
@@ -107,18 +115,30 @@ def _scrubbed(
     if isinstance(node, str):
         return _embedded(node, cleaned, is_person) if node[:1] in "{[" and node[1:] else cleaned(node)
     if isinstance(node, list):
-        return [_scrubbed(one, (*at, nth), kept, cleaned, is_person=is_person) for nth, one in enumerate(node)]
+        return [
+            _scrubbed(one, (*at, nth), kept, cleaned, is_person=is_person) for nth, one in enumerate(node)
+        ]
     if not isinstance(node, dict):
         return node
     is_label = _is_label_of_a_person(node)
     found = {}
     for key, value in node.items():
         here = (*at, key)
-        if is_personal(key) or (is_label and key in _VALUES) or _holds_a_name(key, node, is_person=is_person, is_root=is_root):
+        if (
+            is_personal(key)
+            or (is_label and key in _VALUES)
+            or _holds_a_name(key, node, is_person=is_person, is_root=is_root)
+        ):
             result = _removed(value, here, kept)
         elif isinstance(value, (dict, list)):
-            result = _scrubbed(value, here, kept, cleaned, is_person=_is_person(key) or (is_person and not is_root))
-        elif here not in kept and isinstance(value, str) and _is_loose_in_a_person(key, value, is_person and not is_root):
+            result = _scrubbed(
+                value, here, kept, cleaned, is_person=_is_person(key) or (is_person and not is_root)
+            )
+        elif (
+            here not in kept
+            and isinstance(value, str)
+            and _is_loose_in_a_person(key, value, is_person and not is_root)
+        ):
             result = REMOVED
         else:
             result = _scrubbed(value, here, kept, cleaned, is_person=is_person)
@@ -168,7 +188,8 @@ def _names(node: Any, at: Place, is_person: bool, *, is_root: bool = False) -> I
         for key, value in node.items():
             words = _spelled(key)
             is_name = _holds_a_name(key, node, is_person=is_person, is_root=is_root) or (
-                is_personal(key) and ("name" in words[-1] or words[-1] in ("fio", "ism", "familiya", "surname", "forename"))
+                is_personal(key)
+                and ("name" in words[-1] or words[-1] in ("fio", "ism", "familiya", "surname", "forename"))
             )
             if is_name and isinstance(value, str):
                 yield value
@@ -180,4 +201,6 @@ def _names(node: Any, at: Place, is_person: bool, *, is_root: bool = False) -> I
 def _words(names: Iterator[str]) -> list[str]:
     """Names and their parts, the longest first; of two letters and less are none, they would be found everywhere."""
     found = {part.strip() for name in names for part in (name, *name.split())}
-    return sorted((one for one in found if len(one) > 2 and not one.isdigit()), key=lambda one: (-len(one), one))
+    return sorted(
+        (one for one in found if len(one) > 2 and not one.isdigit()), key=lambda one: (-len(one), one)
+    )

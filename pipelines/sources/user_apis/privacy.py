@@ -81,7 +81,8 @@ def admitted(
         return wanted
     needed, is_person = _needed(resource), resource.entity in ("lead", "customer")
     return [
-        persons.scrubbed(record, _kept(privacy, record, paths, resource, needed), is_person=is_person) for record in wanted
+        persons.scrubbed(record, _kept(privacy, record, paths, resource, needed), is_person=is_person)
+        for record in wanted
     ]
 
 
@@ -89,7 +90,9 @@ def personal_paths(resource: ResourceSpec) -> Mapping[str, Sequence[str]]:
     """Field of ours → paths in their record, of those that say who a person is."""
     known = ENTITIES[resource.entity] if resource.entity else {}
     return {
-        name: mapping.paths for name, mapping in resource.fields.items() if name in _PERSONAL and name in known
+        name: mapping.paths
+        for name, mapping in resource.fields.items()
+        if name in _PERSONAL and name in known
     }
 
 
@@ -143,14 +146,20 @@ def _needed(resource: ResourceSpec) -> Sequence[Route]:
 
 
 def _kept(
-    privacy: Privacy, record: Any, paths: Mapping[str, Sequence[str]], resource: ResourceSpec, needed: Sequence[Route]
+    privacy: Privacy,
+    record: Any,
+    paths: Mapping[str, Sequence[str]],
+    resource: ResourceSpec,
+    needed: Sequence[Route],
 ) -> dict[tuple[str | int, ...], Any]:
     """What stays of a record although it is about a person, by its place: as it is, or hashed."""
     kept: dict[tuple[str | int, ...], Any] = {}
     for found in (found for one in needed for found in walk(record, one)):
         kept[found.at] = _key(privacy, found)
     for field, several in paths.items():
-        values = [found for path in several for found in walk(record, route(path)) if found.value not in (None, "")]
+        values = [
+            found for path in several for found in walk(record, route(path)) if found.value not in (None, "")
+        ]
         if field == "name" and resource.fields[field].take == "join" and values:
             # One hash of the whole name, as of one that the API has in one piece.
             whole = resource.fields[field].separator.join(str(found.value).strip() for found in values)
@@ -177,7 +186,9 @@ def _key(privacy: Privacy, found: Found) -> Any:
     if value in (None, "") or isinstance(value, bool) or text.startswith(HASHED):
         return value
     if persons.is_personal(key) or persons.without_contacts(text) != text:
-        return HASHED + privacy.hash_of(normalised("email" if "@" in text else "phone" if _is_phone(key) else "name", text))
+        return HASHED + privacy.hash_of(
+            normalised("email" if "@" in text else "phone" if _is_phone(key) else "name", text)
+        )
     return value
 
 
