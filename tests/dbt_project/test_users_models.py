@@ -189,6 +189,19 @@ def test_no_personal_value_reaches_the_marts_and_no_row_is_without_its_user(demo
             assert not demo.build.rows(f"select 1 from marts.{table} where user_id is null limit 1"), table
 
 
+def test_what_is_gone_there_is_known_as_gone_in_every_model(demo: Demo) -> None:
+    gone = "select record_key from {} where source_id = 'leads' and is_deleted order by record_key"
+    tables = (
+        "staging.stg_user_apis__records",
+        "restricted.record_fields",
+        "restricted.people",
+        "marts.user_records",
+    )
+    told = [demo.build.rows(gone.format(table)) for table in tables]
+    assert told[0]
+    assert told == [told[0]] * len(tables)
+
+
 def test_a_changed_mapping_cleans_history_again_without_a_request(demo: Demo) -> None:
     total = "select sum(gross_amount) as total from marts.source_revenue_daily where user_id = 'anna'"
     was, before = demo.build.rows(total)[0]["total"], demo.requests()

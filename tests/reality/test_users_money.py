@@ -1,12 +1,10 @@
-"""Money of users' shops as their APIs really write it: right to the cent, or rejected with the text; never wrong silently."""
+"""Money of users' shops as their APIs write it: right to the cent, or rejected with the text; never wrong silently."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,8 +22,14 @@ from pipelines.sources.user_apis.ingest import ingest
 from pipelines.sources.user_apis.registry import read_registry
 
 _MODELS = (
-    "build", "--select", "+path:models/marts/user_apis", "--resource-type", "model", "--resource-type", "seed",
-)  # fmt: skip
+    "build",
+    "--select",
+    "+path:models/marts/user_apis",
+    "--resource-type",
+    "model",
+    "--resource-type",
+    "seed",
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Shops:
 
     def revenue(self, source: str) -> dict[str, tuple[int, Decimal, Decimal, Decimal]]:
         rows = self.build.rows(
-            "select currency, sum(order_count) as orders, sum(gross_amount) as gross, sum(refunded_amount) as refunded, "
+            "select currency, sum(order_count) as orders, sum(gross_amount) as gross, "
+            "sum(refunded_amount) as refunded, "
             f"sum(net_amount) as net from marts.source_revenue_daily where source_id = '{source}' group by currency"
         )
         return {
@@ -55,7 +60,7 @@ class Shops:
 
 
 @pytest.fixture(scope="module", params=["duckdb", pytest.param("postgres", marks=pytest.mark.slow)])
-def shops(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shops]:
+def shops(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shops:
     folder = tmp_path_factory.mktemp("shops")
     url = (
         f"duckdb:///{folder / 'warehouse.duckdb'}"
@@ -75,7 +80,7 @@ def shops(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     assert {run.outcome for run in report.runs} == {"complete"}
     build = Build(warehouse, dbt_environment(warehouse, url), folder)
     build.dbt(*_MODELS)
-    yield Shops(build)
+    return Shops(build)
 
 
 def _database(server: str) -> str:
@@ -105,8 +110,10 @@ def test_only_refunds_that_went_through_count_and_neither_tests_nor_cancelled_or
     assert shops.revenue("shopify") == {"EUR": _money(2, "262.10", "37.05", "225.05")}
     records = shops.records("shopify")
     assert {key: one["status"] for key, one in records.items() if not one["is_ignored"]} == {
-        "501": "partly_refunded", "503": "cancelled", "504": "paid",
-    }  # fmt: skip
+        "501": "partly_refunded",
+        "503": "cancelled",
+        "504": "paid",
+    }
     assert records["502"]["is_ignored"]
 
 
@@ -121,10 +128,12 @@ def test_mappings_that_read_one_refund_of_several_or_the_wrong_sign_are_rejected
 
 def test_the_digits_of_the_smallest_unit_are_those_of_the_currency(shops: Shops) -> None:
     assert shops.revenue("stripe") == {
-        "USD": _money(1, "42.05", "10.05", "32.00"), "JPY": _money(1, "4205", "200", "4005"),
-        "KWD": _money(1, "4.205", "0.001", "4.204"), "UZS": _money(1, "42.05", "0", "42.05"),
+        "USD": _money(1, "42.05", "10.05", "32.00"),
+        "JPY": _money(1, "4205", "200", "4005"),
+        "KWD": _money(1, "4.205", "0.001", "4.204"),
+        "UZS": _money(1, "42.05", "0", "42.05"),
         "ISK": _money(1, "42.00", "0", "42.00"),
-    }  # fmt: skip
+    }
     reasons = shops.reasons("stripe")
     assert sorted(reasons) == ["ch_6", "ch_7", "ch_8", "ch_9"]
     assert "XTS, whose digits are not known" in reasons["ch_6"]
@@ -145,8 +154,11 @@ def test_amounts_inside_objects_states_as_numbers_and_records_that_say_they_are_
     assert shops.reasons("square") == {}
     assert shops.revenue("payme") == {"UZS": _money(1, "150000.00", "0", "150000.00")}
     assert {key: one["is_deleted"] for key, one in shops.records("payme").items()} == {
-        "p1": False, "p2": False, "p3": False, "p4": True,
-    }  # fmt: skip
+        "p1": False,
+        "p2": False,
+        "p3": False,
+        "p4": True,
+    }
 
 
 def test_answers_are_picked_by_name_whatever_their_order(shops: Shops) -> None:
@@ -154,9 +166,19 @@ def test_answers_are_picked_by_name_whatever_their_order(shops: Shops) -> None:
         "select record_key, email, phone, name from restricted.people where source_id = 'leads'"
     )
     assert sorted(people, key=lambda one: one["record_key"]) == [
-        {"record_key": "nora/leads/orders/1", "email": "olim@post.example", "phone": "998901112233", "name": "Olim Karimov"},
-        {"record_key": "nora/leads/orders/2", "email": "malika@firma.example", "phone": None, "name": "Malika Yusupova"},
-    ]  # fmt: skip
+        {
+            "record_key": "nora/leads/orders/1",
+            "email": "olim@post.example",
+            "phone": "998901112233",
+            "name": "Olim Karimov",
+        },
+        {
+            "record_key": "nora/leads/orders/2",
+            "email": "malika@firma.example",
+            "phone": None,
+            "name": "Malika Yusupova",
+        },
+    ]
     reasons = shops.reasons("leads_old")
     assert list(reasons) == ["2"]
     assert "email is no e-mail address (does the mapping read another field?)" in reasons["2"]

@@ -66,14 +66,14 @@ def reading(text: str, decimal: str | None, *, is_number: bool = False) -> Readi
             values.add(digits.translate({ord(sign): None for sign in ", '"}))
         if decimal != "point" and _COMMA.fullmatch(digits):
             values.add(digits.translate({ord(sign): None for sign in ". '"}).replace(",", "."))
-    code = named[1] if named else None
+    said = named[1] if named else None
     if len(values) != 1:
-        return Reading(None, len(values) > 1, code)
+        return Reading(None, len(values) > 1, said)
     try:
         amount = Decimal(values.pop())
     except InvalidOperation:
-        return Reading(None, currency=code)
-    return Reading(-amount if is_minus else amount, currency=code)
+        return Reading(None, currency=said)
+    return Reading(-amount if is_minus else amount, currency=said)
 
 
 def total(mapping: FieldMapping, texts: Sequence[tuple[str, bool]]) -> Read:
@@ -142,7 +142,8 @@ def _problem_of_digits(
             f"{{{currency}: {units}}} if the API differs)"
         )
     if exponent is None and not (isinstance(units, dict) and currency in units):
-        return f" is in the smallest unit of {currency}, whose digits are not known (write minor_units: {{{currency}: 2}})"
+        way_out = f"write minor_units: {{{currency}: 2}}"
+        return f" is in the smallest unit of {currency}, whose digits are not known ({way_out})"
     if amount != amount.to_integral_value():
         return f"{shown} is no whole number of the smallest unit (take minor_units out?)"
     return None

@@ -49,6 +49,7 @@ def cleaned(source: DataSource, resource: ResourceSpec, record: Any, exponents: 
         mapping, read, kind = resource.fields[name], texts[name], known[name].type
         if read.text is None:
             continue
+        value: Any
         if kind == "amount":
             value, problem = amounts.judged(mapping, read, currency, exponents)
         elif kind == "timestamp":
@@ -86,7 +87,7 @@ def _read(mapping: FieldMapping, record: Any, kind: str) -> amounts.Read:
     if case is not None or mapping.constant is not None:
         return amounts.Read(case if case is not None else mapping.constant)
     opens = kind == "amount" and mapping.opens_places
-    branches = [[one for one in walk(record, route(path, open_places=opens))] for path in mapping.paths]
+    branches = [list(walk(record, route(path, open_places=opens))) for path in mapping.paths]
     found = [one for branch in branches for one in branch if as_text(one.value) is not None]
     chosen = [one for one in found if one.is_chosen]
     if mapping.take == "sum":

@@ -234,9 +234,10 @@ class ResourceSpec(Spec):
             raise ValueError(f"a {self.entity} needs the field {', '.join(missing)}")
         problems = {name: wrong(name, known[name], mapping) for name, mapping in self.fields.items()}
         if any(problems.values()):
+            # Each at its own line of the file.
             raise ValidationError.from_exception_data("fields", [
-                {"type": PydanticCustomError("mapping", "{problem}", {"problem": problem}), "loc": ("fields", name), "input": None}
-                for name, problem in problems.items() if problem
+                {"type": PydanticCustomError("mapping", "{said}", {"said": said}), "loc": ("fields", name), "input": None}
+                for name, said in problems.items() if said
             ])  # fmt: skip
         return self
 

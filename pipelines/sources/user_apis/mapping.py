@@ -162,7 +162,7 @@ class FieldMapping(Spec):
 
     @property
     def is_minor(self) -> bool:
-        return not (self.minor_units is False)
+        return self.minor_units is not False
 
     @property
     def opens_places(self) -> bool:
@@ -195,9 +195,8 @@ def wrong(name: str, field: entities.Field, mapping: FieldMapping) -> str | None
         return f"`join` is for texts, and {name} is none; write `first` or `path`"
     if name == "refunded_amount" and mapping.sign == "signed":
         return "a refund below zero would raise revenue; write `sign: negative` or `sign: absolute`"
-    ours = {
-        *(mapping.map or {}).values(), *(case.then for case in mapping.cases), mapping.default or "", mapping.constant or "",
-    }  # fmt: skip
+    stated = {mapping.default or "", mapping.constant or "", *(case.then for case in mapping.cases)}
+    ours = stated | set((mapping.map or {}).values())
     choices = (*field.choices, IGNORE)
     if field.choices and (unknown := sorted(ours - {*choices, ""})):
         return f"{name} cannot be {', '.join(unknown)}; it can be {', '.join(choices)}"

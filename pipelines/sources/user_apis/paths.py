@@ -51,7 +51,7 @@ class Found:
 
 @lru_cache(maxsize=8192)
 def route(text: str, *, open_places: bool = False) -> Route:
-    """Take a path apart; with `open_places` each `[0]` is a choice among the entries of its list. Raises `ValueError`."""
+    """Take a path apart; with `open_places` `[0]` is a choice among the entries of its list. Raises `ValueError`."""
     lists: list[Entries] = []
     steps: list[str | int] = []
     rest, at = text.removeprefix("$").removeprefix("."), 0
@@ -142,6 +142,6 @@ def _conditions(text: str, path: str) -> tuple[tuple[tuple[str | int, ...], str]
 
 def _no_path(text: str) -> str:
     return (
-        f"{text!r} is no path; write names and places such as customer.emails[0].address, [] for every entry of a list, "
-        "and [name=email] for the entries that say so"
+        f"{text!r} is no path; write names and places such as customer.emails[0].address, [] for every entry of a "
+        "list, and [name=email] for the entries that say so"
     )

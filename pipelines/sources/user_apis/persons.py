@@ -15,29 +15,39 @@ REMOVED = "[removed]"
 Place = tuple[str | int, ...]
 
 _PERSONAL = frozenset(
-    "email emails mail phone phones mobile mobiles tel telephone telefon cell fax whatsapp telegram viber skype wechat "
-    "firstname lastname surname fullname forename patronymic middlename familyname givenname fio ism familiya imya familia "
-    "vorname nachname prenom nom apellido apellidos nombre cognome birthday birthdate birth dob passport pinfl jshshir ssn "
-    "cpf nif dni ip avatar gravatar photo userpic username login nickname handle address address1 address2 addresses street "
-    "strasse house flat apartment building postcode postal zip zipcode latitude longitude lat lng note notes comment "
-    "comments remark remarks message signature cardholder iban agent".split()
+    """
+    email emails mail phone phones mobile mobiles tel telephone telefon cell fax whatsapp telegram viber
+    skype wechat firstname lastname surname fullname forename patronymic middlename familyname givenname fio
+    ism familiya imya familia vorname nachname prenom nom apellido apellidos nombre cognome birthday
+    birthdate birth dob passport pinfl jshshir ssn cpf nif dni ip avatar gravatar photo userpic username
+    login nickname handle address address1 address2 addresses street strasse house flat apartment building
+    postcode postal zip zipcode latitude longitude lat lng note notes comment comments remark remarks
+    message signature cardholder iban agent
+    """.split()
 )
 """Words of a key whose value is about a person."""
 _OF_A_PERSON = frozenset(
-    "first last full middle given family second maiden display nick contact customer client buyer recipient user person "
-    "owner payer payee sender receiver holder employee staff manager courier driver author guest member subscriber lead "
-    "patient cardholder company billing shipping".split()
+    """
+    first last full middle given family second maiden display nick contact customer client buyer recipient
+    user person owner payer payee sender receiver holder employee staff manager courier driver author guest
+    member subscriber lead patient cardholder company billing shipping
+    """.split()
 )
 """Words before `name`: `customer_name`, unlike `product_name`."""
 _PERSONS = frozenset(
-    "billing shipping customer customers buyer buyers client clients contact contacts recipient recipients user users "
-    "person persons people owner payer payee sender receiver consignee employee staff manager courier driver author guest "
-    "guests member members subscriber attendee attendees lead patient cardholder addressee profile address addresses".split()
+    """
+    billing shipping customer customers buyer buyers client clients contact contacts recipient recipients
+    user users person persons people owner payer payee sender receiver consignee employee staff manager
+    courier driver author guest guests member members subscriber attendee attendees lead patient cardholder
+    addressee profile address addresses
+    """.split()
 )
 """Keys of objects that are a person: in them only what is known to be harmless stays."""
 _HARMLESS = frozenset(
-    "id ids uuid guid key type kind status state country city region province district currency code created updated "
-    "modified registered at date time locale language timezone role total count".split()
+    """
+    id ids uuid guid key type kind status state country city region province district currency code created
+    updated modified registered at date time locale language timezone role total count
+    """.split()
 )
 _LABELS = ("name", "key", "label", "field", "title", "question", "code", "slug", "type", "id")
 _VALUES = ("value", "values", "val", "answer", "answers", "text", "content", "data", "display_value")
@@ -108,7 +118,8 @@ def _holds_a_name(key: str, node: Mapping[str, Any], *, is_person: bool, is_root
 
 
 def _scrubbed(
-    node: Any, at: Place, kept: Mapping[Place, Any], cleaned: Callable[[str], str], *, is_person: bool, is_root: bool = False
+    node: Any, at: Place, kept: Mapping[Place, Any], cleaned: Callable[[str], str], *, is_person: bool,
+    is_root: bool = False,
 ) -> Any:  # fmt: skip
     if at in kept:
         return kept[at]

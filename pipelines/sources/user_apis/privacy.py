@@ -106,7 +106,7 @@ def normalised(field: str, value: Any) -> str:
 
 
 def is_contact(field: str, text: str) -> bool:
-    """Whether a text is an e-mail address or a phone number at all; what was hashed at the door is. As the models say."""
+    """Whether a text is an e-mail address or a phone number at all; what was hashed at the door is."""
     if text.startswith(HASHED):
         return True
     if field == "email":

@@ -97,7 +97,6 @@ def propose(records: Sequence[Mapping[str, Any]]) -> Proposal:
 
 
 def money_questions(
-    draft: Mapping[str, Any],
     found: Proposal,
     records: Sequence[Mapping[str, Any]],
     exponents: Mapping[str, int],
@@ -105,10 +104,10 @@ def money_questions(
     """Of the proposed fields those that the cleaned sample proves, those that it does not, and what to ask of them."""
     fields, open_fields, questions = dict(found.fields), {}, list(_leave_outs(found, records))
     resource = ResourceSpec.model_construct(
-        entity=found.entity, fields={name: FieldMapping.model_validate(one) for name, one in fields.items()},
-        ignore=(), deleted=(),
+        name="sample", path="", key=found.key or "id", entity=found.entity,
+        fields={name: FieldMapping.model_validate(one) for name, one in fields.items()},
     )  # fmt: skip
-    source = DataSource.model_construct(time_zone="UTC")
+    source = DataSource.model_construct(user_id="", source_id="", base_url="", resources=())
     rows = [cleaned(source, resource, record, exponents) for record in records]
     for name, known in ENTITIES[found.entity or "lead"].items():
         if known.type != "amount" or name not in fields:

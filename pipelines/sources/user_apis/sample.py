@@ -63,7 +63,7 @@ def read_sample(source: DataSource, resource: ResourceSpec, around: Surroundings
         try:
             # Not gathered at once: the second page may fail when the first is there.
             for page in islice(api.pages(resource, None), 2):
-                pages.append(page[:SHOWN])  # noqa: PERF401
+                pages.append(page[:SHOWN])
         except (RemoteError, Capped) as error:
             return Sample(pages or [first[:SHOWN]], found, str(error))
     return Sample(pages, found)
@@ -98,7 +98,8 @@ def report(
     if resource.entity == "order":
         found = totals(row for _, row in rows)
         for currency, (count, gross, refunded) in sorted(found.items()):
-            yield f"total {currency}: {count} paid orders, {gross:,f} paid, {refunded:,f} paid back, {gross - refunded:,f} net"
+            net = gross - refunded
+            yield f"total {currency}: {count} paid orders, {gross:,f} paid, {refunded:,f} paid back, {net:,f} net"
         if not found:
             yield "total: no paid order in the sample"
 
@@ -165,7 +166,7 @@ def proposed(
         questions.append("nothing in the sample looks like a time of change; no cursor was proposed")
     if found.entity:
         known = ENTITIES[found.entity].items()
-        fields, open_fields, asked = money_questions(draft, found, sample.records, exponents)
+        fields, open_fields, asked = money_questions(found, sample.records, exponents)
         questions += asked
         missing = [name for name, one in known if one.required and name not in fields]
         if missing:
