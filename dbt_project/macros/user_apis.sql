@@ -45,6 +45,59 @@ sources are the same few models.
 {%- endmacro %}
 
 
+{#
+Paths through lists (pipelines/sources/user_apis/paths.py: at most three, with three conditions on each): the columns of
+a branch, the entries one level further in, and the values at the ends.
+#}
+{% macro route_columns(route) -%}
+    {{ json_text_at(route, ['path']) }} as path
+    {%- for level in [1, 2, 3] %},
+        {{ json_text_at(route, ['lists', level - 1, 'path']) }} as list_{{ level }},
+        cast({{ json_text_at(route, ['lists', level - 1, 'place']) }} as bigint) + 1 as only_{{ level }}
+        {%- for nth in [1, 2, 3] %},
+        {{ json_text_at(route, ['lists', level - 1, 'where', nth - 1, 'path']) }} as where_{{ level }}_{{ nth }},
+        {{ json_text_at(route, ['lists', level - 1, 'where', nth - 1, 'value']) }} as is_{{ level }}_{{ nth }}
+        {%- endfor %}
+    {%- endfor %}
+{%- endmacro %}
+
+{% macro entries_inside(outside, level) %}
+    select
+        outside.definition_key, outside.field, outside.field_type, outside.take, outside.separator, outside.decimal_sign,
+        outside.branch, outside.path, outside.record_key,
+        {%- for inner_level in [1, 2, 3] %}
+        outside.list_{{ inner_level }}, outside.only_{{ inner_level }},
+        {%- for nth in [1, 2, 3] %} outside.where_{{ inner_level }}_{{ nth }}, outside.is_{{ inner_level }}_{{ nth }},{% endfor %}
+        {%- endfor %}
+        entry.value as node,
+        outside.is_chosen and coalesce(entry.position = outside.only_{{ level }}, true) as is_chosen
+        {%- for place in [1, 2, 3] %},
+        {{ 'entry.position' if place == level else 'outside.place_' ~ place }} as place_{{ place }}
+        {%- endfor %}
+    from {{ outside }} as outside
+    cross join lateral {{ json_elements(json_value_at('outside.node', 'outside.list_' ~ level), 'entry') }}
+    where
+        outside.list_{{ level }} is not null
+        {%- for nth in [1, 2, 3] %}
+        and (
+            outside.where_{{ level }}_{{ nth }} is null
+            or trim({{ json_at_path('entry.value', 'outside.where_' ~ level ~ '_' ~ nth) }}) = outside.is_{{ level }}_{{ nth }}
+        )
+        {%- endfor %}
+{% endmacro %}
+
+{% macro ends_of_routes() %}
+    {%- for level in [0, 1, 2, 3] %}
+    {{ 'union all' if level }}
+    select
+        record_key, field, field_type, take, separator, decimal_sign, is_chosen, branch, place_1, place_2, place_3,
+        {{ json_value_at('node', 'path') }} as value
+    from level_{{ level }}
+    {{ 'where list_' ~ (level + 1) ~ ' is null' if level < 3 }}
+    {%- endfor %}
+{% endmacro %}
+
+
 {# Whether a JSON value is a number, and no text that looks like one. #}
 {% macro json_is_number(json) -%}
     coalesce(cast({{ json }} as text) ~ '^[-0-9]', false)
@@ -248,6 +301,14 @@ A sign before the last three digits may be that of decimals or of thousands: 12.
 {%- endmacro %}
 
 
+{# What one of their units is of the currency's: 0.01 where amounts are cents. #}
+{% macro unit_of_digits() -%}
+    case when is_minor then
+        case coalesce(stated_digits, exponent) when 0 then 1 when 1 then 0.1 when 2 then 0.01 when 3 then 0.001 else 0.0001 end
+    else 1 end
+{%- endmacro %}
+
+
 {# Whether a text is an e-mail address or a phone number at all; one that was hashed at the door is. #}
 {% macro is_contact(text, kind) -%}
     (
@@ -257,6 +318,19 @@ A sign before the last three digits may be that of decimals or of thousands: 12.
             else {{ text }} not like '%@%' and length(regexp_replace({{ text }}, '[^0-9]', '', 'g')) between 4 and 20
         end
     )
+{%- endmacro %}
+
+
+{# Why a contact takes no part. It is not shown: it may be another thing of a person's. An order counts without one. #}
+{% macro contact_problem() -%}
+    case
+        when
+            entity <> 'order' and field_type in ('email', 'phone')
+            and not {{ is_contact('their_text', 'field_type') }}
+            and lower(their_text) not in ('-', 'n/a', 'na', 'none', 'null', 'unknown', 'no')
+            then field || ' is ' || case field_type when 'email' then 'no e-mail address' else 'no phone number' end
+                || ' (does the mapping read another field?)'
+    end
 {%- endmacro %}
 
 

@@ -169,7 +169,7 @@ def test_what_the_demo_world_garbles_is_rejected_with_its_reasons(demo: Demo) ->
     rejected = {row["reject_reasons"] for row in demo.build.rows("select * from marts.rejected_records")}
     assert rejected == {
         "it has no time; it has no amount; it has no currency; it has no status",
-        'ordered_at "вчера" is not a time; gross_amount "много" is not a number',
+        'gross_amount "много" is not a number with decimal: comma; ordered_at "вчера" is not a time',
     }
 
 

@@ -120,7 +120,8 @@ def _problem(
     if named is not None and named != currency:
         return f"{shown} is not in {currency or 'a currency that the record names'}"
     if read.value_count > 1 and mapping.opens_places:
-        return f" has {read.value_count} values and the mapping reads one (write sum, choose by name, or others: ignore)"
+        way_out = "write sum, choose by name, or others: ignore"
+        return f" has {read.value_count} values and the mapping reads one ({way_out})"
     if mapping.is_minor and (problem := _problem_of_digits(mapping, amount, shown, currency, exponent)):
         return problem
     if mapping.sign == "positive" and amount < 0:

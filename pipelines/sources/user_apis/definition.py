@@ -236,7 +236,8 @@ class ResourceSpec(Spec):
         if any(problems.values()):
             # Each at its own line of the file.
             raise ValidationError.from_exception_data("fields", [
-                {"type": PydanticCustomError("mapping", "{said}", {"said": said}), "loc": ("fields", name), "input": None}
+                {"type": PydanticCustomError("mapping", "{said}", {"said": said}), "loc": ("fields", name),
+                 "input": None}
                 for name, said in problems.items() if said
             ])  # fmt: skip
         return self

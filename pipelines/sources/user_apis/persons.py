@@ -14,7 +14,12 @@ import orjson
 REMOVED = "[removed]"
 Place = tuple[str | int, ...]
 
-_PERSONAL = frozenset(
+
+def _listed(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_PERSONAL = _listed(
     """
     email emails mail phone phones mobile mobiles tel telephone telefon cell fax whatsapp telegram viber
     skype wechat firstname lastname surname fullname forename patronymic middlename familyname givenname fio
@@ -23,31 +28,31 @@ _PERSONAL = frozenset(
     login nickname handle address address1 address2 addresses street strasse house flat apartment building
     postcode postal zip zipcode latitude longitude lat lng note notes comment comments remark remarks
     message signature cardholder iban agent
-    """.split()
+    """
 )
 """Words of a key whose value is about a person."""
-_OF_A_PERSON = frozenset(
+_OF_A_PERSON = _listed(
     """
     first last full middle given family second maiden display nick contact customer client buyer recipient
     user person owner payer payee sender receiver holder employee staff manager courier driver author guest
     member subscriber lead patient cardholder company billing shipping
-    """.split()
+    """
 )
 """Words before `name`: `customer_name`, unlike `product_name`."""
-_PERSONS = frozenset(
+_PERSONS = _listed(
     """
     billing shipping customer customers buyer buyers client clients contact contacts recipient recipients
     user users person persons people owner payer payee sender receiver consignee employee staff manager
     courier driver author guest guests member members subscriber attendee attendees lead patient cardholder
     addressee profile address addresses
-    """.split()
+    """
 )
 """Keys of objects that are a person: in them only what is known to be harmless stays."""
-_HARMLESS = frozenset(
+_HARMLESS = _listed(
     """
     id ids uuid guid key type kind status state country city region province district currency code created
     updated modified registered at date time locale language timezone role total count
-    """.split()
+    """
 )
 _LABELS = ("name", "key", "label", "field", "title", "question", "code", "slug", "type", "id")
 _VALUES = ("value", "values", "val", "answer", "answers", "text", "content", "data", "display_value")

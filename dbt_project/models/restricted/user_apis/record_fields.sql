@@ -1,7 +1,5 @@
 {{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='record_key') }}
 
-{# A path goes through at most three lists, with three conditions on each (pipelines/sources/user_apis/paths.py). #}
-{% set depth = [1, 2, 3] %}
 {% set orders = 'branch, place_1, place_2, place_3' %}
 
 with records as (
@@ -58,15 +56,7 @@ branches as (
         fields.separator,
         fields.decimal_sign,
         branch.position as branch,
-        {{ json_text_at('branch.value', ['path']) }} as path
-        {%- for level in depth %},
-        {{ json_text_at('branch.value', ['lists', level - 1, 'path']) }} as list_{{ level }},
-        cast({{ json_text_at('branch.value', ['lists', level - 1, 'place']) }} as bigint) + 1 as only_{{ level }}
-        {%- for nth in depth %},
-        {{ json_text_at('branch.value', ['lists', level - 1, 'where', nth - 1, 'path']) }} as where_{{ level }}_{{ nth }},
-        {{ json_text_at('branch.value', ['lists', level - 1, 'where', nth - 1, 'value']) }} as is_{{ level }}_{{ nth }}
-        {%- endfor %}
-        {%- endfor %}
+        {{ route_columns('branch.value') }}
     from fields
     cross join lateral {{ json_elements('fields.paths', 'branch') }}
     where not fields.is_simple
@@ -85,46 +75,13 @@ level_0 as (
     inner join branches on changed.definition_key = branches.definition_key
 ),
 
-{% for level in depth %}
-level_{{ level }} as (
-    select
-        outside.definition_key, outside.field, outside.field_type, outside.take, outside.separator, outside.decimal_sign,
-        outside.branch, outside.path,
-        {%- for inner_level in depth %}
-        outside.list_{{ inner_level }}, outside.only_{{ inner_level }},
-        {%- for nth in depth %}
-        outside.where_{{ inner_level }}_{{ nth }}, outside.is_{{ inner_level }}_{{ nth }},
-        {%- endfor %}
-        {%- endfor %}
-        outside.record_key,
-        entry.value as node,
-        outside.is_chosen and coalesce(entry.position = outside.only_{{ level }}, true) as is_chosen,
-        {%- for place in depth %}
-        {{ 'entry.position' if place == level else 'outside.place_' ~ place }} as place_{{ place }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    from level_{{ level - 1 }} as outside
-    cross join lateral {{ json_elements(json_value_at('outside.node', 'outside.list_' ~ level), 'entry') }}
-    where
-        outside.list_{{ level }} is not null
-        {%- for nth in depth %}
-        and (
-            outside.where_{{ level }}_{{ nth }} is null
-            or trim({{ json_at_path('entry.value', 'outside.where_' ~ level ~ '_' ~ nth) }}) = outside.is_{{ level }}_{{ nth }}
-        )
-        {%- endfor %}
-),
+level_1 as ({{ entries_inside('level_0', 1) }}),
 
-{% endfor %}
-ends as (
-    {% for level in [0] + depth -%}
-    select
-        record_key, field, field_type, take, separator, decimal_sign, is_chosen, {{ orders }},
-        {{ json_value_at('node', 'path') }} as value
-    from level_{{ level }}
-    {{ 'where list_' ~ (level + 1) ~ ' is null' if level < 3 }}
-    {{ 'union all' if level < 3 }}
-    {% endfor %}
-),
+level_2 as ({{ entries_inside('level_1', 2) }}),
+
+level_3 as ({{ entries_inside('level_2', 3) }}),
+
+ends as ({{ ends_of_routes() }}),
 
 texts as (
     select
@@ -145,8 +102,11 @@ added as (
         field,
         -- What cannot be read, or is of two currencies, is shown as it is: no sum without it.
         case
-            when count(*) = count(amount) and count(distinct coalesce(named_currency, '')) = 1 then cast(sum(amount) as text)
-            else coalesce(min(their_text) filter (where amount is null), min(their_text) filter (where named_currency is not null))
+            when count(*) = count(amount) and count(distinct coalesce(named_currency, '')) = 1
+                then cast(sum(amount) as text)
+            else coalesce(
+                min(their_text) filter (where amount is null), min(their_text) filter (where named_currency is not null)
+            )
         end as their_text,
         count(*) = count(amount) and count(distinct coalesce(named_currency, '')) = 1 as is_number,
         min(named_currency) as named_currency
@@ -293,10 +253,14 @@ amount_texts as (
     select
         mapped.*,
         currencies_said.currency,
-        case when mapped.is_minor then cast({{ json_lookup('exponents.by_currency', 'currencies_said.currency') }} as integer) end
-            as exponent,
-        case when mapped.is_minor then cast({{ json_lookup('mapped.minor_exceptions', 'currencies_said.currency') }} as integer) end
-            as stated_digits
+        case
+            when mapped.is_minor
+                then cast({{ json_lookup('exponents.by_currency', 'currencies_said.currency') }} as integer)
+        end as exponent,
+        case
+            when mapped.is_minor
+                then cast({{ json_lookup('mapped.minor_exceptions', 'currencies_said.currency') }} as integer)
+        end as stated_digits
     from mapped
     left join currencies_said on mapped.record_key = currencies_said.record_key
     cross join exponents
@@ -310,7 +274,7 @@ amounts as (
         {{ amount_problem() }} as problem,
         cast(
             case when sign = 'absolute' then abs(amount) when sign = 'negative' then -amount else amount end
-            * case when is_minor then case coalesce(stated_digits, exponent) when 0 then 1 when 2 then 0.01 when 3 then 0.001 when 1 then 0.1 else 0.0001 end else 1 end
+            * {{ unit_of_digits() }}
             as numeric(24, 4)
         ) as amount
     from ({{ read_amounts('amount_texts') }}) as readings
@@ -328,13 +292,7 @@ normalised as (
             when 'timestamp' then {{ normalised_time('their_text', 'date_order', 'time_zone') }}
             else their_text
         end as value_text,
-        -- What a contact is not is not shown: it may be another person's.
-        case
-            when entity <> 'order' and field_type in ('email', 'phone') and not {{ is_contact('their_text', 'field_type') }}
-                and lower(their_text) not in ('-', 'n/a', 'na', 'none', 'null', 'unknown', 'no')
-                then field || ' is ' || case field_type when 'email' then 'no e-mail address' else 'no phone number' end
-                    || ' (does the mapping read another field?)'
-        end as problem
+        {{ contact_problem() }} as problem
     from mapped
     where field_type <> 'amount'
     union all
