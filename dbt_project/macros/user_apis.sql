@@ -294,7 +294,8 @@ A sign before the last three digits may be that of decimals or of thousands: 12.
         when is_minor and amount <> floor(amount)
             then {{ text }} || ' is no whole number of the smallest unit (take minor_units out?)'
         when sign = 'positive' and amount < 0
-            then {{ text }} || ' is below zero (write sign: negative, absolute or signed in the mapping)'
+            then {{ text }} || ' is below zero (write sign: negative' || case when field = 'refunded_amount' then ' or absolute' else ', absolute or signed' end
+                || ' in the mapping)'
         when sign = 'negative' and amount > 0
             then {{ text }} || ' is above zero, and the mapping says sign: negative'
     end

@@ -91,11 +91,11 @@ def total(mapping: FieldMapping, texts: Sequence[tuple[str, bool]]) -> Read:
 
 
 def judged(
-    mapping: FieldMapping, read: Read, currency: str | None, exponents: Mapping[str, int]
+    name: str, mapping: FieldMapping, read: Read, currency: str | None, exponents: Mapping[str, int]
 ) -> tuple[Decimal | None, str | None]:
     """The amount in whole units of its currency, or why it takes no part."""
     found = reading(read.text or "", mapping.decimal, is_number=read.is_number)
-    if problem := _problem(mapping, read, found, currency, exponents):
+    if problem := _problem(name, mapping, read, found, currency, exponents):
         return None, problem
     amount = found.amount or Decimal()
     amount = abs(amount) if mapping.sign == "absolute" else -amount if mapping.sign == "negative" else amount
@@ -109,7 +109,12 @@ def _digits(mapping: FieldMapping, currency: str | None, exponents: Mapping[str,
 
 
 def _problem(
-    mapping: FieldMapping, read: Read, found: Reading, currency: str | None, exponents: Mapping[str, int]
+    name: str,
+    mapping: FieldMapping,
+    read: Read,
+    found: Reading,
+    currency: str | None,
+    exponents: Mapping[str, int],
 ) -> str | None:
     shown = "" if "@" in (read.text or "") else f' "{(read.text or "")[:60]}"'
     amount, named, exponent = found.amount, read.currency or found.currency, exponents.get(currency or "")
@@ -125,7 +130,8 @@ def _problem(
     if mapping.is_minor and (problem := _problem_of_digits(mapping, amount, shown, currency, exponent)):
         return problem
     if mapping.sign == "positive" and amount < 0:
-        return f"{shown} is below zero (write sign: negative, absolute or signed in the mapping)"
+        ways = "negative or absolute" if name == "refunded_amount" else "negative, absolute or signed"
+        return f"{shown} is below zero (write sign: {ways} in the mapping)"
     if mapping.sign == "negative" and amount > 0:
         return f"{shown} is above zero, and the mapping says sign: negative"
     return None

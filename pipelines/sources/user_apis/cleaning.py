@@ -51,7 +51,7 @@ def cleaned(source: DataSource, resource: ResourceSpec, record: Any, exponents: 
             continue
         value: Any
         if kind == "amount":
-            value, problem = amounts.judged(mapping, read, currency, exponents)
+            value, problem = amounts.judged(name, mapping, read, currency, exponents)
         elif kind == "timestamp":
             value, problem = _time(read.text, mapping, mapping.zone or source.time_zone), None
             if value is None:
