@@ -22,8 +22,8 @@ from orchestration.cli import cli
 Karvon = Callable[..., Result]
 _ORDERS = [
     {"id": f"o{number}", "created_at": "2026-03-01T10:00:00Z", "updated_at": "2026-03-02T10:00:00Z", "state": state,
-     "total": 10 + number, "currency": "EUR", "customer": {"id": number, "email": f"p{number}@x.example"}}
-    for number, state in enumerate(["paid", "pending", "on_the_moon"])
+     "total": 10.5 + number, "currency": "EUR", "customer": {"id": number, "email": f"p{number}@x.example"}}
+    for number, state in enumerate(["paid", "pending", "on_the_moon", "paid", "paid"])
 ]  # fmt: skip
 
 
@@ -33,12 +33,25 @@ class _Shop(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         is_open = self.path.startswith("/open")
         allowed = is_open or self.headers.get("Authorization") == "Bearer t0ken-of-the-shop"
-        body = json.dumps({"items": _ORDERS} if allowed else {"error": "no"}).encode()
+        body = json.dumps(self._page() if allowed else {"error": "no"}).encode()
         self.send_response(200 if allowed else 401)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def _page(self) -> dict[str, Any]:
+        """Three orders, then two; `cents` and `texts` are lists of one page whose amounts are no plain ones."""
+        if "cents" in self.path:
+            return {"items": [{**one, "total": 1999} for one in _ORDERS]}
+        if "texts" in self.path:
+            return {"items": [{**one, "total": f"{number + 1}.250"} for number, one in enumerate(_ORDERS)]}
+        if "page=2" in self.path:
+            return {"items": _ORDERS[3:], "next": None}
+        return {
+            "items": _ORDERS[:3],
+            "next": f"http://{self.headers['Host']}{self.path.partition('?')[0]}?page=2",
+        }
 
     def log_message(self, *_: object) -> None: ...
 
@@ -103,12 +116,42 @@ def test_a_source_is_added_by_answering_questions(karvon: Karvon, folder: Path, 
         "email": "customer.email", "gross_amount": "total", "currency": "currency",
         "status": {"path": "state", "map": {"paid": "paid", "pending": "pending"}},
     }  # fmt: skip
+    assert resource["paginator"]["type"] == "json_link"
     tested = karvon("sources", "test", "anna/shop")
-    assert "orders: 3 records on the first page" in tested.output
+    assert "orders: 3 records on the first page, paging: json_link, 2 on the second" in tested.output
     assert "status ← state: 'paid', not in `map`: ['on_the_moon']" in tested.output
+    assert (
+        "o0: ordered_at 2026-03-01 10:00 UTC, updated_at 2026-03-02 10:00 UTC, customer_key 0, email …"
+        in tested.output
+    )
+    assert 'rejected, 1 of 5, such as o2: status "on_the_moon" is not mapped' in tested.output
+    assert "total EUR: 3 paid orders, 38.5000 paid, 0 paid back, 38.5000 net" in tested.output
+    assert "@x.example" not in tested.output
     again = karvon("sources", "add", answers="\n".join(answers))
     assert again.exit_code == 1
     assert "exists; edit it" in again.output
+
+
+@pytest.mark.parametrize(
+    ("path", "question"),
+    [
+        ("cents", "gross_amount ← total: only whole numbers, such as 1999; if they are cents, write"),
+        ("texts", 'gross_amount "1.250" can be read in two ways'),
+    ],
+)
+def test_what_the_sample_does_not_prove_is_a_question(
+    karvon: Karvon, folder: Path, shop: str, path: str, question: str
+) -> None:
+    done = karvon("sources", "add", "--user", "anna", "--source", "shop", "--url", f"{shop}/open", "--path", path,
+                  "--auth", "none", "--since-param", "", "--yes")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    text = (folder / "anna" / "shop.yml").read_text()
+    resource = yaml.safe_load(text)["resources"][0]
+    assert not {"paginator", "entity", "fields"} & set(resource)
+    for told in (text, done.output):
+        assert question in told
+        assert "# open: paging looks like single_page, and no second page with other records was seen" in told
+        assert "#     gross_amount: total" in told
 
 
 def test_a_refused_sample_writes_nothing(karvon: Karvon, folder: Path, shop: str) -> None:

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from pipelines.sources.user_apis.definition import DataSource, Spec, User, Users
+from pipelines.sources.user_apis.definition import DataSource, User, Users
+from pipelines.sources.user_apis.mapping import Spec
 
 USERS_FILE = "users.yml"
 _Loc = tuple[int | str, ...]

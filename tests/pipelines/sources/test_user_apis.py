@@ -639,7 +639,7 @@ def test_definitions_are_landed_as_documents_with_their_history(tmp_path: Path, 
         ("anna/shop/orders", False), ("anna/shop/orders", False),
     ]  # fmt: skip
     fields = {field["field"]: field for field in json.loads(rows[-1]["d"])["fields"]}
-    assert fields["email"]["json_path"] == '$."buyer"."email"'
+    assert fields["email"]["paths"] == [{"lists": [], "path": '$."buyer"."email"'}]
     assert fields["currency"]["constant"] == "EUR"
     assert fields["status"]["value_map"] == {"P": "paid"}
     assert fields["ordered_at"]["time_zone"] == "Asia/Tashkent"
