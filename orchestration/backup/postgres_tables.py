@@ -2,8 +2,9 @@
 
 Not pg_dump: it would have to be there, and no older than the server, on every machine that makes a backup. What
 Karvon, dlt and dbt make is tables, constraints, indexes and views; a schema that holds anything else is refused
-rather than saved in part. Only Karvon's schemas are read and replaced; rights are not part of a backup, but
-those given to a schema outlive a restore (docs/runbook.md), and a build sets the marts' row security again.
+rather than saved in part. Only Karvon's schemas are read and replaced; rights are not part of a backup: those given to
+a schema outlive a restore (docs/runbook.md), and those of the users' rows (`orchestration.rights`) are put right before
+anybody sees what came back.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pydantic import BaseModel
 from karvon.progress import track
 from karvon.warehouse import Warehouse
 from orchestration.backup.failure import BackupError
+from orchestration.rights import missing_rights
 
 _DEFINITIONS = "definitions.json"
 _ATTEMPTS = 5
@@ -189,6 +191,8 @@ def load(warehouse: Warehouse, archive: ZipFile, rows: Mapping[str, int]) -> Non
                 step.advance()
         for statement in definitions.after:
             cursor.execute(statement)
+        for statement in missing_rights(lambda sql: _rows(cursor, sql)):
+            cursor.execute(statement)
         for table in definitions.tables:
             cursor.execute(f"ANALYZE {table.name}")
 
@@ -289,6 +293,12 @@ def _connected(warehouse: Warehouse, transaction: str = "READ WRITE") -> Iterato
         raise BackupError(f"Postgres refused: {str(error).strip()} Nothing was changed.") from error
     finally:
         connection.close()
+
+
+def _rows(cursor: Any, sql: str) -> list[dict[str, Any]]:
+    cursor.execute(sql)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _column(cursor: Any, sql: str, schemas: Sequence[str] = ()) -> list[str]:

@@ -11,6 +11,7 @@ from karvon.warehouse import Warehouse
 from orchestration.automation import MARKET, OWNERS
 from orchestration.dbt import DbtError, Manifest, build, in_build_order, row_counts, stale_models
 from orchestration.dbt_translation import DagsterDbtTranslator, DbtCoreCliEventMessage, dbt_assets
+from orchestration.rights import keep_rights
 from reverse_etl import schema
 
 MARKET_FOLDERS = {"uzum", "uzex", "market", "procurement"}
@@ -60,6 +61,7 @@ def transformation(settings: Settings, warehouse: Warehouse, manifest: Manifest)
                         step.advance()
             except DbtError as error:
                 problem = error
+        keep_rights(warehouse)
         counts = row_counts(warehouse)
         built = list(_built(manifest, translator, context, events, counts))
         # A test of two models runs when one of them is built, whichever it belongs to.
