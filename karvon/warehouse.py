@@ -18,17 +18,23 @@ from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
+from karvon.warehouse_errors import (
+    WarehouseDamaged,
+    WarehouseError,
+    WarehouseLocked,
+    of_duckdb,
+    of_the_disk,
+)
+
 Dialect = Literal["duckdb", "postgres"]
 _WORK_MEMORY = "64MB"
 """With Postgres's 4 MB the joins of a big catalogue go through temporary files. Few sessions are open at once."""
 
 
-class WarehouseError(Exception):
-    """The warehouse cannot be used; the message says why and what to do."""
+__all__ = ["Dialect", "Session", "Warehouse", "WarehouseDamaged", "WarehouseError", "WarehouseLocked"]
 
-
-class WarehouseLocked(WarehouseError):
-    """Another process holds the DuckDB file."""
+OLDEST_POSTGRES = 16
+"""`pg_input_is_valid`, by which casts fail for one value and not for all, came with it."""
 
 
 class Session(Protocol):
@@ -142,15 +148,18 @@ class Warehouse:
     def _open_duckdb(self) -> _DuckDBSession:
         import duckdb
 
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WarehouseError(of_the_disk(error)) from None
         deadline = time.monotonic() + self.lock_seconds
         while True:
             try:
-                return _DuckDBSession(duckdb.connect(str(self.path)))
-            except duckdb.IOException as error:
+                return _DuckDBSession(duckdb.connect(str(self.path)), self.path)
+            except duckdb.Error as error:
                 holder = re.search(r"held in (.+?)(?: \(PID (\d+)\))", str(error))
                 if holder is None:
-                    raise WarehouseError(
+                    raise of_duckdb(error, self.path) or WarehouseError(
                         f"The warehouse file {self.path} cannot be opened: {error}"
                     ) from error
                 if time.monotonic() > deadline:
@@ -163,29 +172,45 @@ class Warehouse:
 
 
 class _DuckDBSession:
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, path: Path) -> None:
         self._connection = connection
+        self._path = path
         connection.execute("SET TimeZone = 'UTC'")
 
+    @contextmanager
+    def _speaking(self) -> Iterator[Any]:
+        """The connection, whose errors about the file become sentences; those about a statement stay DuckDB's."""
+        import duckdb
+
+        try:
+            yield self._connection
+        except duckdb.Error as error:
+            raise of_duckdb(error, self._path) or error from None
+
     def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
-        self._connection.execute(sql, list(params) or None)
+        with self._speaking() as connection:
+            connection.execute(sql, list(params) or None)
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        cursor = self._connection.execute(sql, list(params) or None)
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        with self._speaking() as connection:
+            cursor = connection.execute(sql, list(params) or None)
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
         # To the end: DuckDB keeps a connection busy with a result that was not read up.
-        rows = self._connection.execute(sql, list(params) or None).fetchall()
+        with self._speaking() as connection:
+            rows = connection.execute(sql, list(params) or None).fetchall()
         return rows[0][0] if rows else None
 
     def arrow(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
-        return self._connection.sql(sql, params=list(params) or None).to_arrow_table()
+        with self._speaking() as connection:
+            return connection.sql(sql, params=list(params) or None).to_arrow_table()
 
     @contextmanager
     def batches(self, sql: str, rows: int = 50_000) -> Iterator[pa.RecordBatchReader]:
-        yield self._connection.sql(sql).to_arrow_reader(rows)
+        with self._speaking() as connection:
+            yield connection.sql(sql).to_arrow_reader(rows)
 
     def distinct(self, table: str, column: str) -> list[Any]:
         return [row[column] for row in self.rows(f"SELECT DISTINCT {column} FROM {table}")]
@@ -195,11 +220,12 @@ class _DuckDBSession:
         return f"rowid IN (SELECT rowid FROM {table} WHERE {condition})"
 
     def append(self, table: str, data: pa.Table) -> None:
-        self._connection.register("_appended", data)
-        try:
-            self._connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM _appended")
-        finally:
-            self._connection.unregister("_appended")
+        with self._speaking() as connection:
+            connection.register("_appended", data)
+            try:
+                connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM _appended")
+            finally:
+                connection.unregister("_appended")
 
     def has_table(self, table: str) -> bool:
         return _has_table(self, table)
@@ -210,12 +236,15 @@ class _DuckDBSession:
         try:
             yield
         except BaseException:
-            self._connection.rollback()
+            with self._speaking() as connection:
+                connection.rollback()
             raise
-        self._connection.commit()
+        with self._speaking() as connection:
+            connection.commit()
 
     def close(self) -> None:
-        self._connection.close()
+        with self._speaking() as connection:
+            connection.close()
 
 
 class _PostgresSession:
@@ -227,11 +256,18 @@ class _PostgresSession:
 
         try:
             self._connection = psycopg2.connect(url, options=f"-c timezone=UTC -c work_mem={_WORK_MEMORY}")
-        except psycopg2.OperationalError as error:
+        except (psycopg2.Error, UnicodeError, ValueError) as error:
             reason = str(error).strip().splitlines()[-1]
             raise WarehouseError(
                 f"Postgres cannot be reached: {reason}. Check KARVON_WAREHOUSE_URL and that the server runs."
             ) from None
+        version = self._connection.server_version // 10_000
+        if version < OLDEST_POSTGRES:
+            self._connection.close()
+            raise WarehouseError(
+                f"The server is PostgreSQL {version}; Karvon needs {OLDEST_POSTGRES} or later. Upgrade it, or name "
+                "another one in KARVON_WAREHOUSE_URL."
+            )
         self._connection.autocommit = True
         # JSON stays text on both engines; parsing is the reader's choice.
         psycopg2.extras.register_default_json(self._connection, loads=lambda text: text)
