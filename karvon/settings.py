@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     stock_read_after_hours: float = Field(24, ge=0, validation_alias="KARVON_STOCK_READ_AFTER_HOURS")
     """Only stock that was not answered for so long is read again; before a write it is always read."""
     warehouse_lock_seconds: float = Field(30, ge=0, validation_alias="KARVON_WAREHOUSE_LOCK_SECONDS")
+    """How long a command waits for a DuckDB file that another process holds."""
+    run_lock_seconds: float = Field(6 * 3600, ge=0, validation_alias="KARVON_RUN_LOCK_SECONDS")
+    """How long a run does: a notebook that somebody left open must not make it fail."""
     connections_file: Path = Field(
         PROJECT_ROOT / "connections.yml", validation_alias="KARVON_CONNECTIONS_FILE"
     )
@@ -168,6 +171,11 @@ class Settings(BaseSettings):
     def reports_path(self) -> Path:
         """Where pages about plans are written."""
         return self.home.absolute() / self.profile / "reports"
+
+    @property
+    def published_path(self) -> Path:
+        """The copy of a DuckDB warehouse that everybody reads (karvon/published.py)."""
+        return self.home.absolute() / self.profile / "published"
 
     @property
     def sources_path(self) -> Path:

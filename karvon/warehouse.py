@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import io
+import logging
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,8 @@ from karvon.warehouse_errors import (
 )
 
 Dialect = Literal["duckdb", "postgres"]
+_log = logging.getLogger("karvon.warehouse")
+_TELL_EVERY_SECONDS = 15
 _WORK_MEMORY = "64MB"
 """With Postgres's 4 MB the joins of a big catalogue go through temporary files. Few sessions are open at once."""
 
@@ -72,7 +75,7 @@ class Session(Protocol):
 class Warehouse:
     """The warehouse behind a URL: `duckdb:///path/file.duckdb` or `postgresql://user:password@host/database`."""
 
-    def __init__(self, url: str, *, lock_seconds: float = 30) -> None:
+    def __init__(self, url: str, *, lock_seconds: float = 30, read_only: bool = False) -> None:
         if not url.startswith(("duckdb:///", "postgresql://", "postgres://")):
             raise WarehouseError(
                 f"KARVON_WAREHOUSE_URL starts with {url.split(':', 1)[0]!r}; write duckdb:///path/file.duckdb "
@@ -81,6 +84,8 @@ class Warehouse:
         self.url = url
         self.dialect: Dialect = "duckdb" if url.startswith("duckdb:") else "postgres"
         self.lock_seconds = lock_seconds
+        self.read_only = read_only
+        """Of a DuckDB file: any number of processes may look into it at once, and none can write."""
 
     @property
     def path(self) -> Path:
@@ -152,22 +157,26 @@ class Warehouse:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise WarehouseError(of_the_disk(error)) from None
-        deadline = time.monotonic() + self.lock_seconds
+        began = told = time.monotonic()
         while True:
             try:
-                return _DuckDBSession(duckdb.connect(str(self.path)), self.path)
+                return _DuckDBSession(duckdb.connect(str(self.path), read_only=self.read_only), self.path)
             except duckdb.Error as error:
                 holder = re.search(r"held in (.+?)(?: \(PID (\d+)\))", str(error))
                 if holder is None:
-                    raise of_duckdb(error, self.path) or WarehouseError(
+                    raise of_duckdb(error, self.path, "cannot be opened") or WarehouseError(
                         f"The warehouse file {self.path} cannot be opened: {error}"
                     ) from error
-                if time.monotonic() > deadline:
+                who = f"{self.path} is in use by process {holder[2]} ({holder[1]})"
+                now = time.monotonic()
+                if now - began > self.lock_seconds:
                     raise WarehouseLocked(
-                        f"{self.path} is in use by process {holder[2]} ({holder[1]}); "
-                        f"waited {self.lock_seconds:.0f} s. "
-                        "Wait for it or stop it; with Postgres several can work at once (KARVON_WAREHOUSE_URL)."
+                        f"{who}; waited {self.lock_seconds:.0f} s. Wait for it or stop it: to look, open the published "
+                        "copy (docs/observability.md); with Postgres several can work at once (KARVON_WAREHOUSE_URL)."
                     ) from None
+                if now - told > _TELL_EVERY_SECONDS:
+                    told = now
+                    _log.warning("%s; waiting for it, %.0f s so far.", who, now - began)
                 time.sleep(0.2)
 
 

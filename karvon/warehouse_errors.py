@@ -27,7 +27,7 @@ _DAMAGED = (
 _CLOSED = ("Permission denied", "Read-only file system", "read-only mode")
 
 
-def of_duckdb(error: Exception, path: Path) -> WarehouseError | None:
+def of_duckdb(error: Exception, path: Path, what: str = "cannot be read whole") -> WarehouseError | None:
     """What an error of DuckDB says about its file; None when it is about the statement."""
     said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if any(words in said for words in _FULL):
@@ -38,7 +38,7 @@ def of_duckdb(error: Exception, path: Path) -> WarehouseError | None:
         return WarehouseError(f"{path} cannot be written: {said}. Give this user the right to, or set KARVON_HOME.")
     if any(words in said for words in _DAMAGED):
         return WarehouseDamaged(
-            f"The warehouse file {path} is damaged: {said}. Bring a backup back with `karvon restore FILE`, or begin "
+            f"The warehouse file {path} is damaged and {what}: {said}. Bring a backup back with `karvon restore FILE`, or begin "
             "anew with `karvon reset`."
         )
     return None

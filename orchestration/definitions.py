@@ -26,7 +26,7 @@ def defs() -> dg.Definitions:
     """All assets, checks, jobs, schedules and sensors. Raises `SettingsError`, `DbtError`, `SyncError`."""
     settings = load_settings()
     export_environment(settings)
-    warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
+    warehouse = Warehouse(settings.warehouse_url, lock_seconds=max(settings.warehouse_lock_seconds, settings.run_lock_seconds))
     manifest = read_manifest(settings, warehouse)
     syncs = read_syncs(settings.manifest_path, settings.profile)
     return dg.Definitions.merge(

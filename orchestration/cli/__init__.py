@@ -49,7 +49,22 @@ _COMMANDS = {
 }
 
 
+_WRITING = frozenset(
+    {"run", "plan", "apply", "approve", "undo", "errors", "crawl", "restore", "forget", "sources", "dbt"}
+)
+"""After these the copy that people read is renewed, if anything in it changed."""
+
+
 class _Lazy(click.Group):
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        finally:
+            if ctx.invoked_subcommand in _WRITING:
+                from orchestration.cli.session import renew_copy
+
+                renew_copy()
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 

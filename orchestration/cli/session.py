@@ -13,9 +13,12 @@ import click
 from karvon.addresses import ForbiddenAddress
 from karvon.http import RemoteError
 from karvon.logs import configure_logging
+from karvon.published import publish, reading
 from karvon.settings import Settings, SettingsError, export_environment, load_settings
 from karvon.warehouse import Warehouse, WarehouseError
 
+_COPY_PATIENCE = 5
+"""Seconds; the next command or run renews it as well."""
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -26,6 +29,24 @@ def opened() -> tuple[Settings, Warehouse]:
     configure_logging(settings)
     export_environment(settings)
     return settings, Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
+
+
+def opened_for_reading() -> tuple[Settings, Warehouse, str]:
+    """The settings, where to look without disturbing anybody, and of which moment that is."""
+    settings, warehouse = opened()
+    found, copy = reading(settings, warehouse)
+    return settings, found, str(copy or "")
+
+
+def renew_copy() -> None:
+    """Publish what the command changed. What it did stands, whether that works or not."""
+    try:
+        settings = load_settings()
+        publish(settings, Warehouse(settings.warehouse_url, lock_seconds=_COPY_PATIENCE))
+    except SettingsError:
+        return
+    except (WarehouseError, OSError) as error:
+        click.echo(f"The copy that is read by others was not renewed: {error}", err=True)
 
 
 def this_user() -> str:

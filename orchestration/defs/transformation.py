@@ -11,6 +11,7 @@ from karvon.warehouse import Warehouse
 from orchestration.automation import MARKET, OWNERS
 from orchestration.dbt import DbtError, Manifest, build, in_build_order, row_counts, stale_models
 from orchestration.dbt_translation import DagsterDbtTranslator, DbtCoreCliEventMessage, dbt_assets
+from orchestration.patience import when_free
 from orchestration.rights import keep_rights
 from reverse_etl import schema
 
@@ -56,7 +57,7 @@ def transformation(settings: Settings, warehouse: Warehouse, manifest: Manifest)
         if stale.models:
             try:
                 with track("dbt models and tests") as step:
-                    for event in build(settings, warehouse, manifest, stale):
+                    for event in when_free(warehouse, lambda: build(settings, warehouse, manifest, stale)):
                         events.append(event)
                         step.advance()
             except DbtError as error:
