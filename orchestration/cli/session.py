@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 import click
 
 from karvon.addresses import ForbiddenAddress
+from karvon.home import keep_private
 from karvon.http import RemoteError
 from karvon.logs import configure_logging
 from karvon.published import publish, reading
@@ -26,6 +27,7 @@ R = TypeVar("R")
 def opened() -> tuple[Settings, Warehouse]:
     """The settings and the warehouse of this process."""
     settings = load_settings()
+    keep_private(settings)
     configure_logging(settings)
     export_environment(settings)
     return settings, Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
