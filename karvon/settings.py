@@ -178,6 +178,11 @@ class Settings(BaseSettings):
         return self.home.absolute() / self.profile / "published"
 
     @property
+    def loads_path(self) -> Path:
+        """Where loads are put together (pipelines/load_folder.py)."""
+        return self.home.absolute() / self.profile / "loads"
+
+    @property
     def sources_path(self) -> Path:
         return self.sources_folder or PROJECT_ROOT / "data_sources" / self.profile
 

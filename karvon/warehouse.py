@@ -11,6 +11,7 @@ import hashlib
 import io
 import logging
 import re
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -19,11 +20,13 @@ from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
+from karvon.settings import Settings
 from karvon.warehouse_errors import (
     WarehouseDamaged,
     WarehouseError,
     WarehouseLocked,
     of_duckdb,
+    of_postgres,
     of_the_disk,
 )
 
@@ -75,7 +78,9 @@ class Session(Protocol):
 class Warehouse:
     """The warehouse behind a URL: `duckdb:///path/file.duckdb` or `postgresql://user:password@host/database`."""
 
-    def __init__(self, url: str, *, lock_seconds: float = 30, read_only: bool = False) -> None:
+    def __init__(
+        self, url: str, *, lock_seconds: float = 30, read_only: bool = False, loads: Path | None = None
+    ) -> None:
         if not url.startswith(("duckdb:///", "postgresql://", "postgres://")):
             raise WarehouseError(
                 f"KARVON_WAREHOUSE_URL starts with {url.split(':', 1)[0]!r}; write duckdb:///path/file.duckdb "
@@ -86,11 +91,28 @@ class Warehouse:
         self.lock_seconds = lock_seconds
         self.read_only = read_only
         """Of a DuckDB file: any number of processes may look into it at once, and none can write."""
+        self._loads = loads
 
     @property
     def path(self) -> Path:
         """The DuckDB file."""
         return Path(self.url.removeprefix("duckdb:///"))
+
+    @classmethod
+    def of(cls, settings: Settings, *, lock_seconds: float | None = None) -> Warehouse:
+        """That of the settings."""
+        patience = settings.warehouse_lock_seconds if lock_seconds is None else lock_seconds
+        return cls(settings.warehouse_url, lock_seconds=patience, loads=settings.loads_path)
+
+    @property
+    def loads_folder(self) -> Path:
+        """Where loads into this warehouse are put together, before they are in it."""
+        if self._loads is not None:
+            return self._loads
+        if self.dialect == "duckdb":
+            return self.path.with_name("loads")
+        name = hashlib.md5(self.url.encode(), usedforsecurity=False).hexdigest()
+        return Path(tempfile.gettempdir()) / f"karvon-loads-{name}"
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -283,18 +305,29 @@ class _PostgresSession:
         self._url = url
         self._bulk: Any = None
 
+    @contextmanager
+    def _speaking(self) -> Iterator[Any]:
+        """A cursor; what the server says of itself becomes a sentence, what it says of a statement stays psycopg2's."""
+        import psycopg2
+
+        try:
+            with self._connection.cursor() as cursor:
+                yield cursor
+        except (psycopg2.OperationalError, psycopg2.errors.DataCorrupted, psycopg2.errors.IndexCorrupted) as error:
+            raise of_postgres(error) from error
+
     def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
-        with self._connection.cursor() as cursor:
+        with self._speaking() as cursor:
             cursor.execute(*_named(sql, params))
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        with self._connection.cursor() as cursor:
+        with self._speaking() as cursor:
             cursor.execute(*_named(sql, params))
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()] if names else []
 
     def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
-        with self._connection.cursor() as cursor:
+        with self._speaking() as cursor:
             cursor.execute(*_named(sql, params))
             row = cursor.fetchone()
             return row[0] if row else None
@@ -341,7 +374,7 @@ class _PostgresSession:
         pyarrow.csv.write_csv(data, buffer, pyarrow.csv.WriteOptions(include_header=False))
         buffer.seek(0)
         columns = ", ".join(f'"{name}"' for name in data.column_names)
-        with self._connection.cursor() as cursor:
+        with self._speaking() as cursor:
             cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)", buffer)
 
     def has_table(self, table: str) -> bool:

@@ -44,6 +44,19 @@ def of_duckdb(error: Exception, path: Path, what: str = "cannot be read whole") 
     return None
 
 
+def of_postgres(error: Exception) -> WarehouseError:
+    """What a server says when it cannot go on: full, going down, out of reach, damaged."""
+    said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    state = getattr(error, "pgcode", None) or ""
+    if state == "53100":
+        return WarehouseError(f"The disk of the Postgres server is full: {said}. Free space there, then run again.")
+    if state.startswith("XX"):
+        return WarehouseDamaged(
+            f"The Postgres database is damaged: {said}. Bring a backup back with `karvon restore FILE`."
+        )
+    return WarehouseError(f"Postgres gave up: {said}. Look at the server, then run again: nothing is half written.")
+
+
 def of_the_disk(error: OSError) -> str:
     """One sentence for an error of the operating system, with the file and the way out."""
     where = f"{error.filename} " if error.filename else ""

@@ -28,7 +28,8 @@ def defs() -> dg.Definitions:
     settings = load_settings()
     keep_private(settings)
     export_environment(settings)
-    warehouse = Warehouse(settings.warehouse_url, lock_seconds=max(settings.warehouse_lock_seconds, settings.run_lock_seconds))
+    patience = max(settings.warehouse_lock_seconds, settings.run_lock_seconds)
+    warehouse = Warehouse.of(settings, lock_seconds=patience)
     manifest = read_manifest(settings, warehouse)
     syncs = read_syncs(settings.manifest_path, settings.profile)
     return dg.Definitions.merge(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
@@ -25,6 +24,7 @@ import pyarrow as pa
 from karvon.http import HttpClient, Refused, RemoteError
 from karvon.progress import track
 from karvon.warehouse import Session, Warehouse
+from pipelines.load_folder import load_folder
 from pipelines.load_report import LoadReport, ResourceReport
 from pipelines.raw_table import RawTable
 from pipelines.source import Batch, Context, Document, Resource, Source
@@ -98,14 +98,14 @@ def write_package(schema: str, items: Generator[Any], warehouse: Warehouse) -> s
     """
     dlt = configured_dlt()
     name = schema.removeprefix("raw_")
-    with closing(items), tempfile.TemporaryDirectory(prefix=f"karvon_{name}_") as folder:
+    with closing(items), load_folder(warehouse, name) as folder:
         pipeline = dlt.pipeline(
             pipeline_name=f"{name}_{uuid.uuid4().hex}",
             destination=dlt.destinations.duckdb(str(warehouse.path))
             if warehouse.dialect == "duckdb"
             else dlt.destinations.postgres(warehouse.url),
             dataset_name=schema,
-            pipelines_dir=folder,
+            pipelines_dir=str(folder),
         )
         # Of a generator dlt looks for the module, and with it through the files of all modules.
         resource = dlt.resource(chain(items), name=name, write_disposition="append")

@@ -30,7 +30,7 @@ def opened() -> tuple[Settings, Warehouse]:
     keep_private(settings)
     configure_logging(settings)
     export_environment(settings)
-    return settings, Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
+    return settings, Warehouse.of(settings)
 
 
 def opened_for_reading() -> tuple[Settings, Warehouse, str]:
@@ -44,7 +44,7 @@ def renew_copy() -> None:
     """Publish what the command changed. What it did stands, whether that works or not."""
     try:
         settings = load_settings()
-        publish(settings, Warehouse(settings.warehouse_url, lock_seconds=_COPY_PATIENCE))
+        publish(settings, Warehouse.of(settings, lock_seconds=_COPY_PATIENCE))
     except SettingsError:
         return
     except (WarehouseError, OSError) as error:

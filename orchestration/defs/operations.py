@@ -74,7 +74,7 @@ def _publishing(status: dg.DagsterRunStatus) -> dg.SensorDefinition:
     def renew(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
         settings = load_settings()
         try:
-            changed = publish(settings, Warehouse(settings.warehouse_url, lock_seconds=_COPY_PATIENCE))
+            changed = publish(settings, Warehouse.of(settings, lock_seconds=_COPY_PATIENCE))
         except (WarehouseError, OSError) as error:
             # Another run is at work; its end renews the copy.
             return dg.SkipReason(f"The copy was not renewed: {error}")

@@ -45,7 +45,7 @@ def command_for(source: Source, connections: Callable[[Settings], Mapping[str, A
             sweep_every_hours=settings.sweep_every_hours,
             parameters={"stock_reads_per_run": settings.stock_reads_per_run},
         )
-        warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
+        warehouse = Warehouse.of(settings)
         try:
             report = load(source, known[connection], warehouse, options)
         except (LoadError, WarehouseError, ValueError) as error:
