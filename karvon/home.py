@@ -38,7 +38,7 @@ def keep_private(settings: Settings) -> None:
 
 
 def share_like_folder(path: Path) -> None:
-    """Give a file that is made for others the readers of the folder that they get it from; in the home that is nobody."""
+    """Give a file that is made for others the readers of the folder that they get it from; in the home, nobody."""
     readers = path.parent.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)
     path.chmod(stat.S_IRUSR | stat.S_IWUSR | readers)
 

@@ -71,7 +71,10 @@ def reading(settings: Settings, warehouse: Warehouse) -> tuple[Warehouse, Copy |
 
 
 def publish(settings: Settings, warehouse: Warehouse) -> list[str]:
-    """Renew the copy if anything in it changed; gives the tables that were written. Raises `WarehouseError`, `OSError`."""
+    """Renew the copy if anything in it changed; gives the tables that were written.
+
+    Raises `WarehouseError` and `OSError`; the copy is then the old one.
+    """
     import duckdb
 
     if warehouse.dialect == "postgres" or not warehouse.path.exists():
@@ -106,7 +109,11 @@ def withdraw(settings: Settings) -> None:
 
 
 def _renew(
-    settings: Settings, session: Session, names: Collection[str], changed: Collection[str], kept: Collection[str]
+    settings: Settings,
+    session: Session,
+    names: Collection[str],
+    changed: Collection[str],
+    kept: Collection[str],
 ) -> None:
     with _appearing(copy_path(settings)) as part:
         if kept:

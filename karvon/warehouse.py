@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import io
 import logging
+import os
 import re
 import tempfile
 import time
@@ -32,6 +33,8 @@ from karvon.warehouse_errors import (
 
 Dialect = Literal["duckdb", "postgres"]
 _log = logging.getLogger("karvon.warehouse")
+_NOT_IN_LOADS = set("'*?[")
+"""dlt puts paths into SQL as they are, where DuckDB takes these for the end of it or for many files."""
 _TELL_EVERY_SECONDS = 15
 _WORK_MEMORY = "64MB"
 """With Postgres's 4 MB the joins of a big catalogue go through temporary files. Few sessions are open at once."""
@@ -107,11 +110,11 @@ class Warehouse:
     @property
     def loads_folder(self) -> Path:
         """Where loads into this warehouse are put together, before they are in it."""
-        if self._loads is not None:
-            return self._loads
-        if self.dialect == "duckdb":
-            return self.path.with_name("loads")
-        name = hashlib.md5(self.url.encode(), usedforsecurity=False).hexdigest()
+        beside = self.path.with_name("loads") if self.dialect == "duckdb" else None
+        wanted = self._loads or beside
+        if wanted is not None and not set(str(wanted)) & _NOT_IN_LOADS:
+            return wanted
+        name = hashlib.md5(f"{self.url} {os.getuid()}".encode(), usedforsecurity=False).hexdigest()
         return Path(tempfile.gettempdir()) / f"karvon-loads-{name}"
 
     @contextmanager
@@ -313,7 +316,11 @@ class _PostgresSession:
         try:
             with self._connection.cursor() as cursor:
                 yield cursor
-        except (psycopg2.OperationalError, psycopg2.errors.DataCorrupted, psycopg2.errors.IndexCorrupted) as error:
+        except (
+            psycopg2.OperationalError,
+            psycopg2.errors.DataCorrupted,
+            psycopg2.errors.IndexCorrupted,
+        ) as error:
             raise of_postgres(error) from error
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> None:

@@ -32,13 +32,17 @@ def of_duckdb(error: Exception, path: Path, what: str = "cannot be read whole") 
     said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if any(words in said for words in _FULL):
         return WarehouseError(
-            f"The disk is full: {path} cannot be written. Nothing is half written; free space, then run again. ({said})"
+            f"The disk is full: {path} cannot be written. Nothing is half written; free space, then run "
+            f"again. ({said})"
         )
     if any(words in said for words in _CLOSED):
-        return WarehouseError(f"{path} cannot be written: {said}. Give this user the right to, or set KARVON_HOME.")
+        return WarehouseError(
+            f"{path} cannot be written: {said}. Give this user the right to, or set KARVON_HOME."
+        )
     if any(words in said for words in _DAMAGED):
         return WarehouseDamaged(
-            f"The warehouse file {path} is damaged and {what}: {said}. Bring a backup back with `karvon restore FILE`, or begin "
+            f"The warehouse file {path} is damaged and {what}: {said}. Bring a backup back with "
+            "`karvon restore FILE`, or begin "
             "anew with `karvon reset`."
         )
     return None
@@ -49,12 +53,16 @@ def of_postgres(error: Exception) -> WarehouseError:
     said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     state = getattr(error, "pgcode", None) or ""
     if state == "53100":
-        return WarehouseError(f"The disk of the Postgres server is full: {said}. Free space there, then run again.")
+        return WarehouseError(
+            f"The disk of the Postgres server is full: {said}. Free space there, then run again."
+        )
     if state.startswith("XX"):
         return WarehouseDamaged(
             f"The Postgres database is damaged: {said}. Bring a backup back with `karvon restore FILE`."
         )
-    return WarehouseError(f"Postgres gave up: {said}. Look at the server, then run again: nothing is half written.")
+    return WarehouseError(
+        f"Postgres gave up: {said}. Look at the server, then run again: nothing is half written."
+    )
 
 
 def of_the_disk(error: OSError) -> str:

@@ -89,7 +89,9 @@ def _opened(relation: Mapping[str, Any]) -> list[str]:
     columns = READ_THROUGH.get(relation["name"], ())
     if relation["schema"] != "marts" and not columns:
         return []
-    statements = [] if relation["is_reachable"] else [f"GRANT USAGE ON SCHEMA {relation['schema']} TO {READERS}"]
+    statements = (
+        [] if relation["is_reachable"] else [f"GRANT USAGE ON SCHEMA {relation['schema']} TO {READERS}"]
+    )
     if relation["schema"] == "marts" and not relation["is_granted"]:
         statements.append(f"GRANT SELECT ON {relation['name']} TO {READERS}")
     if columns and not set(columns) <= set(relation["readable_columns"]):

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 import pyarrow as pa
 
@@ -103,7 +104,7 @@ def write_package(schema: str, items: Generator[Any], warehouse: Warehouse) -> s
             pipeline_name=f"{name}_{uuid.uuid4().hex}",
             destination=dlt.destinations.duckdb(str(warehouse.path))
             if warehouse.dialect == "duckdb"
-            else dlt.destinations.postgres(warehouse.url),
+            else dlt.destinations.postgres(_with_user_and_password(warehouse.url)),
             dataset_name=schema,
             pipelines_dir=str(folder),
         )
@@ -117,6 +118,15 @@ def write_package(schema: str, items: Generator[Any], warehouse: Warehouse) -> s
                     pipeline.sync_schema()
             info = pipeline.load()
     return str(info.loads_ids[0]) if info.loads_ids else ""
+
+
+def _with_user_and_password(url: str) -> str:
+    """dlt demands both. With an empty password the driver does without, or looks into `.pgpass`."""
+    address = urlsplit(url)
+    given = dict(parse_qsl(address.query))
+    user = address.username or quote(given.get("user", "postgres"))
+    password = quote(given.get("password", "")) if address.password is None else address.password
+    return urlunsplit(address._replace(netloc=f"{user}:{password}@{address.netloc.rpartition('@')[2]}"))
 
 
 def making_tables(schema: str, warehouse: Warehouse) -> AbstractContextManager[None]:

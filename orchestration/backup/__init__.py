@@ -3,8 +3,9 @@
 The file is a zip: what the engine wrote, and `karvon-backup.json`, which says what it is. A backup shows one
 moment (DuckDB: the file between two writers; Postgres: one snapshot) and brings every type, value, index and
 view back as it was. Both ways read every row of every table: a rotten block is found when the backup is made, and what
-is brought back is compared with the checksums of what was saved before anything is replaced. A backup of one engine does not restore on the other: their types differ, and a
-warehouse that moves engines is better loaded anew.
+is brought back is compared with the checksums of what was saved, before anything is replaced. A
+backup of one engine does not restore on the other: their types differ, and a warehouse that moves engines is better
+loaded anew.
 """
 
 from __future__ import annotations

@@ -119,9 +119,12 @@ def _read_every_row(session: Session, path: Path) -> dict[str, int]:
     with track("read every table", total=len(tables)) as step:
         for table in tables:
             plain = f"{table['schema']}.{table['name']}"
-            every_value = f'SELECT count(*) AS rows, bit_xor(hash(t)) AS x FROM "{table["schema"]}"."{table["name"]}" AS t'
+            name = f'"{table["schema"]}"."{table["name"]}"'
             try:
-                rows[plain] = int(session.rows(every_value)[0]["rows"])
+                read = session.rows(
+                    f"SELECT count(*) AS rows, bit_xor(hash(t)) AS every_value FROM {name} AS t"
+                )
+                rows[plain] = int(read[0]["rows"])
             except (WarehouseError, duckdb.Error) as error:
                 raise BackupError(f"The table {plain} of {path} cannot be read whole: {error}") from error
             step.advance()

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from karvon.published import TABLE_ROWS
-from orchestration.cli.session import opened_for_reading, plain_errors
+from orchestration.cli.session import opened_for_reading, plain_errors, renew_copy
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
@@ -85,7 +85,12 @@ def errors_command(context: click.Context, retry: bool, as_json: bool) -> None:
     from reverse_etl.outstanding import total
 
     if retry:
-        context.invoke(run_command, retry=True, select=" or ".join(f"group:{name}" for name in DESTINATIONS))
+        try:
+            context.invoke(
+                run_command, retry=True, select=" or ".join(f"group:{name}" for name in DESTINATIONS)
+            )
+        finally:
+            renew_copy()
         return
     _, warehouse, moment = opened_for_reading()
     rows = errors(warehouse)

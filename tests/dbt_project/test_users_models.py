@@ -195,7 +195,13 @@ def test_a_role_of_one_user_sees_the_rows_of_that_user_after_each_build(demo: De
             url = re.sub(r"//postgres:x@", f"//karvon_user_{user}:x@", demo.build.warehouse.url)
             reader = Warehouse(url)
             with reader.session() as session:
-                tables = ("user_records", "orders_clean", "source_metrics_daily", "user_metrics_daily", "usage_daily")
+                tables = (
+                    "user_records",
+                    "orders_clean",
+                    "source_metrics_daily",
+                    "user_metrics_daily",
+                    "usage_daily",
+                )
                 for table in tables:
                     assert session.rows(f"SELECT DISTINCT user_id FROM marts.{table}") == [
                         {"user_id": user}

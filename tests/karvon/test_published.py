@@ -27,11 +27,14 @@ def warehouse(settings: Settings) -> Warehouse:
     warehouse = Warehouse(settings.warehouse_url, lock_seconds=1)
     _do(
         warehouse,
-        *(f"CREATE SCHEMA {name}" for name in ("raw_shop", "raw_user_apis", "restricted", "staging", "marts")),
+        *(
+            f"CREATE SCHEMA {name}"
+            for name in ("raw_shop", "raw_user_apis", "restricted", "staging", "marts")
+        ),
         "CREATE SCHEMA activation",
         "CREATE VIEW activation.a_shop AS SELECT key FROM marts.a_cheap",
         "CREATE SCHEMA reverse_etl",
-        "CREATE TABLE raw_shop.goods AS SELECT '{\"phone\": \"+998901112233\"}' AS document",
+        'CREATE TABLE raw_shop.goods AS SELECT \'{"phone": "+998901112233"}\' AS document',
         "CREATE TABLE restricted.people AS SELECT 'zuhra@post.example' AS email",
         "CREATE TABLE staging.visits AS SELECT range AS id FROM range(3)",
         "CREATE TABLE marts.goods AS SELECT 'default:' || range AS key, 1.50::decimal(18, 4) AS price FROM range(5)",
@@ -93,7 +96,9 @@ def test_the_copy_has_marts_views_and_journal_and_no_document_or_person(
     assert _seen(settings, "SELECT count(*) FROM marts.visits") == [(3,)], "it reads a table that is not here"
     assert _seen(settings, "SELECT plan_id FROM reverse_etl.plans") == [("first",)]
     assert _seen(settings, "SELECT rows FROM table_rows WHERE name = 'raw_shop.goods'") == [(1,)]
-    schemas = {row[0] for row in _seen(settings, "SELECT DISTINCT table_schema FROM information_schema.tables")}
+    schemas = {
+        row[0] for row in _seen(settings, "SELECT DISTINCT table_schema FROM information_schema.tables")
+    }
     assert schemas == {"main", "marts", "activation", "reverse_etl"}
     everything = b"".join(path.read_bytes() for path in settings.published_path.rglob("*") if path.is_file())
     assert b"zuhra@post.example" not in everything
@@ -191,7 +196,9 @@ def test_looking_works_while_another_process_writes(settings: Settings, warehous
         assert str(copy).startswith("As of ")
 
 
-def test_the_copy_of_another_warehouse_is_not_read(settings: Settings, warehouse: Warehouse, tmp_path: Path) -> None:
+def test_the_copy_of_another_warehouse_is_not_read(
+    settings: Settings, warehouse: Warehouse, tmp_path: Path
+) -> None:
     published.publish(settings, warehouse)
     other = Warehouse(f"duckdb:///{tmp_path / 'other.duckdb'}")
     _do(other, "CREATE SCHEMA marts")

@@ -38,7 +38,11 @@ def profile(warehouse: Warehouse, tmp_path: Path) -> Profile:
         session.execute("CREATE TABLE marts.user_records (record_key text, user_id text)")
         session.execute("CREATE TABLE staging.built_models (model text, fingerprint text, row_count bigint)")
         session.execute("INSERT INTO staging.built_models VALUES ('model.karvon.user_metrics_daily', 'f', 1)")
-        for user, key, email in (("carla", "7", _EMAIL), ("dmitri", "7", _EMAIL), ("carla", "8", "gulXnora@post.example")):
+        for user, key, email in (
+            ("carla", "7", _EMAIL),
+            ("dmitri", "7", _EMAIL),
+            ("carla", "8", "gulXnora@post.example"),
+        ):
             session.execute(
                 "INSERT INTO raw_user_apis.records VALUES ($1, 'crm', 'leads', $2, $3)",
                 (user, key, f'{{"email": "{email}"}}'),
@@ -47,7 +51,9 @@ def profile(warehouse: Warehouse, tmp_path: Path) -> Profile:
                 "INSERT INTO restricted.people VALUES ($1, $2, $3, NULL)",
                 (f"{user}/crm/leads/{key}", user, private.hash_of(privacy.normalised("email", email))),
             )
-            session.execute("INSERT INTO marts.user_records VALUES ($1, $2)", (f"{user}/crm/leads/{key}", user))
+            session.execute(
+                "INSERT INTO marts.user_records VALUES ($1, $2)", (f"{user}/crm/leads/{key}", user)
+            )
     return Profile(tmp_path / "home", warehouse.url)
 
 
@@ -68,7 +74,9 @@ def test_a_person_is_gone_everywhere_and_others_stay(profile: Profile) -> None:
     assert "It is in no table any more" in done.output, "the other address differs by the underscore alone"
     assert _records(profile.warehouse) == {("carla", "8")}
     with profile.warehouse.session() as session:
-        assert session.value("SELECT fingerprint FROM staging.built_models") is None, "its day is to be counted anew"
+        assert session.value("SELECT fingerprint FROM staging.built_models") is None, (
+            "its day is to be counted anew"
+        )
 
 
 def test_an_erasure_is_whole_or_not_at_all(profile: Profile) -> None:

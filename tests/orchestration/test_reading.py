@@ -70,7 +70,9 @@ def test_a_reset_takes_the_copy_with_it(profile: Profile) -> None:
 
 
 def test_models_are_built_when_the_one_who_took_the_file_gives_it_back(duckdb_url: str) -> None:
-    attempts = iter(['IO Error: Could not set lock on file "w": held in python (PID 7)', "", "model x failed"])
+    attempts = iter(
+        ['IO Error: Could not set lock on file "w": held in python (PID 7)', "", "model x failed"]
+    )
 
     def build() -> Iterator[str]:
         if said := next(attempts):

@@ -1,4 +1,4 @@
-"""One tenant never reads another's rows on Postgres, whatever was built, restored or upgraded, with roles that sign in."""
+"""One tenant never reads another's rows on Postgres, after build, restore and upgrade: roles that sign in ask."""
 
 from __future__ import annotations
 
@@ -32,7 +32,12 @@ def built(postgres_url: str) -> Warehouse:
             session.execute(f"CREATE SCHEMA {name}")
         session.execute("CREATE TABLE raw_user_apis._dlt_loads (load_id text)")
         session.execute("CREATE TABLE restricted.hash_key (key_hex text)")
-        for table in ("raw_user_apis.records", "restricted.people", "marts.user_records", "activation.digest"):
+        for table in (
+            "raw_user_apis.records",
+            "restricted.people",
+            "marts.user_records",
+            "activation.digest",
+        ):
             session.execute(f"CREATE TABLE {table} (user_id text NOT NULL, amount numeric(18, 4))")
         session.execute(
             "CREATE TABLE raw_user_apis.source_runs (user_id character varying, started_at timestamptz, "
