@@ -23,9 +23,9 @@ def ran(project: object, port: int, tmp_path_factory: pytest.TempPathFactory) ->
             KARVON_CREDENTIALS_KEY=Fernet.generate_key().decode(),
             KARVON_SOURCES_DIR=str(folder / "sources"),
             KARVON_MARKETS="true",
-            KARVON_SANDBOX_PRODUCTS="12",
-            KARVON_SANDBOX_UZUM_IDS="80",
-            KARVON_SANDBOX_UZEX_LOTS="40",
+            KARVON_SANDBOX_PRODUCTS="6",
+            KARVON_SANDBOX_UZUM_IDS="40",
+            KARVON_SANDBOX_UZEX_LOTS="20",
             KARVON_LOG_LEVEL="DEBUG",
         )
         karvon.serve()

@@ -15,6 +15,8 @@ from karvon import published
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse, WarehouseError, WarehouseLocked
 
+pytestmark = pytest.mark.usefixtures("files_close")
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:

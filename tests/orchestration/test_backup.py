@@ -17,6 +17,8 @@ from kept_warehouse import Profile, fill, land, picture
 
 from karvon.warehouse import Warehouse
 
+pytestmark = pytest.mark.usefixtures("files_close")
+
 LABEL = "karvon-backup.json"
 
 

@@ -16,6 +16,8 @@ from pipelines.load_folder import load_folder
 from pipelines.sources.user_apis import privacy
 from pipelines.sources.user_apis.forget import forget_person, remains
 
+pytestmark = pytest.mark.usefixtures("files_close")
+
 _EMAIL = "gul_nora@post.example"
 _KEY = "carla/crm/leads/7"
 

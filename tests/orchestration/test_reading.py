@@ -8,13 +8,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 from kept_warehouse import Profile, fill
 
 from karvon.warehouse import Warehouse
 from orchestration.dbt import DbtError
+from orchestration.defs.operations import publishing
 from orchestration.patience import when_free
+
+pytestmark = pytest.mark.usefixtures("files_close")
 
 
 @pytest.fixture
@@ -58,6 +62,30 @@ def test_counts_of_the_copy_are_those_of_the_warehouse(profile: Profile) -> None
             row["name"]: session.value(f"SELECT count(*) FROM {row['name']}") for row in tables
         }
     assert counted["raw_shop.goods"] == 8
+
+
+def test_a_run_of_the_schedule_publishes_when_it_has_ended(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in profile.environment.items():
+        monkeypatch.setenv(name, value)
+    with profile.warehouse.session() as session:
+        session.execute("INSERT INTO marts.products (product_key) VALUES ('of the run')")
+    copy = profile.home / profile.name / "published" / "warehouse.duckdb"
+    instance = dg.DagsterInstance.ephemeral()
+
+    @dg.job
+    def nothing() -> None: ...
+
+    result = nothing.execute_in_process(instance=instance)
+    for sensor in publishing():
+        context = dg.build_run_status_sensor_context(
+            sensor_name=sensor.name, dagster_instance=instance, dagster_run=result.dagster_run,
+            dagster_event=next(event for event in result.all_events if event.event_type_value == "PIPELINE_SUCCESS"),
+        )  # fmt: skip
+        sensor(context)
+        with duckdb.connect(str(copy), read_only=True) as connection:
+            assert connection.execute("SELECT count(*) FROM marts.products").fetchall() == [(10,)]
 
 
 def test_a_reset_takes_the_copy_with_it(profile: Profile) -> None:

@@ -13,6 +13,8 @@ from kept_warehouse import Profile, fill, picture
 
 from karvon.warehouse import Warehouse
 
+pytestmark = pytest.mark.usefixtures("files_close")
+
 LOOKING = ("status", "history", "errors", "counts", "held", "metrics --user anna", "report --user anna")
 
 
