@@ -96,9 +96,8 @@ def sources(folder: Path, url: str) -> None:
     folder.mkdir(parents=True)
     order = (
         "resources:\n  - {name: orders, path: orders, paginator: {type: single_page}, data_path: orders, key: id,\n"
-        "     entity: order,\n"
-        "     fields: {ordered_at: placed, status: state, gross_amount: total, currency: currency, \n"
-        "              email: buyer.email, phone: buyer.phone, name: buyer.fullName}}\n"
+        "     entity: customer,\n"
+        "     fields: {created_at: placed, email: buyer.email, phone: buyer.phone, name: buyer.fullName}}\n"
     )
     parts = {
         "hashed": f"base_url: {url}/hashed\npersonal_data: hash\n",
@@ -137,7 +136,8 @@ def found_in(home: Path) -> dict[str, set[str]]:
     for place, text in _texts(home):
         here = {f"secret {name}" for name, forms in secrets.items() if any(form in text for form in forms)}
         here |= {f"hashed {what}" for what, value in HASHED.items() if _has(text, value)}
-        if not place.partition("/")[2].startswith(_FOR_PERSONS):
+        # Of a warehouse's own file its tables say which schema it is.
+        if not place.endswith(".duckdb") and not place.rpartition("/")[2].startswith(_FOR_PERSONS):
             here |= {f"kept {what}" for what, value in KEPT.items() if _has(text, value)}
         if "raw_uz" in place or "stg_uz" in place:
             here |= {

@@ -54,6 +54,8 @@ def test_what_was_planted_stands_nowhere(ran: Karvon) -> None:
         "nothing was read"
     )
     assert ran.rows("SELECT * FROM raw_user_apis.source_runs WHERE outcome = 'failed'"), "nothing was refused"
+    for table in ("raw_uzum_seller.fbs_orders", "raw_uzex.lot_details"):
+        assert ran.rows(f"SELECT * FROM {table}"), "the markets were not read"
     found = found_in(ran.home)
     told = "\n".join(f"{place}: {', '.join(sorted(what))}" for place, what in sorted(found.items()))
     assert not found, f"\n{told}"
