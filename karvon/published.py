@@ -26,13 +26,14 @@ ALSO = ("raw_user_apis.source_runs", "staging.stg_user_apis__users")
 """What the views of the marts and people's commands read besides."""
 TABLE_ROWS = "main.table_rows"
 """`name`, `rows`: of the tables that are not in the copy."""
-_CHANGES_OF_IDLE_RUNS = {
-    "reverse_etl.parity": "false",
-    "reverse_etl.leases": "false",
-    "reverse_etl.plans": "plan_id IN (SELECT plan_id FROM reverse_etl.operations)",
-    "raw_user_apis.source_runs": "rows_landed > 0 OR outcome <> 'complete'",
+_WHAT_COUNTS = {
+    "reverse_etl.parity": "SELECT 1 WHERE false",
+    "reverse_etl.leases": "SELECT 1 WHERE false",
+    "reverse_etl.plans": "FROM reverse_etl.plans WHERE plan_id IN (SELECT plan_id FROM reverse_etl.operations)",
+    "reverse_etl.outstanding": "SELECT sync, key, why, cause, field, row_count FROM reverse_etl.outstanding",
+    "raw_user_apis.source_runs": "FROM raw_user_apis.source_runs WHERE rows_landed > 0 OR outcome <> 'complete'",
 }
-"""Rows that count as change, of tables to which every run adds a line."""
+"""Of tables that every run writes a line to, what is a change: an idle run makes none."""
 _log = logging.getLogger("karvon.published")
 
 
@@ -153,10 +154,8 @@ def _fingerprints(session: Session) -> dict[str, str]:
     ):
         name = row["name"]
         if name.split(".")[0] in SCHEMAS or name in ALSO:
-            where = _CHANGES_OF_IDLE_RUNS.get(name, "true")
-            told = session.rows(
-                f"SELECT count(*) AS rows, sum(hash(t)) AS sum FROM {_quoted(name)} AS t WHERE {where}"
-            )
+            rows = _WHAT_COUNTS.get(name, f"FROM {_quoted(name)}")
+            told = session.rows(f"SELECT count(*) AS rows, sum(hash(t)) AS sum FROM ({rows}) AS t")
             found[name] = f"{told[0]['rows']}/{told[0]['sum']}/{columns[name]}"
     return found
 

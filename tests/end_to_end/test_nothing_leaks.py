@@ -54,7 +54,7 @@ def test_what_was_planted_stands_nowhere(ran: Karvon) -> None:
         "nothing was read"
     )
     assert ran.rows("SELECT * FROM raw_user_apis.source_runs WHERE outcome = 'failed'"), "nothing was refused"
-    for table in ("raw_uzum_seller.fbs_orders", "raw_uzex.lot_details"):
+    for table in ("raw_uzum.seller_fbs_orders", "raw_uzex.competition_details"):
         assert ran.rows(f"SELECT * FROM {table}"), "the markets were not read"
     found = found_in(ran.home)
     told = "\n".join(f"{place}: {', '.join(sorted(what))}" for place, what in sorted(found.items()))

@@ -47,6 +47,9 @@ def warehouse(settings: Settings) -> Warehouse:
         "CREATE TABLE reverse_etl.operations (plan_id text, status text)",
         "CREATE TABLE reverse_etl.plans (plan_id text)",
         "CREATE TABLE reverse_etl.parity (measured_at timestamptz)",
+        "CREATE TABLE reverse_etl.outstanding (plan_id text, sync text, key text, why text, cause text, field text, "
+        "row_count bigint)",
+        "INSERT INTO reverse_etl.outstanding VALUES ('first', 'shop', 'a', 'not_ready', 'no price', '', 1)",
         "INSERT INTO reverse_etl.operations VALUES ('first', 'done')",
         "INSERT INTO reverse_etl.plans VALUES ('first')",
     )
@@ -134,12 +137,17 @@ def test_only_what_changed_is_written_and_nothing_when_nothing_did(
         warehouse,
         "INSERT INTO reverse_etl.plans VALUES ('idle')",
         "INSERT INTO reverse_etl.parity VALUES (now())",
+        "UPDATE reverse_etl.outstanding SET plan_id = 'idle'",
         "INSERT INTO raw_shop.goods VALUES ('{}')",
     )
     assert published.publish(settings, warehouse) == []
     assert path.stat().st_ino == before
     _, copy = published.reading(settings, warehouse)
     assert "nothing had changed at" in str(copy)
+    # Nothing is planned, and still a row stands otherwise.
+    _do(warehouse, "UPDATE reverse_etl.outstanding SET why = 'waits'")
+    assert published.publish(settings, warehouse) == ["reverse_etl.outstanding"]
+    before = path.stat().st_ino
     # The same number of rows, one of them another.
     _do(warehouse, "UPDATE marts.goods SET price = 1.51 WHERE key = 'default:2'")
     assert "the warehouse was written to since" in str(published.reading(settings, warehouse)[1])
