@@ -44,14 +44,17 @@ class _KeptOpen:
     def begin(self) -> None:
         self._keeping = True
 
+    def end(self) -> None:
+        self._keeping = False
+        self.give_away()
+
     def give_away(self) -> None:
         while self._open:
             self._open.popitem()[1].close()
 
     def _before_a_process(self, event: str, _: tuple[Any, ...]) -> None:
         if event in ("subprocess.Popen", "os.fork", "os.posix_spawn"):
-            self._keeping = False
-            self.give_away()
+            self.end()
 
 
 _kept_open = _KeptOpen()
@@ -63,6 +66,12 @@ def _files_stay_open() -> Iterator[None]:
     _kept_open.begin()
     yield
     _kept_open.give_away()
+
+
+@pytest.fixture
+def files_close(_files_stay_open: None) -> None:
+    """For tests in which a file takes the place of another: of an open one DuckDB would go on reading what it was."""
+    _kept_open.end()
 
 
 @pytest.fixture(scope="session")

@@ -409,8 +409,9 @@ columns that say which version a row is; `key` is the unique key.
 
 
 {#
-Row-level security on Postgres, set again by every build (a rebuilt table has lost it): a role called
-karvon_user_<user id>, member of karvon_readers, sees the rows of its user and no others. Owners see all.
+Row-level security on Postgres in the transaction that makes a table (a rebuilt one has lost it): a role called
+karvon_user_<user id>, member of karvon_readers, sees the rows of its user and no others. Owners see all. What this
+cannot reach (raw tables, restored ones, roles made later) is put right by orchestration/rights.py after every build.
 #}
 {% macro protect_user_rows() %}
     {{ return(adapter.dispatch('protect_user_rows')()) }}

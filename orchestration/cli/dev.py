@@ -58,6 +58,7 @@ def definitions_command() -> None:
 def dbt_command(arguments: tuple[str, ...]) -> None:
     """Run dbt with the settings of this profile."""
     from orchestration.dbt import dbt_command as command_line
+    from orchestration.rights import keep_rights
     from reverse_etl.schema import migrate
 
     settings, warehouse = opened()
@@ -69,4 +70,6 @@ def dbt_command(arguments: tuple[str, ...]) -> None:
             # The views about runs read these tables.
             migrate(warehouse, session)
     done = subprocess.run(command_line(*arguments), env=child_environment(settings), check=False)
+    if {"build", "run"} & set(arguments):
+        keep_rights(warehouse)
     raise click.exceptions.Exit(done.returncode)

@@ -11,7 +11,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from orchestration.cli.session import opened, plain_errors
+from karvon.published import TABLE_ROWS
+from orchestration.cli.session import opened_for_reading, plain_errors, renew_copy
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
@@ -25,13 +26,15 @@ def status_command(as_json: bool) -> None:
     from reverse_etl.history import history, status, tallies
     from reverse_etl.outstanding import total
 
-    _, warehouse = opened()
+    _, warehouse, moment = opened_for_reading()
     tally = total(tallies(warehouse).values())
     syncs, plans, measured = status(warehouse), history(warehouse, limit=1), measures(warehouse)
     if as_json:
         rows = [one.as_row() for one in measured.values()]
-        _json({"syncs": syncs, "last_plan": plans[0] if plans else None, "measures": rows, **tally.as_row()})
+        last = plans[0] if plans else None
+        _json({"syncs": syncs, "last_plan": last, "measures": rows, **tally.as_row(), "as_of": moment})
         return
+    _say(moment)
     _table("In the destinations, by our hand", syncs)
     if measured:
         _table("Parity of view and destination, and from edit to live", spoken(list(measured.values())))
@@ -50,11 +53,12 @@ def history_command(limit: int, as_json: bool) -> None:
     """Past plans, newest first, and what became of their operations."""
     from reverse_etl.history import history
 
-    _, warehouse = opened()
+    _, warehouse, moment = opened_for_reading()
     plans = history(warehouse, limit)
     if as_json:
         _json(plans)
         return
+    _say(moment)
     shown = [
         {
             "plan": plan["plan_id"],
@@ -81,13 +85,19 @@ def errors_command(context: click.Context, retry: bool, as_json: bool) -> None:
     from reverse_etl.outstanding import total
 
     if retry:
-        context.invoke(run_command, retry=True, select=" or ".join(f"group:{name}" for name in DESTINATIONS))
+        try:
+            context.invoke(
+                run_command, retry=True, select=" or ".join(f"group:{name}" for name in DESTINATIONS)
+            )
+        finally:
+            renew_copy()
         return
-    _, warehouse = opened()
+    _, warehouse, moment = opened_for_reading()
     rows = errors(warehouse)
     if as_json:
         _json(rows)
     else:
+        _say(moment)
         # No table: the destination's words would be broken up to fit a column.
         for row in rows:
             status = "refused" if row["status"] == "failed" else row["status"]
@@ -102,19 +112,27 @@ def errors_command(context: click.Context, retry: bool, as_json: bool) -> None:
 @plain_errors
 def counts_command(as_json: bool) -> None:
     """Rows in every table of the warehouse."""
-    _, warehouse = opened()
+    _, warehouse, moment = opened_for_reading()
     with warehouse.session() as session:
         tables = session.rows(
             "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema LIKE 'raw_%' "
             "OR table_schema IN ('staging', 'marts', 'activation', 'reverse_etl') ORDER BY 1, 2"
         )
         names = [f"{table['table_schema']}.{table['table_name']}" for table in tables]
-        union = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS rows FROM {name}" for name in names)
-        rows = session.rows(f"{union} ORDER BY 1") if names else []
+        counted = [f"SELECT '{name}' AS name, count(*) AS rows FROM {name}" for name in names]
+        if warehouse.read_only:
+            counted.append(f"SELECT name, rows FROM {TABLE_ROWS}")
+        rows = session.rows(f"{' UNION ALL '.join(counted)} ORDER BY 1") if counted else []
     if as_json:
         _json({row["name"]: row["rows"] for row in rows})
     else:
+        _say(moment)
         _table("Warehouse", rows)
+
+
+def _say(moment: str) -> None:
+    if moment:
+        click.echo(moment)
 
 
 def _way_out(row: Mapping[str, Any]) -> str:

@@ -11,6 +11,8 @@ from karvon.warehouse import Warehouse
 from orchestration.automation import MARKET, OWNERS
 from orchestration.dbt import DbtError, Manifest, build, in_build_order, row_counts, stale_models
 from orchestration.dbt_translation import DagsterDbtTranslator, DbtCoreCliEventMessage, dbt_assets
+from orchestration.patience import when_free
+from orchestration.rights import keep_rights
 from reverse_etl import schema
 
 MARKET_FOLDERS = {"uzum", "uzex", "market", "procurement"}
@@ -55,11 +57,12 @@ def transformation(settings: Settings, warehouse: Warehouse, manifest: Manifest)
         if stale.models:
             try:
                 with track("dbt models and tests") as step:
-                    for event in build(settings, warehouse, manifest, stale):
+                    for event in when_free(warehouse, lambda: build(settings, warehouse, manifest, stale)):
                         events.append(event)
                         step.advance()
             except DbtError as error:
                 problem = error
+        keep_rights(warehouse)
         counts = row_counts(warehouse)
         built = list(_built(manifest, translator, context, events, counts))
         # A test of two models runs when one of them is built, whichever it belongs to.

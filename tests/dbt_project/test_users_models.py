@@ -18,6 +18,7 @@ from dbt_build import Build, dbt_environment
 from served_sandbox import served_sandbox
 
 from karvon.warehouse import Warehouse
+from orchestration.rights import keep_rights
 from pipelines.sources.user_apis.fetch import Surroundings
 from pipelines.sources.user_apis.forget import forget_person, forget_user, remains
 from pipelines.sources.user_apis.ingest import IngestReport, ingest
@@ -233,22 +234,44 @@ def test_a_role_of_one_user_sees_the_rows_of_that_user_after_each_build(demo: De
     if demo.build.warehouse.dialect == "duckdb":
         pytest.skip("DuckDB has no roles: whoever can read the file can read it all")
     with demo.build.warehouse.session() as session:
-        session.execute("CREATE ROLE karvon_readers NOLOGIN")
+        if not session.value("SELECT count(*) FROM pg_roles WHERE rolname = 'karvon_readers'"):
+            session.execute("CREATE ROLE karvon_readers NOLOGIN")
         for user in ("anna", "boris"):
             session.execute(f"CREATE ROLE karvon_user_{user} LOGIN PASSWORD 'x' IN ROLE karvon_readers")
     for arguments in (("--full-refresh",), ()):
         demo.build.dbt(*_MODELS, *arguments)
+        keep_rights(demo.build.warehouse)
         for user in ("anna", "boris"):
             url = re.sub(r"//postgres:x@", f"//karvon_user_{user}:x@", demo.build.warehouse.url)
             reader = Warehouse(url)
             with reader.session() as session:
-                for table in ("user_records", "orders_clean", "source_metrics_daily", "user_metrics_daily"):
+                tables = (
+                    "user_records",
+                    "orders_clean",
+                    "source_metrics_daily",
+                    "user_metrics_daily",
+                    "usage_daily",
+                )
+                for table in tables:
                     assert session.rows(f"SELECT DISTINCT user_id FROM marts.{table}") == [
                         {"user_id": user}
                     ], table
+                for table in _marts_of_users(demo):
+                    session.rows(f"SELECT * FROM {table} LIMIT 1")
                 for closed in ("restricted.people", "raw_user_apis.records", "restricted.hash_key"):
                     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
                         session.rows(f"SELECT 1 FROM {closed}")
+
+
+def _marts_of_users(demo: Demo) -> list[str]:
+    """What a tenant was granted must be readable, whatever it reads itself."""
+    return [
+        f"marts.{row['table_name']}"
+        for row in demo.build.rows(
+            "select table_name from information_schema.columns "
+            "where table_schema = 'marts' and column_name = 'user_id'"
+        )
+    ]
 
 
 def test_a_person_that_is_forgotten_is_gone_and_is_not_landed_again(demo: Demo) -> None:

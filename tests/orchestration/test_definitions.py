@@ -124,7 +124,9 @@ def test_there_is_a_job_for_each_kind_of_work(repository: dg.RepositoryDefinitio
         "undo_plan",
     ]  # fmt: skip
     assert [schedule.name for schedule in repository.schedule_defs] == ["sync_schedule"]
-    assert {sensor.name for sensor in repository.sensor_defs} == {"failed_run_sensor", "crawl_sensor"}
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        "failed_run_sensor", "crawl_sensor", "publish_after_success_sensor", "publish_after_failure_sensor",
+    }  # fmt: skip
 
 
 def test_all_that_reads_uzum_shares_one_pool(repository: dg.RepositoryDefinition) -> None:

@@ -42,7 +42,7 @@ class Files(WithoutMirror):
             yield "field _action: the name is taken; choose another"
 
     def channels(self, settings: Settings) -> Mapping[str, Opener]:
-        warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
+        warehouse = Warehouse.of(settings)
         return {
             name: partial(FilesChannel, folder, warehouse)
             for name, folder in files_connections(settings).items()
