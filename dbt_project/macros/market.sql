@@ -1,6 +1,6 @@
 {#
 What the market and procurement models share. The business day is the calendar day in Tashkent (UTC+5, no
-summer time); money is numeric(18, 2) with its currency beside it.
+summer time).
 #}
 
 {# The Tashkent calendar day of a moment. #}
@@ -8,17 +8,8 @@ summer time); money is numeric(18, 2) with its currency beside it.
     cast(({{ moment }}) at time zone 'Asia/Tashkent' as date)
 {%- endmacro %}
 
-{% macro money(expression) -%}
-    cast({{ expression }} as numeric(18, 2))
-{%- endmacro %}
-
 {% macro whole(expression) -%}
     cast({{ expression }} as bigint)
-{%- endmacro %}
-
-{# A quotient, share or percentage; null when there is nothing to divide by. #}
-{% macro ratio(numerator, denominator, factor=1) -%}
-    cast({{ factor }}.0 * ({{ numerator }}) / nullif(cast({{ denominator }} as numeric(24, 6)), 0) as numeric(18, 4))
 {%- endmacro %}
 
 {% macro days_between(later, earlier) -%}

@@ -202,7 +202,7 @@ select
     unpacked.category_name,
     unpacked.quantity,
     unpacked.price_amount,
-    coalesce(unpacked.cost_amount, {{ money('unpacked.price_amount * unpacked.quantity') }}) as cost_amount,
+    coalesce(unpacked.cost_amount, {{ money(product('unpacked.price_amount', 'unpacked.quantity')) }}) as cost_amount,
     {{ currency_code('unpacked.currency_name') }} as currency,
     coalesce(unpacked.unit_name, units.unit_name) as unit_name,
     unpacked.country_name,

@@ -31,11 +31,13 @@ from_details as (
         items.quantity,
         items.unit_name,
         case
-            when items.module = 'etender' then items.price_amount * deals.deal_amount / nullif(deals.start_amount, 0)
+            when items.module = 'etender'
+                then {{ ratio(product('items.price_amount', 'deals.deal_amount'), 'deals.start_amount', scale=2, digits=4) }}
             else items.price_amount
         end as unit_price_amount,
         case
-            when items.module = 'etender' then items.cost_amount * deals.deal_amount / nullif(deals.start_amount, 0)
+            when items.module = 'etender'
+                then {{ ratio(product('items.cost_amount', 'deals.deal_amount'), 'deals.start_amount', scale=2, digits=4) }}
             else items.cost_amount
         end as cost_amount,
         items.country_name
@@ -54,7 +56,7 @@ from_deals as (
         deals.category_name,
         deals.quantity,
         deals.unit_name,
-        deals.deal_amount / nullif(deals.quantity, 0) as unit_price_amount,
+        {{ ratio('deals.deal_amount', 'deals.quantity', scale=2) }} as unit_price_amount,
         deals.deal_amount as cost_amount,
         cast(null as text) as country_name
     from deals

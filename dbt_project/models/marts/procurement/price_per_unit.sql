@@ -38,7 +38,7 @@ select
     unit as unit_name,
     deal_month,
     item_count,
-    cast(quantity as numeric(18, 4)) as quantity,
+    cast(quantity as numeric(38, 4)) as quantity,
     {{ money('lowest_price_amount') }} as lowest_price_amount,
     {{ money('median_price_amount') }} as median_price_amount,
     {{ money('highest_price_amount') }} as highest_price_amount,
