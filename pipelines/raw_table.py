@@ -13,6 +13,7 @@ import pyarrow as pa
 from karvon.http import Refused
 from karvon.warehouse import Session, Warehouse
 from pipelines.document import canonical_document
+from pipelines.kept import Kept
 from pipelines.load_report import ResourceReport
 from pipelines.source import Batch, Document
 
@@ -75,6 +76,9 @@ class Keyed(Protocol):
 
     @property
     def noise(self) -> tuple[str, ...]: ...
+
+    @property
+    def kept(self) -> Kept | None: ...
 
     @property
     def shrink_advice(self) -> str: ...
@@ -147,12 +151,14 @@ class RawTable:
         report.failed += batch.failed
         if batch.cursor is not None:
             report.cursor_value = max(batch.cursor, report.cursor_value or "")
-        key_of, noise, pending = self._resource.key, self._resource.noise, self._pending
+        key_of, noise, kept = self._resource.key, self._resource.noise, self._resource.kept
+        pending = self._pending
         for document in batch.documents:
             if (key := key_of(document)) is None:
                 report.failed += 1
             else:
-                pending[key] = row = canonical_document(document, noise)
+                landed = kept.of(document) if kept else document
+                pending[key] = row = canonical_document(landed, noise)
                 self._pending_bytes += len(row[0]) + _BESIDE_TEXT
         self._seen.update(dict.fromkeys(key for key in batch.present if key not in self._seen))
         self._gone.update(batch.gone)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from karvon.http import HttpClient
+from pipelines.kept import Kept
 
 Document = dict[str, Any]
 
@@ -96,6 +97,8 @@ class Resource:
     fetch: Fetch = _nothing
     noise: tuple[str, ...] = ()
     """Top-level keys that are not kept: they repeat, or change without meaning."""
+    kept: Kept | None = None
+    """For documents that may hold persons: the only paths that are landed. None: all but the noise."""
     sweep: bool | Callable[[Context], bool] = False
     """Asked after the fetch, which may have found out that a complete list is needed."""
     visit: Visit | None = None

@@ -67,7 +67,7 @@ Row = dict[str, Decimal]
 
 def magnitudes() -> list[Row]:
     """Amounts to 10^15 with cents, quantities to 10^6 with four decimals, each magnitude with each; by a fixed seed."""
-    chance = random.Random(14)
+    chance = random.Random(14)  # noqa: S311
 
     def amount(power: int) -> Decimal:
         return Decimal(chance.randint(10 ** (power + 1), 10 ** (power + 2))).scaleb(-2)
@@ -81,8 +81,18 @@ def magnitudes() -> list[Row]:
         for power in range(16)
         for digits in range(7)
     ]  # fmt: skip
-    most = {"amount": Decimal(10**15), "other": Decimal(10**12), "start": Decimal("0.01"), "rate": Decimal(10**6)}
-    half = {"amount": Decimal("0.05"), "other": Decimal("-0.05"), "start": Decimal("-3"), "rate": Decimal("0.1")}
+    most = {
+        "amount": Decimal(10**15),
+        "other": Decimal(10**12),
+        "start": Decimal("0.01"),
+        "rate": Decimal(10**6),
+    }
+    half = {
+        "amount": Decimal("0.05"),
+        "other": Decimal("-0.05"),
+        "start": Decimal("-3"),
+        "rate": Decimal("0.1"),
+    }
     return [*rows, most | {"quantity": Decimal(10**6)}, half | {"quantity": Decimal("0.1")}]
 
 

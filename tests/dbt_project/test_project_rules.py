@@ -125,7 +125,8 @@ OPERATION = re.compile(
     r"""[\w)\]}"']\s+(?P<sign>[*/])\s+(?P<right>[\w({]+)|\b[a-z_]\w*(?P<tight>[*/])[a-z_]\w*[._ ]"""
 )
 NO_ARITHMETIC = re.compile(
-    r"\{#.*?#\}|--[^\n]*|\bselect( distinct on \([^)]*\))?\s+\*|\bcount\(\*\)|as double precision\)\s*[/*]", re.DOTALL
+    r"\{#.*?#\}|--[^\n]*|\bselect( distinct on \([^)]*\))?\s+\*|\bcount\(\*\)|as double precision\)\s*[/*]",
+    re.DOTALL,
 )
 
 

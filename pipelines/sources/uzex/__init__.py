@@ -10,13 +10,12 @@ from karvon.connections import UzexConnection
 from karvon.http import NotFound, Refused, RemoteError
 from pipelines.source import Batch, Context, Document, Fetch, Resource, Source
 from pipelines.sources.side_by_side import side_by_side
+from pipelines.sources.uzex import kept
 from pipelines.sources.uzex.client import UzexClient
 from pipelines.sources.uzex.ranks import is_unfinished, key_of, read_down, read_whole
 from pipelines.sources.uzex.settings import (
     DETAILS,
-    LIST_NOISE,
     LISTS,
-    PERSONAL,
     REFERENCES,
     Detail,
     RankList,
@@ -30,7 +29,7 @@ def _list(listed: RankList) -> Resource:
         listed.name,
         partial(key_of, listed),
         partial(read_down if listed.date else read_whole, listed=listed),
-        noise=(*LIST_NOISE, *PERSONAL),
+        kept=kept.ROWS,
         sweep=not listed.date,
         is_unfinished=is_unfinished if listed.date else lambda _cursor: False,
         share=any(listed.name in dict(detail.parents) for detail in DETAILS),
@@ -111,7 +110,7 @@ SOURCE = Source(
                 detail.name,
                 lambda document, key=detail.key: str(document[key]),  # type: ignore[misc]
                 _details(detail),
-                noise=(*LIST_NOISE, *PERSONAL),
+                kept=kept.DETAILS,
             )
             for detail in DETAILS
         ),
