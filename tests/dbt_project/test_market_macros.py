@@ -35,19 +35,48 @@ CASES: dict[str, tuple[str, Any]] = {
     "{{ currency_code('cast(null as text)') }}": ("nothing said", "UZS"),
     "{{ currency_code(\"'Доллар'\") }}": ("dollars", "USD"),
     "{{ currency_code(\"'Тенге'\") }}": ("another", "ТЕНГЕ"),
+    "{{ currency_code(\"'1'\") }}": ("a number of the portal", "UZS"),
+    "{{ currency_code(\"'7'\") }}": ("a number that nobody knows", "7"),
+    "{{ currency_code(\"'Сўм'\") }}": ("som in Uzbek letters", "UZS"),
+    "{{ currency_code(\"'Soʻm'\") }}": ("som in Latin letters", "UZS"),
+    "{{ currency_code(\"'Евро'\") }}": ("euros", "EUR"),
+    "{{ currency_code(\"'Доллар США'\") }}": ("dollars by their full name", "USD"),
+    "{{ currency_code(\"'АҚШ доллари'\") }}": ("dollars in Uzbek", "USD"),
+    "{{ currency_code(\"'Российский рубль'\") }}": ("roubles", "RUB"),
     "{{ plain_words(\"'Ўзбек халқи: «Холодильник» №5'\") }}": ("Cyrillic", "ozbek xalqi xolodilnik 5"),
     "{{ plain_words(\"'Oʻzbek xalqi, xolodilnik 5'\") }}": ("Latin", "ozbek xalqi xolodilnik 5"),
     "{{ organisation_key(\"'30 123 456'\", \"'x'\") }}": ("a tax number", "inn:30123456"),
     "{{ organisation_key('cast(null as text)', \"'YTT Каримов А.'\") }}": ("an individual", "name:ytt karimov a"),
     "{{ is_paid(\"'Не оплачен'\") }}": ("unpaid", "false"),
     "{{ is_paid(\"'Оплачена'\") }}": ("paid", "true"),
-    "{{ is_called_off(\"'Сделка отменена'\") }}": ("cancelled", "true"),
+    "{{ is_paid(\"'Toʻlanmagan'\") }}": ("unpaid in Uzbek", "false"),
+    "{{ is_paid(\"'Тўланган'\") }}": ("paid in Uzbek", "true"),
+    "{{ is_paid(\"'Частично оплачен'\") }}": ("paid in part", "false"),
     "{{ ratio('1', '3', 100) }}": ("a percentage", "33.3333"),
     "{{ ratio('1', '0') }}": ("nothing to divide by", None),
     "(select count(*) from {{ each_day(\"date '2026-01-30'\", \"date '2026-02-02'\", 'd') }})": ("four days", "4"),
     "(select sum(n.number) from {{ each_number('1', '3', 'n') }})": ("1 to 3", "6"),
     "(select string_agg(p.part, '+' order by p.part) from {{ each_part(\"'b, a'\", ' *, *', 'p') }})": ("parts", "a+b"),
 }  # fmt: skip
+OUTCOMES = {
+    "award": (
+        "Заключен договор", "Оплачена", "Поставлена (Восстановлена)", "Совершен", "Состоялся", "Зарегистрирован",
+        "Shartnoma tuzildi", "Yetkazib berildi", "Toʻlandi", "Gʻolib aniqlandi", "Amalga oshgan",
+        "Шартнома тузилди", "Бажарилган", "Ғолиб томонидан қабул қилинган (Амалга ошган)", "Етказиб берилди",
+    ),
+    "called_off": (
+        "Отклонён", "Сделка отменена", "Расторгнут", "Не состоялся", "Договор не заключен", "Аннулирован",
+        "Bekor qilindi", "Rad etilgan", "Shartnoma tuzilmadi", "Amalga oshmagan",
+        "Бекор қилинган", "Ғолиб томонидан рад этилган", "Амалга ошмаган",
+    ),
+    "pending": ("На согласовании", "Новая", "Ожидает оплаты", "Прием предложений", "Kutilmoqda", "Янги"),
+    "unknown": ("Архив", "Не оплачена", "Тиклангани ҳақида", "Status 7", ""),
+}  # fmt: skip
+CASES |= {
+    f"{{{{ deal_outcome(\"'{status}'\") }}}}": (f"the status {status!r}", outcome)
+    for outcome, statuses in OUTCOMES.items()
+    for status in statuses
+}
 
 
 MAGNITUDES = """

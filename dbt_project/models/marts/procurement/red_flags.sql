@@ -15,7 +15,7 @@ norms as (
         connection, product_group, lower(unit_name) as unit, currency, count(*) as item_count,
         {{ median('unit_price_amount') }} as median_price
     from {{ ref('deal_items') }}
-    where is_award and unit_price_amount > 0 and product_group is not null
+    where is_award and not is_announced_price and unit_price_amount > 0 and product_group is not null
     group by connection, product_group, lower(unit_name), currency
 ),
 
@@ -28,7 +28,7 @@ far_prices as (
         on
             items.connection = norms.connection and items.product_group = norms.product_group
             and lower(items.unit_name) is not distinct from norms.unit and items.currency = norms.currency
-    where items.is_award and norms.item_count >= 5 and items.unit_price_amount >= {{ product('norms.median_price', 1.3) }}
+    where items.is_award and not items.is_announced_price and norms.item_count >= 5 and items.unit_price_amount >= {{ product('norms.median_price', 1.3) }}
     group by items.deal_key
 ),
 
