@@ -3,7 +3,7 @@
 What is looked for: phones as Uzbekistan writes them (+998…, 998…, 90 123-45-67, nine digits in a sentence) and others
 with a plus, e-mail addresses, PINFL (14 digits, of people born in this and the last century), card numbers (Luhn),
 names under keys that hold names, and names that show themselves: patronymics, initials, a surname beside another name.
-Data of persons that shows none of this is not found here, so a source that may hold persons says what it keeps (`kept`).
+What shows none of this is not found here: a source that may hold persons says what it keeps (`pipelines.kept`).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _BUSINESS = re.compile(
     r"zavod\w*|завод\w*|fabrika\w*|фабрик\w*|universitet\w*|университет\w*|institut\w*|институт\w*|kombinat\w*|"
     r"firma\w*|фирма\w*|korxona\w*|корхона\w*|предприяти\w*|jamiyat\w*|жамият\w*|общество\w*|birlashma\w*|объединени\w*|"
     r"boshqarma\w*|бошқарма\w*|управлени\w*|agentlig\w*|агентств\w*|qo.?mita\w*|комитет\w*|shifoxona\w*|больниц\w*|"
-    r"поликлиник\w*|poliklinika\w*|bank\w*|банк\w*|savdo|servis|service|trade|group|invest|stroy|строй|kompaniya\w*|"
+    r"поликлиник\w*|poliklinika\w*|\w*bank\w*|\w*банк\w*|savdo|servis|service|trade|group|invest|stroy|строй|kompaniya\w*|"
     r"компани\w*|company|holding|холдинг|fermer\w*|фермер\w*|xo.?jalig\w*|хозяйств\w*|davlat\w*|давлат\w*|государств\w*)\b)"
 )
 

@@ -59,6 +59,8 @@ class Past:
     """Where the last complete load of a resource ended, and when its list was last read whole (UTC)."""
 
     cursor: str | None = None
+    reached: str | None = None
+    """The cursor of the newest load, complete or not."""
     last_sweep_at: datetime | None = None
     cursor_stood: timedelta = timedelta(0)
     """From the first load that ended at this cursor to the last one, by our clock."""
@@ -132,17 +134,16 @@ class RawTable:
             "WHERE o.resource = $1 AND o.connection = $2 AND o.is_complete"
         )
         identity = (self._resource.name, self._connection)
-        cursor = session.value(
-            f"SELECT o.cursor_value {committed} AND o.cursor_value IS NOT NULL "
-            "ORDER BY o.observed_at DESC, o._dlt_load_id DESC LIMIT 1",
-            identity,
-        )
+        newest = "AND o.cursor_value IS NOT NULL ORDER BY o.observed_at DESC, o._dlt_load_id DESC LIMIT 1"
+        cursor = session.value(f"SELECT o.cursor_value {committed} {newest}", identity)
+        any_load = committed.removesuffix(" AND o.is_complete")
+        reached = session.value(f"SELECT o.cursor_value {any_load} {newest}", identity)
         last_sweep_at = session.value(f"SELECT max(o.observed_at) {committed} AND o.scope = 'all'", identity)
         stood = cursor and session.value(
             f"SELECT max(o.observed_at) - min(o.observed_at) {committed} AND o.cursor_value = $3",
             (*identity, cursor),
         )
-        return Past(cursor, last_sweep_at, stood or timedelta(0))
+        return Past(cursor, reached, last_sweep_at, stood or timedelta(0))
 
     def add(self, batch: Batch, report: ResourceReport) -> pa.Table | None:
         """Take a batch in; give rows back when a chunk is full."""

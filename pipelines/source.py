@@ -43,6 +43,8 @@ class Context:
     connection: Any
     cursor: str | None
     """Where the last complete load of this resource and connection ended; None to start over."""
+    reached: str | None
+    """Where the newest load ended, complete or not: a list too long for one load is read on from there."""
     cursor_stood: timedelta
     """How long loads have ended at this cursor: from the first to the last of them, by our clock."""
     since: str | None
