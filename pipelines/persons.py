@@ -124,6 +124,7 @@ _NUMBERS = (
     "displayno",
     "displayid",
     "contractnum",
+    "sku",
     "gtin",
     "ean",
     "upc",
