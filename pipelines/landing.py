@@ -226,6 +226,7 @@ class _Extraction:
             http=http,
             connection=self.connection,
             cursor=None if fresh else past.cursor,
+            reached=None if fresh else past.reached,
             cursor_stood=past.cursor_stood,
             since=self.options.since,
             key=self.options.key if resource.by_key else None,

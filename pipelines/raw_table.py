@@ -13,6 +13,7 @@ import pyarrow as pa
 from karvon.http import Refused
 from karvon.warehouse import Session, Warehouse
 from pipelines.document import canonical_document
+from pipelines.kept import Kept
 from pipelines.load_report import ResourceReport
 from pipelines.source import Batch, Document
 
@@ -58,6 +59,8 @@ class Past:
     """Where the last complete load of a resource ended, and when its list was last read whole (UTC)."""
 
     cursor: str | None = None
+    reached: str | None = None
+    """The cursor of the newest load, complete or not."""
     last_sweep_at: datetime | None = None
     cursor_stood: timedelta = timedelta(0)
     """From the first load that ended at this cursor to the last one, by our clock."""
@@ -75,6 +78,9 @@ class Keyed(Protocol):
 
     @property
     def noise(self) -> tuple[str, ...]: ...
+
+    @property
+    def kept(self) -> Kept | None: ...
 
     @property
     def shrink_advice(self) -> str: ...
@@ -128,17 +134,16 @@ class RawTable:
             "WHERE o.resource = $1 AND o.connection = $2 AND o.is_complete"
         )
         identity = (self._resource.name, self._connection)
-        cursor = session.value(
-            f"SELECT o.cursor_value {committed} AND o.cursor_value IS NOT NULL "
-            "ORDER BY o.observed_at DESC, o._dlt_load_id DESC LIMIT 1",
-            identity,
-        )
+        newest = "AND o.cursor_value IS NOT NULL ORDER BY o.observed_at DESC, o._dlt_load_id DESC LIMIT 1"
+        cursor = session.value(f"SELECT o.cursor_value {committed} {newest}", identity)
+        any_load = committed.removesuffix(" AND o.is_complete")
+        reached = session.value(f"SELECT o.cursor_value {any_load} {newest}", identity)
         last_sweep_at = session.value(f"SELECT max(o.observed_at) {committed} AND o.scope = 'all'", identity)
         stood = cursor and session.value(
             f"SELECT max(o.observed_at) - min(o.observed_at) {committed} AND o.cursor_value = $3",
             (*identity, cursor),
         )
-        return Past(cursor, last_sweep_at, stood or timedelta(0))
+        return Past(cursor, reached, last_sweep_at, stood or timedelta(0))
 
     def add(self, batch: Batch, report: ResourceReport) -> pa.Table | None:
         """Take a batch in; give rows back when a chunk is full."""
@@ -147,12 +152,14 @@ class RawTable:
         report.failed += batch.failed
         if batch.cursor is not None:
             report.cursor_value = max(batch.cursor, report.cursor_value or "")
-        key_of, noise, pending = self._resource.key, self._resource.noise, self._pending
+        key_of, noise, kept = self._resource.key, self._resource.noise, self._resource.kept
+        pending = self._pending
         for document in batch.documents:
             if (key := key_of(document)) is None:
                 report.failed += 1
             else:
-                pending[key] = row = canonical_document(document, noise)
+                landed = kept.of(document) if kept else document
+                pending[key] = row = canonical_document(landed, noise)
                 self._pending_bytes += len(row[0]) + _BESIDE_TEXT
         self._seen.update(dict.fromkeys(key for key in batch.present if key not in self._seen))
         self._gone.update(batch.gone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -114,3 +115,52 @@ def test_only_the_market_selector_builds_market_models(manifest: dict[str, Any])
     folders = ("staging/uzum", "staging/uzex", "marts/market", "marts/procurement", "activation/market")
     for node in models(manifest):
         assert ("market" in node["tags"]) is node["path"].startswith(folders), node["name"]
+
+
+def test_names_of_unit_tests_fit_into_postgres(manifest: dict[str, Any]) -> None:
+    """Each makes a relation of its name."""
+    assert [one["name"] for one in manifest["unit_tests"].values() if len(one["name"]) > 63] == []
+
+
+SMALL = ("block.number * 1000", "cohorts.cohort_month)) * 12", "0.9 * count(*)", "'.parent' * level")
+"""Products of whole numbers that stay small, of a constant and a count, and of Jinja's own."""
+CHANCES = "crawl_priorities.sql"
+"""It has rates and chances, in floating point."""
+OPERATION = re.compile(
+    r"""[\w)\]}"']\s+(?P<sign>[*/])\s+(?P<right>[\w({]+)|\b[a-z_]\w*(?P<tight>[*/])[a-z_]\w*[._ ]"""
+)
+NO_ARITHMETIC = re.compile(
+    r"\{#.*?#\}|--[^\n]*|\bselect( distinct on \([^)]*\))?\s+\*|\bcount\(\*\)|as double precision\)\s*[/*]",
+    re.DOTALL,
+)
+
+
+def bare_arithmetic(sql: str) -> list[str]:
+    """Products and quotients of columns, Jinja's strings included; a quotient by a constant never grows."""
+    for allowed in SMALL:
+        sql = sql.replace(allowed, "")
+    found = OPERATION.finditer(NO_ARITHMETIC.sub(" ", sql))
+    return [one[0] for one in found if one["sign"] != "/" or not one["right"].isdigit()]
+
+
+BARE = (
+    "select price * quantity from items",
+    "select {{ money('price * quantity') }}",
+    "select a.price*b.quantity",
+    "select price / nullif(quantity, 0)",
+    "select (price + 1) * ({{ product('a', 'b') }})",
+    "select price * 1.3",
+)
+
+
+def test_columns_are_multiplied_and_divided_by_the_wide_macros_alone(project: Build) -> None:
+    """18 digits overflow on DuckDB: a price of 10^8 times a quantity of 10^7 did."""
+    assert all(bare_arithmetic(sql) for sql in BARE)
+    files = [*project.project.glob("models/**/*.sql"), *project.project.glob("macros/*.sql")]
+    assert len(files) > 100
+    bare = {
+        str(file.relative_to(project.project)): found
+        for file in files
+        if file.name not in ("arithmetic.sql", CHANCES) and (found := bare_arithmetic(file.read_text()))
+    }
+    assert bare == {}

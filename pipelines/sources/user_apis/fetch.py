@@ -57,6 +57,7 @@ class _Records:
     name: str
     key: Callable[[Document], str | None]
     noise: tuple[str, ...] = ()
+    kept: None = None
     shrink_advice: str = "check the account's rights at the API"
 
 

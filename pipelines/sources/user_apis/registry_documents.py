@@ -27,6 +27,7 @@ class _Documents:
     name: str
     key: Callable[[Document], str]
     noise: tuple[str, ...] = ()
+    kept: None = None
     shrink_advice: str = "check KARVON_SOURCES_DIR"
 
 

@@ -196,7 +196,8 @@ lot_events as (
         lots.ends_at,
         lots.search_words,
         lots.region_words,
-        lots.state
+        lots.state,
+        lots.url
     from {{ ref('open_lots') }} as lots
     inner join rules
         on
@@ -288,7 +289,7 @@ found as (
         cast(null as numeric(18, 2)) as old_value,
         start_amount as new_value,
         currency,
-        cast(null as text) as url,
+        url,
         search_words as category_words,
         region_words,
         {{ plain_words("coalesce(buyer_name, '')") }} as seller_words,

@@ -57,7 +57,7 @@ select
     {{ money("raised.usual_price_amount") }} as usual_price_amount,
     raised.raised_at,
     {{ ratio('raised.usual_price_amount - steps.price_amount', 'raised.usual_price_amount', 100) }} as true_saving_percent,
-    coalesce(steps.price_amount > raised.usual_price_amount * 0.95, false) as is_raised_before_sale,
+    coalesce(steps.price_amount > {{ product('raised.usual_price_amount', 0.95) }}, false) as is_raised_before_sale,
     steps.is_return,
     {{ current_moment() }} as built_at
 from steps

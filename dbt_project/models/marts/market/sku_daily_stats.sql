@@ -35,7 +35,8 @@ divided as (
         changes.*,
         case
             when sku_count = 1 or product_units = 0 then cast(product_units as numeric(24, 6))
-            when product_stock_units > 0 then cast(product_units as numeric(24, 6)) * sold_from_stock / product_stock_units
+            when product_stock_units > 0
+                then {{ ratio(product('product_units', 'sold_from_stock'), 'product_stock_units', scale=6) }}
         end as sku_units
     from changes
 )
@@ -63,7 +64,7 @@ select
     {{ whole('sum(product_units_high)') }} as units_high,
     {{ money(
         'case when bool_or(sku_units is null or window_days > 1 and sku_units > 0) then null '
-        ~ 'else sum(sku_units * price_amount) end'
+        ~ 'else sum(' ~ product('price_amount', 'sku_units') ~ ') end'
     ) }}
         as revenue_amount,
     {{ current_moment() }} as built_at

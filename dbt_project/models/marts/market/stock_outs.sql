@@ -70,8 +70,10 @@ measured as (
         stretches.*,
         {{ days_between('coalesce(stretches.ended_at, greatest(horizon.last_at, stretches.began_at))', 'stretches.began_at') }}
             as days_out,
-        coalesce(rates.units_before, 0)
-        / cast(greatest({{ local_date('stretches.began_at') }} - rates.first_date, 1) as numeric(18, 4)) as daily_units
+        {{ ratio(
+            'coalesce(rates.units_before, 0)',
+            'greatest(' ~ local_date('stretches.began_at') ~ ' - rates.first_date, 1)'
+        ) }} as daily_units
     from stretches
     inner join horizon on stretches.connection = horizon.connection
     left join rates on stretches.sku_key = rates.sku_key and stretches.stretch = rates.stretch
@@ -86,8 +88,8 @@ select
     ended_at,
     ended_at is null as is_open,
     days_out,
-    cast(coalesce(daily_units, 0) as numeric(18, 4)) as daily_units,
-    cast(coalesce(daily_units, 0) * days_out as numeric(18, 2)) as lost_units,
-    {{ money('coalesce(daily_units, 0) * days_out * price_amount') }} as lost_revenue_amount,
+    coalesce(daily_units, 0) as daily_units,
+    cast({{ product('coalesce(daily_units, 0)', 'days_out') }} as numeric(38, 2)) as lost_units,
+    {{ money(product('coalesce(daily_units, 0)', 'days_out', 'price_amount')) }} as lost_revenue_amount,
     currency
 from measured

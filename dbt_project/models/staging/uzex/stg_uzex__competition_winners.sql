@@ -18,20 +18,9 @@ select
     parsed.connection || ':competition:' || parsed.document_key || ':' || cast(winner.position as text) as winner_key,
     parsed.connection || ':competition:' || parsed.document_key as parent_key,
     parsed.connection,
-    coalesce(
-        {{ json_field('winner.value', 'winner_name') }},
-        {{ json_field('winner.value', 'provider_name') }},
-        {{ json_field('winner.value', 'name') }}
-    ) as winner_name,
-    coalesce(
-        {{ json_field('winner.value', 'winner_inn') }},
-        {{ json_field('winner.value', 'provider_inn') }},
-        {{ json_field('winner.value', 'inn') }}
-    ) as winner_inn,
-    {{ cast_text(
-        "coalesce(" ~ json_field('winner.value', 'cost') ~ ", " ~ json_field('winner.value', 'price') ~ ")",
-        'numeric(18, 2)'
-    ) }} as award_amount,
+    {{ uzex_winner_field('winner.value', ['winner_name', 'provider_name', 'name', 'fullname']) }} as winner_name,
+    {{ uzex_winner_field('winner.value', ['winner_inn', 'provider_inn', 'inn']) }} as winner_inn,
+    {{ cast_text(uzex_winner_field('winner.value', ['cost', 'price']), 'numeric(18, 2)') }} as award_amount,
     parsed.is_deleted,
     parsed.landed_at
 from parsed
