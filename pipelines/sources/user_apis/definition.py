@@ -47,7 +47,7 @@ def _clean(value: str) -> str:
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"{value!r} is no time zone; write one such as Europe/Berlin or UTC") from None
     return value
 
@@ -350,6 +350,13 @@ class DataSource(Spec):
                           else self.base_url).scheme  # fmt: skip
         if scheme not in ("http", "https"):
             raise ValueError("`base_url` must begin with https:// (or http://)")
+        try:
+            # A date without quotes or a number beyond 64 bits could neither be sent nor kept.
+            orjson.dumps(
+                self.model_dump(), option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+            )
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"a value is neither text nor number ({error}); put it in quotes") from None
         if wrong := sorted(name for name in self.headers if name.lower() in _FORBIDDEN_HEADERS):
             raise ValueError(f"the header {', '.join(wrong)} cannot be set here")
         names = [resource.name for resource in self.resources]

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.sources.user_apis.api import Api
 from pipelines.sources.user_apis.definition import DataSource, ResourceSpec
 from pipelines.sources.user_apis.entities import ENTITIES
 from pipelines.sources.user_apis.fetch import Surroundings
@@ -55,7 +54,7 @@ class Sample:
 
 def read_sample(source: DataSource, resource: ResourceSpec, around: Surroundings) -> Sample:
     """The first page. Raises from the `RemoteError` tree, `ForbiddenAddress`, `Misconfigured`."""
-    with Api(source, around.variable, around.credentials, around.transport) as api:
+    with around.open(source) as api:
         page, paginator = api.first_page(resource)
     return Sample(page[:SHOWN], paginator)
 
