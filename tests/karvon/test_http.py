@@ -21,9 +21,9 @@ from karvon.http import (
     RemoteError,
     Throttled,
     Unavailable,
-    parse_json,
     redact,
 )
+from karvon.http_body import parse_json
 from karvon.rate_limits import RateWindow
 
 _accounts = itertools.count()

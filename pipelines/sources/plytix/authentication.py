@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 
 from karvon.connections import PlytixConnection
-from karvon.http import Malformed, Refused, RemoteError, Throttled, Unavailable, parse_json
+from karvon.http import Malformed, Refused, RemoteError, Throttled, Unavailable
+from karvon.http_body import parse_json
 from pipelines.sources.plytix.settings import SIGN_IN_ATTEMPTS, TOKEN_MARGIN_SECONDS, TOKEN_SECONDS
 
 
