@@ -211,7 +211,7 @@ class HttpClient:
             )
         except httpx.InvalidURL as error:
             raise Refused(
-                f"{self.name}: {self._redact(path[:200])!r} is no URL ({error})", method=method
+                f"{self.name}: {self.redacted(path[:200])!r} is no URL ({error})", method=method
             ) from None
         budget = Budget(self._budget_seconds)
         retrying = tenacity.AsyncRetrying(
@@ -236,7 +236,7 @@ class HttpClient:
         _log.info("%s: attempt %d failed (%s), again", self.name, state.attempt_number, failure)
 
     async def _send(self, request: httpx.Request, repeatable: bool, as_json: bool, budget: Budget) -> Answer:
-        method, url = request.method, self._redact(str(request.url.copy_with(query=None)))
+        method, url = request.method, self.redacted(str(request.url.copy_with(query=None)))
         async with self._slots:
             place = await self._place(method, url, budget)
             self.statistics.requests += 1
@@ -258,7 +258,7 @@ class HttpClient:
             except httpx.RequestError as error:
                 never_sent = isinstance(error, _NEVER_SENT)
                 failure = Unavailable(
-                    f"{self.name}: {method} {url} got no answer ({type(error).__name__}: {self._redact(str(error))}). "
+                    f"{self.name}: {method} {url} got no answer ({type(error).__name__}: {self.redacted(str(error))}). "
                     "Check the address and that the service is up.",
                     method=method,
                     url=url,
@@ -365,7 +365,7 @@ class HttpClient:
             try:
                 data = parse_json(payload) if payload.strip() else None
             except ValueError as error:
-                text = self._redact(payload[:200].decode("utf-8", "replace"))
+                text = self.redacted(payload[:200].decode("utf-8", "replace"))
                 malformed = Malformed(
                     f"{self.name}: {method} {url} answered {status} with {_kind(response)} that is not JSON "
                     f"({error}); it begins {text!r}. A proxy page or a cut connection looks like this.",
@@ -391,7 +391,7 @@ class HttpClient:
     def _failure(
         self, method: str, url: str, status: int, response: httpx.Response, payload: bytes
     ) -> RemoteError:
-        text = self._redact(payload[:2000].decode("utf-8", "replace"))
+        text = self.redacted(payload[:2000].decode("utf-8", "replace"))
         try:
             detail = parse_json(payload)
         except ValueError:
@@ -416,7 +416,8 @@ class HttpClient:
             detail=detail,
         )
 
-    def _redact(self, text: str) -> str:
+    def redacted(self, text: str) -> str:
+        """A text without the secrets of this client."""
         return redact(text, self._secrets)
 
 

@@ -261,6 +261,8 @@ class ResourceSpec(Spec):
     """Unsaid, it is found out from the first answer."""
     data_path: str | None = None
     """Where the list is in the answer; unsaid, it is found out."""
+    missing_list: Literal["error", "empty"] = "error"
+    """`empty`: an API that leaves an empty list out of its answer (Google's do), or says null for one."""
     key: str | tuple[str, ...]
     """The record's identity: a path, or several."""
     incremental: Incremental | None = None

@@ -7,6 +7,7 @@ or answers rubbish costs its own thread until its own time limit, and nobody els
 from __future__ import annotations
 
 import itertools
+import logging
 import queue
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -15,9 +16,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from karvon.addresses import ForbiddenAddress
+from karvon.credentials import CredentialError
 from karvon.http import RemoteError
 from karvon.progress import track
-from karvon.warehouse import Session, Warehouse
+from karvon.warehouse import Session, Warehouse, WarehouseError
 from pipelines.landing import COLUMNS, OBSERVATION_COLUMNS, Marks, making_tables, write_package
 from pipelines.load_report import ResourceReport
 from pipelines.sources.user_apis import privacy, status
@@ -40,11 +42,12 @@ PACKAGE_SECONDS = 10.0
 """A package is loaded when it has so many rows, or when its first row has waited so long."""
 
 
-_OF_THE_SOURCE = (
-    RemoteError, ForbiddenAddress, Misconfigured, ValueError, TypeError, KeyError, IndexError, AttributeError,
-    type(None),
+_FORESEEN = (
+    RemoteError, ForbiddenAddress, Misconfigured, CredentialError, ValueError, TypeError, KeyError, IndexError,
+    AttributeError, type(None),
 )  # fmt: skip
 """What an API can cause: dlt's paginators raise such errors for answers that are not as declared."""
+_log = logging.getLogger("karvon.user_apis")
 
 
 @dataclass
@@ -148,14 +151,17 @@ class _Ingestion:
                 self._report.runs += runs
                 step.advance(len(runs))
         if self._defects:
-            # Ours, not a source's: the others are landed by now, and this must be seen.
+            # The warehouse's, or a wish to stop: the others are landed by now, and this must be seen.
             raise self._defects[0]
 
     def _finisher(self, fetch: Fetch) -> Callable[[Future[None]], None]:
         def finish(future: Future[None]) -> None:
             error = future.exception()
-            if not isinstance(error, _OF_THE_SOURCE):
-                self._defects += [error] if error else []
+            if isinstance(error, WarehouseError) or not isinstance(error, Exception | None):
+                self._defects.append(error)
+            elif not isinstance(error, _FORESEEN):
+                # It stays the problem of this source all the same, and must be seen.
+                _log.error("%s failed in a way nobody foresaw", fetch.source.connection, exc_info=error)
             run = fetch.ended(error, self._last.get(fetch.source.connection))
             self._report.resources[run.connection] = fetch.reports
             self._pieces.put(Piece(run.connection, "source_runs", run.as_arrow(), run))
