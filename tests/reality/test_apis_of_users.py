@@ -383,7 +383,7 @@ def test_a_cursor_in_the_future_is_not_believed(users: Users) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("known", [1, 2, 3, 9, 12])
+@pytest.mark.parametrize("known", [1, 3, 12])
 def test_a_list_that_is_suddenly_empty_deletes_nothing_however_short_it_was(users: Users, known: int) -> None:
     given = {"rows": _rows(*range(known))}
     users.declare("shop", lambda _: dict(given), resource={"deletions": "remove"})
@@ -533,6 +533,6 @@ def test_a_list_that_was_read_in_several_runs_deletes_nothing(users: Users) -> N
     given = [_rows(*range(first, first + 10)) for first in range(0, 50, 10)]
     _cap(users, "shop", lambda asked: _by_page(given)(asked), _PAGED, resource={"deletions": "remove"})
     assert [users.run()["shop"].outcome for _ in range(2)] == ["capped", "complete"]
-    given[0] = []
+    given[0] = given[0][:5]
     assert [users.run()["shop"].outcome for _ in range(2)] == ["capped", "complete"]
     assert len(users.landed("shop")) == 50
