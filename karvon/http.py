@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from karvon.http_body import ACCEPTED, TooLarge, parse_json, unpacked
 from karvon.http_limits import is_over_limit, retry_after
 from karvon.http_retries import Budget, Stop, Transient, wait_before_retry
 from karvon.rate_limits import Paused, Place, RateLimiter, RateWindow
+from karvon.redaction import cleaned, holds, redact, remember, without
 
 if TYPE_CHECKING:
     import ssl
@@ -41,10 +41,6 @@ USER_AGENT = "Karvon/0.1 (declarative ELT)"
 _log = logging.getLogger("karvon.http")
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 508, 520, 521, 522, 523, 524})
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_SECRET_IN_TEXT = re.compile(
-    r"(?i)(bearer\s+|\"?(?:access_token|refresh_token|api_password|api_key|password|token|secret)\"?\s*[:=]\s*\"?)"
-    r"[^\s\"',}&]+"
-)
 
 
 class RemoteError(Exception):
@@ -93,6 +89,8 @@ class Answer:
     status: int
     data: Any
     headers: Mapping[str, str]
+    echoes: bool = False
+    """Whether a secret of the client stands in it, in any form."""
 
 
 Meaning = Literal["refused", "missing", "busy", "failed"]
@@ -150,8 +148,8 @@ class HttpClient:
         self.statistics = Statistics()
         self.limiter = _limiters.setdefault(f"{name}@{base_url}", RateLimiter(limits))
         self._limit_header = limit_header
-        # Shorter ones would take letters out of ordinary words.
-        self._secrets = tuple(secret for secret in secrets if len(secret) >= 6)
+        self._secrets = tuple(filter(None, secrets))
+        remember(*self._secrets)
         self._budget_seconds, self._attempts = budget_seconds, attempts
         self._max_body_bytes, self._meaning = max_body_bytes, meaning
         self._slots = asyncio.Semaphore(concurrency)
@@ -236,7 +234,7 @@ class HttpClient:
         _log.info("%s: attempt %d failed (%s), again", self.name, state.attempt_number, failure)
 
     async def _send(self, request: httpx.Request, repeatable: bool, as_json: bool, budget: Budget) -> Answer:
-        method, url = request.method, self.redacted(str(request.url.copy_with(query=None)))
+        method, url = request.method, without(str(request.url.copy_with(query=None)), self._secrets)
         async with self._slots:
             place = await self._place(method, url, budget)
             self.statistics.requests += 1
@@ -365,7 +363,7 @@ class HttpClient:
             try:
                 data = parse_json(payload) if payload.strip() else None
             except ValueError as error:
-                text = self.redacted(payload[:200].decode("utf-8", "replace"))
+                text = self._excerpt(payload, 200)
                 malformed = Malformed(
                     f"{self.name}: {method} {url} answered {status} with {_kind(response)} that is not JSON "
                     f"({error}); it begins {text!r}. A proxy page or a cut connection looks like this.",
@@ -376,7 +374,7 @@ class HttpClient:
                     outcome_unknown=not repeatable,
                 )
                 raise (Transient(malformed) if repeatable else malformed) from None
-            return Answer(status, data, dict(response.headers))
+            return Answer(status, data, dict(response.headers), holds(payload, self._secrets))
         failure = self._failure(method, url, status, response, payload)
         if status == 429:
             self.statistics.throttled += 1
@@ -391,7 +389,7 @@ class HttpClient:
     def _failure(
         self, method: str, url: str, status: int, response: httpx.Response, payload: bytes
     ) -> RemoteError:
-        text = self.redacted(payload[:2000].decode("utf-8", "replace"))
+        text = self._excerpt(payload, 2000)
         try:
             detail = parse_json(payload)
         except ValueError:
@@ -405,7 +403,9 @@ class HttpClient:
             if status in _TRANSIENT_STATUS or status >= 500
             else Refused
         )
-        target = f" to {response.headers.get('location', '?')}" if 300 <= status < 400 else ""
+        target = (
+            f" to {self.redacted(response.headers.get('location', '?'))[:200]}" if 300 <= status < 400 else ""
+        )
         return kind(
             f"{self.name}: {method} {url} answered {response.status_code}{target}: {text[:500] or '(empty)'}"
             f"{_advice(status if status in (response.status_code, 429) else 0)}",
@@ -413,19 +413,20 @@ class HttpClient:
             url=url,
             status=response.status_code,
             body=text,
-            detail=detail,
+            detail=self.cleaned(detail),
         )
 
     def redacted(self, text: str) -> str:
-        """A text without the secrets of this client."""
+        """A text without secrets."""
         return redact(text, self._secrets)
 
+    def cleaned(self, value: Any) -> Any:
+        """Parsed JSON without the secrets of this client, which an API may give back."""
+        return cleaned(value, self._secrets)
 
-def redact(text: str, secrets: Sequence[str] = ()) -> str:
-    """Take known secrets and anything that looks like one out of a text."""
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return _SECRET_IN_TEXT.sub(r"\1***", text)
+    def _excerpt(self, payload: bytes, most: int) -> str:
+        """The beginning of a body, cut only when its secrets are out: half of one would not be known."""
+        return self.redacted(payload[: most + 4096].decode("utf-8", "replace"))[:most]
 
 
 def _kind(response: httpx.Response) -> str:

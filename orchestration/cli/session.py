@@ -13,6 +13,7 @@ import click
 from karvon.addresses import ForbiddenAddress
 from karvon.http import RemoteError
 from karvon.logs import configure_logging
+from karvon.redaction import redact
 from karvon.settings import Settings, SettingsError, export_environment, load_settings
 from karvon.warehouse import Warehouse, WarehouseError
 
@@ -46,7 +47,7 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
         except (click.ClickException, click.exceptions.Exit):
             raise
         except _expected() as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(redact(str(error))) from None
 
     return wrapped
 

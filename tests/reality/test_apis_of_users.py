@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -33,13 +35,16 @@ class Users:
         self.variables: dict[str, str] = {}
         self.reports: dict[str, list[ResourceReport]] = {}
 
-    def declare(self, name: str, give: Giving, *, user: str = "lena", **changes: Any) -> None:
+    def declare(
+        self, name: str, give: Giving, *, user: str = "lena", place: str = "", **changes: Any
+    ) -> None:
         resource = {
             "name": "visits", "path": "visits", "key": "no", "data_path": "rows",
             "paginator": {"type": "single_page"}, **changes.pop("resource", {}),
         }  # fmt: skip
         source = {
-            "user_id": user, "source_id": name, "base_url": f"{self._server.url}/{self._mark}/{user}_{name}",
+            "user_id": user, "source_id": name,
+            "base_url": f"{self._server.url}/{self._mark}/{user}_{name}{place}",
             "rate_limit": {"requests": 1000, "seconds": 1}, "limits": {"seconds": 20}, "resources": [resource],
         }  # fmt: skip
         (self._folder / f"{user}_{name}.yml").write_text(yaml.safe_dump(source | changes))
@@ -48,7 +53,9 @@ class Users:
             given = give(asked)
             return [given if isinstance(given, bytes) else whole(json.dumps(given))]
 
-        self._server.answers[self.path(name, user)] = answer
+        filled = re.sub(r"\$\{(\w+)\}", lambda found: self.variables[found[1]], place)
+        path = self.path(name, user)
+        self._server.answers[path.replace("/visits", f"{filled}/visits")] = answer
 
     def path(self, name: str, user: str = "lena") -> str:
         return f"/{self._mark}/{user}_{name}/visits"
@@ -536,3 +543,39 @@ def test_a_list_that_was_read_in_several_runs_deletes_nothing(users: Users) -> N
     given[0] = given[0][:5]
     assert [users.run()["shop"].outcome for _ in range(2)] == ["capped", "complete"]
     assert len(users.landed("shop")) == 50
+
+
+def test_no_form_of_a_users_secret_is_in_any_table(users: Users) -> None:
+    """Whether it is in the authentication, a header or the address, and whether the API refuses or answers with it."""
+    secret = "kestrel+4471/amber"
+    users.variables |= {"LENA_KEY": secret, "LENA_PLACE": "kestrel-4471-path"}
+    basic = {"type": "basic", "username": "lena", "password": "${LENA_KEY}"}
+
+    def echo(asked: Asked) -> Any:
+        return {"rows": [_visit(1, told=asked.headers, at=asked.path, deep=[{"k": [asked.query]}])]}
+
+    def refusal(asked: Asked) -> Any:
+        return whole(json.dumps({"sent": asked.headers, "at": asked.path, "query": asked.query}), 400)
+
+    for name, give in (("taken", echo), ("refused", refusal), ("error", lambda asked: {"error": str(asked)})):
+        users.declare(f"{name}_basic", give, auth=basic)
+        users.declare(f"{name}_header", give, headers={"X-Key": "key ${LENA_KEY}"})
+        users.declare(
+            f"{name}_query",
+            give,
+            auth={"type": "api_key", "name": "k", "value": "${LENA_KEY}", "in": "query"},
+        )
+        users.declare(f"{name}_path", give, place="/${LENA_PLACE}")
+    runs = users.run()
+    assert {name.split("_")[0]: run.outcome for name, run in runs.items()} == {
+        "taken": "complete", "refused": "refused", "error": "failed"
+    }  # fmt: skip
+    stored = json.dumps(
+        [users.rows(f"SELECT CAST(t AS text) AS t FROM raw_user_apis.{table} AS t")
+         for table in ("records", "source_runs", "observations")],
+        ensure_ascii=False,
+    )  # fmt: skip
+    assert stored.count("***") > 5
+    packed = base64.b64encode(f"lena:{secret}".encode()).decode()
+    for form in ("4471", "kestrel", "amber", packed, packed[6:14]):
+        assert form not in stored, stored[max(stored.find(form) - 200, 0) :][:400]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import re
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -70,8 +71,7 @@ class Api:
         )  # fmt: skip
         self._client = self._rest_client(headers, credentials)
         self._ends = time.monotonic() + source.limits.seconds
-        self.place: Mapping[str, Any] | None = None
-        """Where a run would go on that stopped behind the last page of `pages`; None if nothing tells."""
+        self._last: tuple[Any, int] | None = None
 
     def __enter__(self) -> Self:
         self._loop.start()
@@ -90,6 +90,21 @@ class Api:
     @property
     def requests(self) -> int:
         return self._http.statistics.requests
+
+    @property
+    def place(self) -> Mapping[str, Any] | None:
+        """Where the next run goes on behind the last page of `pages`; None at the end, and where nothing tells.
+
+        What is counted may have moved by a page by then.
+        """
+        from pipelines.sources.user_apis.lists import place_after, place_of
+
+        if self._last is None or not (after := place_after(self._last[0])):
+            return None
+        page, number = self._last
+        place = (place_of(page) if number > 1 else None) or after
+        # A link of the API may carry the key it was asked with, and places are kept in the warehouse.
+        return place if self._http.redacted(str(place)) == str(place) else None
 
     def first_page(self, resource: ResourceSpec) -> tuple[Page, dict[str, Any]]:
         """One page, and how the list is paged as far as that shows, as a definition's `paginator`."""
@@ -112,7 +127,7 @@ class Api:
         # dlt is slow to import, and most commands never come here.
         from pipelines.sources.user_apis.lists import place_after
 
-        rows, before, self.place = 0, None, place
+        rows, before, self._last = 0, None, None
         named: set[str] = set()
         self._adapter.begin_list()
         with self._said_of(resource), closing(self._ahead(self._all(resource, cursor, place))) as pages:
@@ -132,7 +147,7 @@ class Api:
                         f"{self._source.connection}.{resource.name}: page {number} is the same as the one before; "
                         "the API does not know this way of paging"
                     )
-                self.place, before = self._place(page, number), records
+                self._last, before = (page, number), records
                 yield records
                 rows += len(records)
                 if page.paginator.has_next_page:
@@ -146,15 +161,6 @@ class Api:
             raise Capped(f"{resource.name}: stopped after {pages} pages (`limits: {{pages: …}}`)")
         if time.monotonic() > self._ends:
             raise Capped(f"{resource.name}: stopped after {limits.seconds:g} s (`limits: {{seconds: …}}`)")
-
-    def _place(self, page: Any, number: int) -> Mapping[str, Any] | None:
-        """Where the next run would go on. What is counted may have moved by a page by then."""
-        from pipelines.sources.user_apis.lists import place_after, place_of
-
-        after = place_after(page)
-        place = (place_of(page) if number > 1 else None) or after if after else None
-        # A link of the API may carry the key it was asked with, and places are kept in the warehouse.
-        return place if place and self._http.redacted(str(place)) == str(place) else None
 
     @contextmanager
     def _said_of(self, resource: ResourceSpec) -> Iterator[None]:
@@ -222,22 +228,30 @@ class Api:
         )
         return found
 
-    def _records(self, resource: ResourceSpec, page: Iterable[Any]) -> Page:
+    def _records(self, resource: ResourceSpec, page: Any) -> Page:
         records = list(page)
         for kind in set(map(type, records)) - {dict}:
             raise Malformed(
                 f"{self._source.connection}.{resource.name}: a record is a {kind.__name__}, not an object; "
                 "say with `data_path` where the list of records is"
             )
-        return records
+        # What it was asked with does not come into the warehouse because an API gives it back.
+        return self._http.cleaned(records) if page.response.echoes else records
 
     def _filled(self, text: str) -> str:
         return VARIABLE.sub(lambda found: self._values[found[1]], text)
 
     def _secrets(self) -> list[str]:
-        """The values of all variables but those that only make up the address."""
+        """The values of all variables; of those in `base_url` what does not only say whom to ask."""
         public = set(VARIABLE.findall(self._source.base_url))
-        return [value for name, value in self._values.items() if name not in public]
+        address = origin(self._base_url)
+        beside = [
+            part
+            for name in public
+            for part in (self._values[name], *re.split(r"[/?&=]", self._values[name].partition("://")[2]))
+            if part.rstrip("/").removeprefix("https://").removeprefix("http://") not in address
+        ]
+        return [*(value for name, value in self._values.items() if name not in public), *beside]
 
     def _origins(self) -> frozenset[str]:
         return frozenset(origin(url) for url in (self._base_url, *self._sign_in()))

@@ -15,6 +15,7 @@ import pyarrow as pa
 from karvon.addresses import ForbiddenAddress
 from karvon.credentials import CredentialError, CredentialStore
 from karvon.http import Malformed, Refused, RemoteError
+from karvon.redaction import redact
 from karvon.warehouse import Warehouse
 from pipelines.document import storable
 from pipelines.landing import observation
@@ -254,12 +255,14 @@ def _outcome(error: BaseException | None, capped: bool) -> Outcome:
 
 
 def _words(error: BaseException | None) -> str | None:
-    """What went wrong, short: an answer may hold personal data, and this text is stored."""
+    """What went wrong, short and without secrets: an answer may hold personal data, and this text is stored."""
     if error is None:
         return None
     if isinstance(error, Malformed) and error.body:
-        return storable(str(error).replace(f"; it begins {error.body!r}", ""))[:300]
-    if isinstance(error, (RemoteError, ForbiddenAddress, Misconfigured, CredentialError)):
-        return storable(str(error))[:300]
-    what = re.split(r"[\[{\n]", str(error))[0][:160]
-    return storable(f"the answer is not what the definition says ({type(error).__name__}: {what})")
+        text = str(error).replace(f"; it begins {error.body!r}", "")
+    elif isinstance(error, (RemoteError, ForbiddenAddress, Misconfigured, CredentialError)):
+        text = str(error)
+    else:
+        what = re.split(r"[\[{\n]", redact(str(error)))[0][:160]
+        text = f"the answer is not what the definition says ({type(error).__name__}: {what})"
+    return storable(redact(text))[:300]

@@ -69,7 +69,7 @@ class Parsed(Response):
     def __init__(self, request: PreparedRequest, answer: Answer) -> None:
         super().__init__()
         self.request, self.url = request, request.url or ""
-        self.status_code, self.data = answer.status, answer.data
+        self.status_code, self.data, self.echoes = answer.status, answer.data, answer.echoes
         self.headers = CaseInsensitiveDict(answer.headers)
         self._content = b""
 
