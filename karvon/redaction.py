@@ -124,9 +124,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9]+")
 def _written(part: str) -> Iterator[Form]:
     """As it is, and with any of its signs escaped in any usual way, as often as somebody likes."""
     sign = max(_PLAIN.findall(part), key=len, default="")
-    yield Form(
-        sign, re.compile("".join(sign if _PLAIN.fullmatch(sign) else _spellings(sign) for sign in part))
-    )
+    yield Form(sign, "".join(one if _PLAIN.fullmatch(one) else _spellings(one) for one in part))
 
 
 def _spellings(sign: str) -> str:

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import yaml
 from raw_server import Asked, RawServer, Said, serving, whole
 
 from karvon.addresses import Exceptions, GuardedTransport
-from karvon.warehouse import Warehouse
+from karvon.warehouse import Session, Warehouse
 from pipelines.load_report import ResourceReport
+from pipelines.sources.user_apis import privacy
 from pipelines.sources.user_apis.fetch import Surroundings
 from pipelines.sources.user_apis.ingest import ingest
 from pipelines.sources.user_apis.registry import read_registry
@@ -76,6 +78,9 @@ class Users:
     def rows(self, sql: str) -> list[dict[str, Any]]:
         with self._warehouse.session() as session:
             return session.rows(sql)
+
+    def session(self) -> AbstractContextManager[Session]:
+        return self._warehouse.session()
 
     def landed(self, name: str) -> dict[str, dict[str, Any]]:
         """The newest document of each key."""
@@ -579,3 +584,49 @@ def test_no_form_of_a_users_secret_is_in_any_table(users: Users) -> None:
     packed = base64.b64encode(f"lena:{secret}".encode()).decode()
     for form in ("4471", "kestrel", "amber", packed, packed[6:14]):
         assert form not in stored, stored[max(stored.find(form) - 200, 0) :][:400]
+
+
+def test_a_next_page_at_another_door_of_the_same_host_gets_no_credentials(users: Users) -> None:
+    users.variables["LENA_KEY"] = "kestrel-4471-amber"
+    with serving() as other:
+        other.answers["/visits"] = lambda _asked, _before: [whole(json.dumps({"rows": _rows(2)}))]
+        links = {
+            "door": f"{other.url}/visits",
+            "meta": "http://169.254.169.254/latest",
+            "inside": "http://10.0.0.7/visits",
+        }
+        for name, link in links.items():
+            users.declare(
+                name, lambda _, link=link: {"rows": _rows(1), "next": link}, resource={"paginator": _LINK},
+                auth={"type": "bearer", "token": "${LENA_KEY}"},
+            )  # fmt: skip
+        users.declare("moved", lambda _: whole(b"", 302, Location=f"{other.url}/visits"))
+        runs = users.run()
+        assert {name: run.outcome for name, run in runs.items()} == dict.fromkeys(runs, "refused")
+        assert "which is not its own address" in str(runs["door"].error)
+        assert other.asked == []
+    assert users.asked("door")[0].headers["authorization"] == "Bearer kestrel-4471-amber"
+
+
+def test_who_was_forgotten_does_not_come_back_in_another_spelling_of_the_number(users: Users) -> None:
+    fields = {"created_at": "seen", "phone": "phone", "email": "mail"}
+    numbers = [
+        "+44 20 7946 0301",
+        "0044 20 7946 0301",
+        "(0044)20-7946-0301",
+        "442079460301",
+        "+44 20 7946 0302",
+    ]
+    rows = [_visit(number, phone=phone) for number, phone in enumerate(numbers)]
+    rows += [_visit(8, mail=" Ann@X.Example "), _visit(9, mail="bob@x.example")]
+    users.declare("crm", lambda _: {"rows": []}, resource={"entity": "customer", "fields": fields})
+    users.run()
+    with users.session() as session:
+        private = privacy.read(session)
+        for one in ("442079460301", "ann@x.example"):
+            session.execute(
+                "INSERT INTO restricted.suppressions VALUES ('lena', $1, now())", (private.hash_of(one),)
+            )
+    users.declare("crm", lambda _: {"rows": rows}, resource={"entity": "customer", "fields": fields})
+    users.run()
+    assert set(users.landed("crm")) == {"4", "9"}
