@@ -27,7 +27,7 @@ import httpx
 import orjson
 import tenacity
 
-from karvon.http_body import ACCEPTED, TooLarge, parse_json, unpacked
+from karvon.http_body import ACCEPTED, TooDeep, TooLarge, parse_json, unpacked
 from karvon.http_limits import is_over_limit, retry_after
 from karvon.http_retries import Budget, Stop, Transient, wait_before_retry
 from karvon.rate_limits import Paused, Place, RateLimiter, RateWindow
@@ -40,6 +40,9 @@ USER_AGENT = "Karvon/0.1 (declarative ELT)"
 
 _log = logging.getLogger("karvon.http")
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 508, 520, 521, 522, 523, 524})
+_OTHER_KINDS = frozenset(
+    {"text/csv", "application/csv", "application/x-ndjson", "application/ndjson", "application/jsonl"}
+)
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -373,7 +376,9 @@ class HttpClient:
                     body=text,
                     outcome_unknown=not repeatable,
                 )
-                raise (Transient(malformed) if repeatable else malformed) from None
+                # A broken answer may be whole the next time; one of another kind stays what it is.
+                is_broken = not isinstance(error, TooDeep) and _kind(response) not in _OTHER_KINDS
+                raise (Transient(malformed) if repeatable and is_broken else malformed) from None
             return Answer(status, data, dict(response.headers), holds(payload, self._secrets))
         failure = self._failure(method, url, status, response, payload)
         if status == 429:

@@ -23,6 +23,10 @@ class TooLarge(ValueError):
     """Unpacked, a body would be larger than allowed."""
 
 
+class TooDeep(ValueError):
+    """JSON nested so deep that nobody could store it."""
+
+
 def unpacked(content: bytes, codings: str, most: int) -> bytes:
     """A body without its codings (`Content-Encoding`). Raises `TooLarge`; `ValueError` for what is cut or rotten."""
     for coding in reversed(codings.lower().split(",")):
@@ -64,7 +68,7 @@ def _inflated(content: bytes, window: int, most: int) -> bytes:
 def parse_json(content: bytes) -> Any:
     """Parse JSON fast, and exactly: a non-integer of more than 15 significant digits comes as a string.
 
-    Raises `ValueError` for anything that is not JSON, or nested so deep that nobody could store it.
+    Raises `ValueError` for anything that is not JSON, `TooDeep` for what is nested without end.
     """
     if _LONG_DECIMAL not in content.translate(_DIGITS_AS_0):
         with suppress(orjson.JSONDecodeError):
@@ -73,7 +77,7 @@ def parse_json(content: bytes) -> Any:
         # Some APIs send raw line ends and tabs inside strings (Uzum dossier §1.3).
         return json.loads(content, parse_float=_exact_float, parse_constant=_no_number, strict=False)
     except RecursionError:
-        raise ValueError("it is nested too deep") from None
+        raise TooDeep("it is nested too deep") from None
 
 
 def _no_number(text: str) -> Any:

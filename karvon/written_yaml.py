@@ -21,11 +21,11 @@ MAX_NODES = 20_000
 
 
 class UnreadableYaml(Exception):
-    """A file is no usable YAML; the message says why, `line` where (from 1)."""
+    """A file is no usable YAML; the message says why, `line` where (from 1), `text` what could be read of it."""
 
-    def __init__(self, message: str, line: int = 1) -> None:
+    def __init__(self, message: str, line: int = 1, text: str = "") -> None:
         super().__init__(message)
-        self.line = line
+        self.line, self.text = line, text
 
 
 def read_text(path: Path, within: Path | None = None) -> str:
@@ -38,12 +38,16 @@ def read_text(path: Path, within: Path | None = None) -> str:
         reason = getattr(error, "strerror", None) or "it links to itself"
         raise UnreadableYaml(f"cannot be read ({reason}); check that it is there and its rights") from None
     if len(content) > MAX_BYTES:
-        raise UnreadableYaml(f"is larger than {MAX_BYTES // 1024} KB; split it")
+        raise UnreadableYaml(
+            f"is larger than {MAX_BYTES // 1024} KB; split it", text=content.decode("latin-1")
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise UnreadableYaml("is not UTF-8; save it again as UTF-8", line) from None
+        raise UnreadableYaml(
+            "is not UTF-8; save it again as UTF-8", line, content.decode("latin-1")
+        ) from None
 
 
 def _beginning(path: Path) -> bytes:

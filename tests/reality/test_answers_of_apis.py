@@ -119,7 +119,8 @@ def test_a_rotten_answer_is_an_error_of_the_tree(server: RawServer, what: str) -
         _ask(server, _always(_BAD_BODIES[what]))
     assert time.monotonic() - began < 5
     assert len(str(told.value)) < 900
-    assert len(server.asked) == 2
+    # What is cut or rotten may be whole the next time; what is only of another kind, or deep, will not.
+    assert len(server.asked) == (1 if "deep" in what or what in ("CSV", "lines of JSON") else 2)
     named = {"CSV": "text/csv", "lines of JSON": "application/x-ndjson", "a gzip cut short": "cut short"}
     assert named.get(what, "") in str(told.value)
 

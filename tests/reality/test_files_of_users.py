@@ -85,6 +85,7 @@ def test_a_file_that_is_wrong_is_its_own_problem_in_under_a_second(tmp_path: Pat
     (problem,) = registry.problems
     assert str(problem).startswith("x.yml:")
     assert words in str(problem)
+    assert b"user_id: mara\n" not in content or problem.user_id == "mara" or what == "much"
 
 
 def _pipe(path: Path) -> None:

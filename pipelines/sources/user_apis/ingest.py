@@ -12,7 +12,7 @@ import queue
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from karvon.addresses import ForbiddenAddress
@@ -25,8 +25,8 @@ from pipelines.load_report import ResourceReport
 from pipelines.sources.user_apis import privacy, status
 from pipelines.sources.user_apis.definition import DataSource, Misconfigured
 from pipelines.sources.user_apis.fetch import SCHEMA, Fetch, Piece, Surroundings
-from pipelines.sources.user_apis.registry import Registry
-from pipelines.sources.user_apis.registry_documents import registry_rows
+from pipelines.sources.user_apis.registry import USERS_FILE, Registry
+from pipelines.sources.user_apis.registry_documents import known_users, registry_rows
 from pipelines.sources.user_apis.status import SourceRun
 
 RECORD_COLUMNS = {
@@ -83,6 +83,8 @@ def ingest(
     # The outer session keeps the DuckDB file open between the threads' short ones.
     with warehouse.session() as session:
         _prepare(session, warehouse)
+        if any(problem.file == USERS_FILE for problem in registry.problems):
+            registry = replace(registry, users={**registry.users, **known_users(session, SCHEMA)})
         declared = [Piece("registry", *one) for one in registry_rows(registry, warehouse, SCHEMA)]
         last, private = status.last_runs(session), privacy.read(session)
         used = status.used_today(session)

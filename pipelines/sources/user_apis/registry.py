@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,8 @@ from pipelines.sources.user_apis.definition import VARIABLE, DataSource, Spec, U
 from pipelines.sources.user_apis.grants import Grants
 
 USERS_FILE = "users.yml"
+_USER_ID = re.compile(r"(?m)^user_id:[ \t]*['\"]?([a-z][a-z0-9_]{0,62})['\"]?[ \t\r]*(?:#.*)?$")
+"""In a file that cannot be parsed."""
 _Loc = tuple[int | str, ...]
 _Read = TypeVar("_Read", bound=Spec)
 
@@ -29,10 +31,13 @@ class Problem:
     line: int
     key: str
     message: str
+    user_id: str | None = None
+    """Whose file it says it is, if that can be read."""
 
     def __str__(self) -> str:
         place = f" {self.key}:" if self.key else ""
-        text = f"{self.file}:{self.line}:{place} {self.message}"
+        whose = f" (user {self.user_id})" if self.user_id else ""
+        text = f"{self.file}:{self.line}:{place} {self.message}{whose}"
         # Names of files and keys are written by users: nothing in them moves a terminal's cursor or breaks a log.
         return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
@@ -108,9 +113,9 @@ class _Found:
 
     def read(self, path: Path) -> None:
         source, wrong, tree = _read_file(DataSource, path, self._folder)
-        self.problems += wrong
         if user_id := _user_id(tree):
             self._ids.add(user_id)
+        self.problems += [replace(one, user_id=user_id or one.user_id) for one in wrong]
         if source is not None:
             self._read.append((path, source, tree))
 
@@ -150,7 +155,7 @@ class _Found:
     ) -> Iterator[Problem]:
         for line, key, name in _variables(tree):
             if refusal := self._grants.refusal(source.user_id, name, users):
-                yield Problem(self.name(path), line, key, refusal)
+                yield Problem(self.name(path), line, key, refusal, source.user_id)
 
 
 def _read_file(spec: type[_Read], path: Path, folder: Path) -> tuple[_Read | None, list[Problem], Any]:
@@ -158,7 +163,8 @@ def _read_file(spec: type[_Read], path: Path, folder: Path) -> tuple[_Read | Non
     try:
         text = read_text(path, within=folder)
     except UnreadableYaml as error:
-        return None, [Problem(name, error.line, "", str(error))], None
+        said = _USER_ID.search(error.text)
+        return None, [Problem(name, error.line, "", str(error), said and said[1])], None
     return _read_text(spec, text, name)
 
 
@@ -172,7 +178,8 @@ def _read_text(spec: type[_Read], text: str, file: str) -> tuple[_Read | None, l
     try:
         tree, content = parse(text)
     except UnreadableYaml as error:
-        return None, [Problem(file, error.line, "", str(error))], None
+        said = _USER_ID.search(text)
+        return None, [Problem(file, error.line, "", str(error), said and said[1])], None
     if twice := list(_doubled(tree, file)):
         return None, twice, tree
     if not isinstance(content, dict):

@@ -523,6 +523,31 @@ def test_users_that_are_suspended_or_over_their_quota_take_no_part(apis: Apis) -
     }
 
 
+@pytest.mark.parametrize("broken", [b"users: [", b"users: [{user_id: anna, title: M\xfcller}]", b"users: 3"])
+def test_who_was_suspended_stays_so_while_the_file_of_users_cannot_be_read(apis: Apis, broken: bytes) -> None:
+    apis.declare(user="anna")
+    apis.declare(user="boris")
+    apis.serve("shop", _orders(1))
+    users = [{"user_id": "anna", "suspended": True, "currency": "UZS"}]
+    (apis.folder / "users.yml").write_text(yaml.safe_dump({"users": users}))
+    apis.run()
+    (apis.folder / "users.yml").write_bytes(broken)
+    report = apis.run()
+    assert [run.user_id for run in report.runs] == ["boris"]
+    assert report.skipped["anna/shop"] == "its user is suspended"
+    assert "users.yml" in report.problems[0]
+    assert apis.rows("SELECT count(*) AS n FROM raw_user_apis.users") == [{"n": 2}]
+
+
+def test_a_folder_that_is_not_there_deletes_no_definition(apis: Apis) -> None:
+    apis.declare()
+    apis.serve("shop", _orders(1))
+    apis.run()
+    apis.folder = apis.folder / "not_mounted"
+    apis.run()
+    assert apis.rows("SELECT count(*) AS n FROM raw_user_apis.definitions WHERE is_deleted") == [{"n": 0}]
+
+
 def test_personal_data_can_be_kept_out_and_people_can_be_suppressed(apis: Apis) -> None:
     apis.declare(personal_data="hash")
     apis.serve("shop", _orders(2))
