@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
+
+from karvon.redaction import remember
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DOTENV = PROJECT_ROOT / ".env"
@@ -299,13 +302,24 @@ def load_settings() -> Settings:
     """Read and validate the settings. Raises `SettingsError` naming each wrong variable."""
     folder = os.environ.get("KARVON_SECRETS_DIR")
     try:
-        return Settings(_secrets_dir=folder) if folder else Settings()
+        settings = Settings(_secrets_dir=folder) if folder else Settings()
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
             for problem in error.errors(include_input=False)
         )
         raise SettingsError(f"Configuration: {problems}. See .env.example.") from None
+    remember(*_secrets(settings), *settings.credentials_keys)
+    return settings
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        for one in value.values() if isinstance(value, dict) else (value,):
+            # The path of a file is no secret, and messages name it.
+            if isinstance(one, SecretStr) and not one.get_secret_value().startswith("duckdb:"):
+                yield one.get_secret_value()
 
 
 def export_environment(settings: Settings) -> None:

@@ -17,6 +17,7 @@ from karvon.home import keep_private
 from karvon.http import RemoteError
 from karvon.logs import configure_logging
 from karvon.published import publish, reading
+from karvon.redaction import redact
 from karvon.settings import Settings, SettingsError, export_environment, load_settings
 from karvon.warehouse import Warehouse, WarehouseError, WarehouseLocked
 from karvon.warehouse_errors import of_the_disk
@@ -87,7 +88,7 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
                 "(KARVON_DAGSTER_STORAGE_URL), then run again."
             ) from None
         except _expected() as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(redact(str(error))) from None
 
     return wrapped
 

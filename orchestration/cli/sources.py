@@ -31,11 +31,11 @@ def list_sources(as_json: bool) -> None:
     """Every source, how its last run ended, and when it is tried again."""
     from datetime import UTC, datetime
 
+    from orchestration.user_apis import declared_sources
     from pipelines.sources.user_apis import status
-    from pipelines.sources.user_apis.registry import read_registry
 
     settings, warehouse = opened()
-    registry = read_registry(settings.sources_path)
+    registry = declared_sources(settings)
     with warehouse.session() as session:
         last = status.last_runs(session)
     rows = [
@@ -65,10 +65,10 @@ def list_sources(as_json: bool) -> None:
 @plain_errors
 def validate_sources() -> None:
     """Check every file: problems come with file, line and key."""
-    from pipelines.sources.user_apis.registry import read_registry
+    from orchestration.user_apis import declared_sources
 
     settings, _ = opened()
-    registry = read_registry(settings.sources_path)
+    registry = declared_sources(settings)
     _tell(registry.problems)
     click.echo(f"{len(registry.sources)} sources are fine, {len(registry.problems)} problems.")
     raise click.exceptions.Exit(FAILURE if registry.problems else 0)
@@ -96,11 +96,11 @@ def _schema_written(settings: Settings) -> Path:
 @plain_errors
 def test_source(source: str) -> None:
     """Read two pages of each resource and show what becomes of them, cleaned and added up; nothing is landed."""
-    from pipelines.sources.user_apis.registry import read_registry
+    from orchestration.user_apis import declared_sources
     from pipelines.sources.user_apis.sample import read_sample, report
 
     settings, warehouse = opened()
-    registry = read_registry(settings.sources_path)
+    registry = declared_sources(settings)
     found = _one(settings, source)
     for resource in found.resources:
         sample = read_sample(found, resource, _surroundings(settings, warehouse))
@@ -120,11 +120,11 @@ def test_source(source: str) -> None:
 @plain_errors
 def disable_source(source: str, enable: bool) -> None:
     """Take a source out of the runs (or back in); its data stays."""
-    from pipelines.sources.user_apis.registry import read_registry
+    from orchestration.user_apis import declared_sources
 
     settings, _ = opened()
     _one(settings, source)
-    path = read_registry(settings.sources_path).files[source]
+    path = declared_sources(settings).files[source]
     text = re.sub(r"(?m)^enabled:.*\n", "", path.read_text(encoding="utf-8"))
     path.write_text(text if enable else f"{text.rstrip()}\nenabled: false\n", encoding="utf-8")
     click.echo(f"{source} is {'enabled' if enable else 'disabled'}.")
@@ -224,9 +224,9 @@ def _currency_digits() -> dict[str, int]:
 
 
 def _one(settings: Settings, name: str) -> Any:
-    from pipelines.sources.user_apis.registry import read_registry
+    from orchestration.user_apis import declared_sources
 
-    registry = read_registry(settings.sources_path)
+    registry = declared_sources(settings)
     for source in registry.sources:
         if name in (source.connection, source.source_id):
             return source

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jsonschema
 import pytest
@@ -30,7 +30,10 @@ _ORDERS = [
 class _Shop(BaseHTTPRequestHandler):
     """A list of orders behind a bearer token, and another one that anybody may read."""
 
+    asked: ClassVar[list[str]] = []
+
     def do_GET(self) -> None:
+        self.asked.append(self.path)
         is_open = self.path.startswith("/open")
         allowed = is_open or self.headers.get("Authorization") == "Bearer t0ken-of-the-shop"
         body = json.dumps(self._page() if allowed else {"error": "no"}).encode()
@@ -76,7 +79,7 @@ def karvon(tmp_path: Path, folder: Path) -> Iterator[Karvon]:
     before = dict(os.environ)
     os.environ |= {
         "KARVON_HOME": str(tmp_path / "home"), "KARVON_SOURCES_DIR": str(folder), "KARVON_PROFILE": "sandbox",
-        "SHOP_TOKEN": "t0ken-of-the-shop",
+        "ANNA_SHOP_TOKEN": "t0ken-of-the-shop",
     }  # fmt: skip
 
     def run(*arguments: str, answers: str = "") -> Result:
@@ -97,7 +100,7 @@ def _declare(folder: Path, url: str, **changes: Any) -> Path:
 
 
 def test_a_source_is_added_by_answering_questions(karvon: Karvon, folder: Path, shop: str) -> None:
-    answers = ["anna", "shop", f"{shop}/v1", "orders", "bearer", "since", "SHOP_TOKEN", "y"]
+    answers = ["anna", "shop", f"{shop}/v1", "orders", "bearer", "since", "ANNA_SHOP_TOKEN", "y"]
     done = karvon("sources", "add", answers="\n".join(answers))
     assert done.exit_code == 0, done.output
     path = folder / "anna" / "shop.yml"
@@ -106,7 +109,7 @@ def test_a_source_is_added_by_answering_questions(karvon: Karvon, folder: Path, 
     assert "t0ken" not in text + done.output
     assert "# open: status: what is 'on_the_moon' for us?" in text
     source = yaml.safe_load(text)
-    assert source["auth"] == {"type": "bearer", "token": "${SHOP_TOKEN}"}
+    assert source["auth"] == {"type": "bearer", "token": "${ANNA_SHOP_TOKEN}"}
     resource = source["resources"][0]
     assert resource["key"] == "id"
     assert resource["entity"] == "order"
@@ -257,3 +260,22 @@ def test_forgetting_asks_first(karvon: Karvon, tmp_path: Path) -> None:
     assert "Erase the user anna for good?" in asked.output
     with warehouse.session() as session:
         assert session.value("SELECT count(*) FROM marts.user_records") == 1
+
+
+@pytest.mark.parametrize("name", ["PLYTIX_API_PASSWORD", "BORIS_SHOP_TOKEN", "HOME"])
+def test_a_variable_of_somebody_else_is_refused_before_a_request_leaves(
+    karvon: Karvon, folder: Path, shop: str, name: str
+) -> None:
+    os.environ[name] = "value-of-somebody-else"
+    _declare(folder, shop, headers={"X-Take": f"${{{name}}}"})
+    asked = len(_Shop.asked)
+    for command in ("validate", "test anna/shop", "list"):
+        done = karvon("sources", *command.split())
+        assert f"anna may not use ${{{name}}}" in done.output
+        assert "connections.yml" in done.output
+        assert done.exit_code == (0 if command == "list" else 1)
+    answers = ["anna", "crm", f"{shop}/open", "orders", "bearer", "", name, "y"]
+    added = karvon("sources", "add", answers="\n".join(answers))
+    assert (added.exit_code, f"anna may not use ${{{name}}}" in added.output) == (1, True)
+    assert not (folder / "anna" / "crm.yml").exists()
+    assert len(_Shop.asked) == asked

@@ -336,7 +336,8 @@ def test_wrong_yaml_is_told_with_file_and_way_out(bench, settings, words) -> Non
 
 
 cells = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12) | st.sampled_from(
-    ["=1+1", "+1", "-1", "@x", "\tx", "\rx", 'a"b', "a,b", "a;b", "line\nline", "line\r\nline", " x ", "'", "",]
+    ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\n=1", "\r\n@x", "＝1+1", "＋1", "－1", "＠x", 'a"b', "a,b",
+     "a;b", "line\nline", "line\r\nline", " x ", "'", "",]
 )  # fmt: skip
 
 
@@ -359,7 +360,7 @@ def test_any_text_survives_a_round_trip_through_csv(tmp_path_factory, rows, line
 
 def _expected(cell: str | None) -> str:
     text = cell or ""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠") else text
 
 
 @pytest.mark.proof

@@ -197,6 +197,8 @@ class ResourceSpec(Spec):
     """Unsaid, it is found out from the first answer."""
     data_path: str | None = None
     """Where the list is in the answer; unsaid, it is found out."""
+    missing_list: Literal["error", "empty"] = "error"
+    """`empty`: an API that leaves an empty list out of its answer (Google's do), or says null for one."""
     key: str | tuple[str, ...]
     """The record's identity: a path, or several."""
     incremental: Incremental | None = None
@@ -293,6 +295,13 @@ class DataSource(Spec):
                           else self.base_url).scheme  # fmt: skip
         if scheme not in ("http", "https"):
             raise ValueError("`base_url` must begin with https:// (or http://)")
+        try:
+            # A date without quotes or a number beyond 64 bits could neither be sent nor kept.
+            orjson.dumps(
+                self.model_dump(), option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+            )
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"a value is neither text nor number ({error}); put it in quotes") from None
         if wrong := sorted(name for name in self.headers if name.lower() in _FORBIDDEN_HEADERS):
             raise ValueError(f"the header {', '.join(wrong)} cannot be set here")
         names = [resource.name for resource in self.resources]

@@ -27,7 +27,7 @@ class Spec(BaseModel):
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"{value!r} is no time zone; write one such as Europe/Berlin or UTC") from None
     return value
 

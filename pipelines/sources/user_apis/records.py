@@ -43,10 +43,11 @@ def highest(records: Sequence[Any], path: str, so_far: str | None) -> str | None
     """The highest cursor of the records, as text; numbers are compared as numbers."""
     values = [value for value in (value_at(record, path) for record in records) if value is not None]
     values += [] if so_far is None else [so_far]
-    return str(max(values, key=_rank)) if values else None
+    return str(max(values, key=rank)) if values else None
 
 
-def _rank(value: Any) -> tuple[int, float, str]:
+def rank(value: Any) -> tuple[int, float, str]:
+    """What cursors are compared by: numbers as numbers, everything else as text."""
     try:
         return 0, float(value), ""
     except (TypeError, ValueError):
@@ -58,7 +59,7 @@ def cursor_parameter(spec: Incremental, cursor: str | None) -> str | int | None:
     if cursor is None:
         return spec.initial
     overlap = timedelta(minutes=spec.overlap_minutes)
-    at = _instant(cursor)
+    at = instant(cursor)
     if at is None:
         return cursor
     at -= overlap
@@ -74,7 +75,8 @@ def cursor_parameter(spec: Incremental, cursor: str | None) -> str | int | None:
     return at.isoformat().replace("+00:00", "Z") if cursor.endswith("Z") else at.isoformat()
 
 
-def _instant(cursor: str) -> datetime | None:
+def instant(cursor: str) -> datetime | None:
+    """The moment that a cursor stands for, without a zone where it has none; None if it is no time."""
     try:
         if cursor.replace(".", "", 1).isdigit():
             seconds = float(cursor)

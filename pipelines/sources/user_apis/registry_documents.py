@@ -9,11 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from karvon.warehouse import Warehouse
+from karvon.warehouse import Session, Warehouse
 from pipelines.load_report import ResourceReport
 from pipelines.raw_table import RawTable
 from pipelines.source import Batch, Document
-from pipelines.sources.user_apis.definition import DataSource, ResourceSpec
+from pipelines.sources.user_apis.definition import DataSource, ResourceSpec, User
 from pipelines.sources.user_apis.entities import ENTITIES
 from pipelines.sources.user_apis.mapping import Condition, Conditions, as_rules
 from pipelines.sources.user_apis.paths import as_json_path, json_path, route
@@ -41,6 +41,8 @@ def registry_rows(registry: Registry, warehouse: Warehouse, schema: str) -> list
     What is gone gets a tombstone, unless a file is wrong: its sources may only seem to be gone.
     """
     now = datetime.now(UTC)
+    # Nor does a folder that is not there, such as one that was not mounted, mean that all its files were deleted.
+    keep = bool(registry.problems) or not registry.folder.is_dir()
     definitions = [
         _definition(source, resource)
         for source in registry.sources
@@ -49,9 +51,21 @@ def registry_rows(registry: Registry, warehouse: Warehouse, schema: str) -> list
     ]
     users = [user.model_dump(mode="json", exclude={"quotas"}) for user in registry.users.values()]
     return [
-        *_changes(schema, _DEFINITIONS, definitions, warehouse, now, bool(registry.problems)),
-        *_changes(schema, _USERS, users, warehouse, now, bool(registry.problems)),
+        *_changes(schema, _DEFINITIONS, definitions, warehouse, now, keep),
+        *_changes(schema, _USERS, users, warehouse, now, keep),
     ]
+
+
+def known_users(session: Session, schema: str) -> dict[str, User]:
+    """The users as they were last landed, for a run whose `users.yml` cannot be read: who was suspended stays so."""
+    if not session.has_table(f"{schema}.{_USERS.name}"):
+        return {}
+    rows = session.rows(
+        f"SELECT DISTINCT ON (document_key) CAST(document AS text) AS document, is_deleted FROM {schema}.{_USERS.name} "
+        "ORDER BY document_key, landed_at DESC, _dlt_load_id DESC"
+    )
+    users = [User.model_validate_json(row["document"]) for row in rows if not row["is_deleted"]]
+    return {user.user_id: user for user in users}
 
 
 def _changes(

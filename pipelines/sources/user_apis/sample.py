@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from karvon.http import RemoteError
-from pipelines.sources.user_apis.api import Api, Capped
+from pipelines.sources.user_apis.api import Capped
 from pipelines.sources.user_apis.cleaning import Cleaned, cleaned, totals
 from pipelines.sources.user_apis.definition import DataSource, ResourceSpec
 from pipelines.sources.user_apis.entities import ENTITIES
@@ -57,7 +57,7 @@ class Proposed:
 
 def read_sample(source: DataSource, resource: ResourceSpec, around: Surroundings) -> Sample:
     """The first two pages. Raises from the `RemoteError` tree, `ForbiddenAddress`, `Misconfigured` for the first."""
-    with Api(source, around.variable, around.credentials, around.transport) as api:
+    with around.open(source) as api:
         first, found = api.first_page(resource)
         pages: list[Any] = []
         try:
