@@ -56,7 +56,8 @@ class Grants:
             return None
         return (
             f"{user_id} may not use ${{{name}}}: {why}. Name one that begins with {prefix}, or one that the "
-            f"operator grants in connections.yml (`user_apis: {{{user_id}: [NAME]}}`; what Karvon or the machine reads cannot be)"
+            f"operator grants in connections.yml (`user_apis: {{{user_id}: [NAME]}}`; what Karvon or the machine reads "
+            "cannot be)"
         )
 
     def _nearer(self, user_id: str, name: str, users: Collection[str]) -> str | None:
