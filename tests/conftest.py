@@ -138,7 +138,7 @@ def shop_in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProces
     from sandbox.server import create_app
 
     transport = InProcess(create_app(tmp_path / "sandbox", products=1, public_url="http://sandbox"))
-    monkeypatch.setattr(http, "_wait_before_retry", lambda _: 0)
+    monkeypatch.setattr(http, "wait_before_retry", lambda _: 0)
     stand_in = types.SimpleNamespace(**{**vars(http.httpx), "AsyncClient": client_of(transport)})
     monkeypatch.setattr(http, "httpx", stand_in)
     return transport
