@@ -28,6 +28,12 @@ class Record:
     values: Mapping[str, Any]
     archived: bool = False
     extras: Mapping[str, Any] = field(default_factory=dict)
+    states: Mapping[str, bool] = field(default_factory=dict)
+    """What holds of the record as a whole (`states`), as far as the destination tells."""
+    unseen: str | None = None
+    """Why no visitor sees it, whatever is written to it."""
+    is_staged: bool = False
+    """Visitors see it as it stands here only after the next publish of the whole site."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +161,9 @@ class Destination(Protocol):
         Where records have containers, the value begins with the container and a slash.
         """
 
+    def codes(self, sync: Sync, document: Mapping[str, Any], remote_id: str, name: str) -> Collection[str]:
+        """What the record inside the document has in a match field; of a field of children those of all."""
+
     def default_child(self, document: Mapping[str, Any]) -> tuple[str, int]:
         """The default child's remote id of a parent document, and how many children there are."""
 
@@ -267,6 +276,9 @@ class WithoutMirror:
         return (
             f"SELECT NULL AS remote_id, NULL AS parent_remote_id, NULL AS name, NULL AS value FROM {latest}"
         )
+
+    def codes(self, sync: Sync, document: Mapping[str, Any], remote_id: str, name: str) -> Collection[str]:
+        return ()
 
     def default_child(self, document: Mapping[str, Any]) -> tuple[str, int]:
         return "", 0

@@ -20,6 +20,7 @@ from reverse_etl.drift import Drift
 from reverse_etl.guards import Sizes, violations
 from reverse_etl.holding import Hold
 from reverse_etl.ledger import Entry
+from reverse_etl.life_cycles import LifeCycles
 from reverse_etl.manifest import SyncError
 from reverse_etl.matching import Matches, match_children, match_roots
 from reverse_etl.narrowing import UnknownKey, capped, cut, scopes_of, without_failed
@@ -78,6 +79,8 @@ def make_plan(
             step.advance()
         planning.operations, told = images.checked(session, syncs, planning.operations)
         planning.findings += told
+        planning.operations, told = planning.life.without_left(planning.operations)
+        planning.findings += told
         plan = _finish(planning, limit, rate_per_minute, profile, retry)
         if store:
             _store(
@@ -102,6 +105,7 @@ class _Planning:
     sizes: dict[str, Sizes] = field(default_factory=dict)
     holds: list[Hold] = field(default_factory=list)
     drifts: list[Drift] = field(default_factory=list)
+    life: LifeCycles = field(default_factory=LifeCycles)
 
     def hold(self, holds: Sequence[Hold]) -> None:
         self.holds += holds
@@ -158,11 +162,14 @@ def _plan_sync(planning: _Planning, sync: Sync, only: Sequence[str] | None) -> N
         return
     look = scan.look(only, [key for key in rejects if key], with_gone=_removes(sync, desired))
     planning.findings += [Finding("not_ready", sync.name, key, reason) for key, reason in look.held]
-    candidates = look.candidates
+    candidates: Sequence[Candidate] = look.candidates
     new = [candidate for candidate in candidates if candidate.is_new]
     parents = _parents(planning, sync, [candidate for candidate in candidates if sync.parent])
     if sync.parent:
-        new = [candidate for candidate in new if candidate.parent_key in parents]
+        planning.references[sync.parent.sync] |= parents
+        candidates, waits = planning.life.without_waiting(sync, candidates)
+        planning.findings += waits
+        new = [one for one in candidates if one.is_new and one.parent_key in parents]
         matches = match_children(planning.session, scan, new, parents)
     else:
         child = next((other for other in planning.scans.values() if other.parent == sync), None)
@@ -173,18 +180,22 @@ def _plan_sync(planning: _Planning, sync: Sync, only: Sequence[str] | None) -> N
         # Rows that refer to each other are created first and linked then.
         planning.references[sync.name] |= {one.key: None for one in wanted_keys if one.is_new}
     compared: list[Compared] = []
+    waiting = planning.life.withheld(sync, wanted_keys)
     for part in chunks(wanted_keys):
-        for one in _compare_chunk(planning, scan, part, matches):
+        for one in _compare_chunk(planning, scan, part, matches, waiting):
             if one.operations:
                 compared.append(one)
             else:
                 planning.take(sync, one)
+    planning.life.decided_with_parent(sync, compared, matches)
     undone = holding.last_undone(planning.session, sync)
     holds = holding.judge(planning.session, sync, compared, existing, undone)
     planning.hold(holds)
+    planning.life.note(planning.session, sync, holds, compared, matches)
     compared, withheld = holding.held_back(holds, compared)
-    for part in chunks([candidate for candidate in wanted_keys if candidate.key in withheld]):
-        compared += _compare_chunk(planning, scan, part, matches, withheld)
+    again = {key: {*names, *waiting.get(key, ())} for key, names in withheld.items()}
+    for part in chunks([candidate for candidate in wanted_keys if candidate.key in again]):
+        compared += _compare_chunk(planning, scan, part, matches, again)
     for one in compared:
         planning.take(sync, one)
     told = sum(one.kind == "reject" and one.sync == sync.name for one in planning.findings)
@@ -268,7 +279,8 @@ def _remove(
 ) -> None:
     """Removals, if the model, what it reads and what the destination shows are proven complete."""
     sync = scan.sync
-    leaving = scan.leaving(gone)
+    leaving, told = planning.life.without_staying(planning.session, sync, scan.leaving(gone))
+    planning.findings += told
     taken_back = [
         holding.removal_hold(sync, one.key)
         for one in leaving

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from karvon.warehouse import Session, Warehouse
 from reverse_etl import ledger
@@ -57,7 +58,7 @@ def _moved(scan: Scan, part: Sequence[Operation], created_at: datetime) -> Itera
 def _reason(
     operation: Operation,
     sync: Sync,
-    row: Mapping[str, object] | None,
+    row: Mapping[str, Any] | None,
     entry: Entry | None,
     created_at: datetime,
 ) -> str | None:
@@ -79,7 +80,8 @@ def _reason(
     if (
         sync.stock
         and "quantity" in operation.payload
-        and row[sync.stock.column] != operation.payload["quantity"]
+        and operation.action not in REMOVALS
+        and operation.payload["quantity"] not in (stated := row[sync.stock.column], sync.first_stock(stated))
     ):
         return "its stock in the model changed since the plan"
     return None

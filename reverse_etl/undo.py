@@ -25,8 +25,9 @@ from reverse_etl.guards import Sizes, violations
 from reverse_etl.ledger import Entry
 from reverse_etl.operations import REMOVALS, Finding, Operation
 from reverse_etl.scan import Scan, chunks
+from reverse_etl.states import PUBLISHED
 from reverse_etl.stored_plans import Plan, by_cause, count, load_plan, store_plan
-from reverse_etl.syncs import PUBLISHED, FieldSpec, Sync
+from reverse_etl.syncs import FieldSpec, Sync
 from reverse_etl.values import digest, sent_form
 
 

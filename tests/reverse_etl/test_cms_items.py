@@ -134,8 +134,15 @@ def test_hand_made_items_are_invisible_and_a_match_is_adopted(cms: CmsBench) -> 
         }
         cms.control.post("/webflow/item", json=made).raise_for_status()
     cms.mirror()
-    plan = cms.plan()
-    assert {one.key: one.action for one in plan.operations} == {"m000": "create", "m001": "adopt"}
+    for _ in range(2):
+        plan = cms.settle()
+        assert {one.key for one in plan.operations} <= {"m000"}
+        assert [(one.key, one.rule) for one in plan.holds] == [("m001", "adoption")]
+        assert cms.apply(plan).failed == 0
+    assert cms.names("makers") == {"s-m000": "Name m000", "s-m001": "By hand", "nobody": "By hand"}
+    cms.approve(keys=["m001"])
+    plan = cms.settle()
+    assert {one.key: one.action for one in plan.operations} == {"m001": "adopt"}
     assert cms.apply(plan).failed == 0
     assert cms.names("makers") == {"s-m000": "Name m000", "s-m001": "Name m001", "nobody": "By hand"}
     assert cms.settle().is_empty

@@ -197,7 +197,7 @@ def test_the_same_plan_can_be_taken_up_after_a_kill(bench, monkeypatch) -> None:
 def test_a_destination_that_is_down_stops_the_run_and_the_next_one_finishes_it(bench, monkeypatch) -> None:
     from karvon import http
 
-    monkeypatch.setattr(http, "_wait_before_retry", lambda _: 0.01)
+    monkeypatch.setattr(http, "wait_before_retry", lambda _: 0.01)
     filled(bench)
     plan = bench.plan()
     bench.fault("drop_connection", path="/", times=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from reverse_etl.destination import MappingProblem
 from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.destinations.webflow.field_types import Collection, collection_of, read_collections
 from reverse_etl.destinations.webflow.field_values import value_problems
-from reverse_etl.syncs import Sync
+from reverse_etl.syncs import Routed, Sync
 from reverse_etl.yaml_places import with_line
 
 
@@ -22,10 +22,13 @@ def webflow_syncs(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
 
 def validate(session: Session, syncs: Sequence[Sync], project: Path) -> list[MappingProblem]:
     """Problems of all syncs with file and line: fields and types first, then values. `project` is dbt's folder."""
-    return [with_line(one, project) for sync in webflow_syncs(syncs) for one in _problems(session, sync)]
+    named = {sync.name: sync for sync in syncs}
+    return [
+        with_line(one, project) for sync in webflow_syncs(syncs) for one in _problems(session, sync, named)
+    ]
 
 
-def _problems(session: Session, sync: Sync) -> Iterator[MappingProblem]:
+def _problems(session: Session, sync: Sync, syncs: Mapping[str, Sync]) -> Iterator[MappingProblem]:
     destination = DESTINATIONS.get(sync.destination)
     if destination is None:
         known = ", ".join(DESTINATIONS)
@@ -40,9 +43,15 @@ def _problems(session: Session, sync: Sync) -> Iterator[MappingProblem]:
             "`karvon webflow schema --fresh` reads them",
         )  # fmt: skip
         return
-    yield from destination.mapping_problems(session, sync)
-    if collection := collection_of(sync, collections):
-        yield from value_problems(session, sync, collection)
+    # As a plan sees it: typed by the live fields, so that options are compared by the names that the view holds.
+    bound = destination.bind(session, sync, syncs)
+    yield from bound.problems
+    if isinstance(sync.collection, Routed):
+        for one in collections:
+            if one.slug in sync.collections:
+                yield from value_problems(session, bound.sync, one, routed_by=sync.collection.column)
+    elif collection := collection_of(sync, collections):
+        yield from value_problems(session, bound.sync, collection)
 
 
 @dataclass(frozen=True)
