@@ -53,6 +53,12 @@ def test_models_about_runs_are_views_and_go_through_the_source(manifest: dict[st
         assert "reverse_etl." not in node["raw_code"], node["name"]
 
 
+def test_names_of_unit_tests_fit_postgres(manifest: dict[str, Any]) -> None:
+    """dbt makes a relation of each, and no name of Postgres is longer."""
+    assert manifest["unit_tests"]
+    assert [one["name"] for one in manifest["unit_tests"].values() if len(one["name"]) > 63] == []
+
+
 def test_everything_is_described(manifest: dict[str, Any]) -> None:
     nodes = [*models(manifest), *manifest["sources"].values()]
     nodes += [node for node in manifest["nodes"].values() if node["resource_type"] == "seed"]
