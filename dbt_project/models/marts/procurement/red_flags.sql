@@ -64,7 +64,7 @@ select
     flags.deal_key,
     awards.connection,
     flags.flag,
-    flags.measure,
+    cast(flags.measure as numeric(38, 4)) as measure,
     awards.module,
     awards.deal_date,
     awards.category_name,
