@@ -56,7 +56,7 @@ class Grants:
             return None
         return (
             f"{user_id} may not use ${{{name}}}: {why}. Name one that begins with {prefix}, or one that the operator "
-            f"grants in connections.yml (`user_apis: {{{user_id}: [NAME]}}`; what Karvon or the machine reads cannot be)"
+            f"grants in connections.yml (`user_apis: {{{user_id}: [NAME]}}`; never what Karvon or the machine reads)"
         )
 
     def _nearer(self, user_id: str, name: str, users: Collection[str]) -> str | None:
