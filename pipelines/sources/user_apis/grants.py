@@ -55,9 +55,8 @@ class Grants:
         else:
             return None
         return (
-            f"{user_id} may not use ${{{name}}}: {why}. Name one that begins with {prefix}, or one that the "
-            f"operator grants in connections.yml (`user_apis: {{{user_id}: [NAME]}}`; what Karvon or the machine reads "
-            "cannot be)"
+            f"{user_id} may not use ${{{name}}}: {why}. Name one that begins with {prefix}, or one that the operator "
+            f"grants in connections.yml (`user_apis: {{{user_id}: [NAME]}}`; never what Karvon or the machine reads)"
         )
 
     def _nearer(self, user_id: str, name: str, users: Collection[str]) -> str | None:
