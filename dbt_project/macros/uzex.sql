@@ -116,7 +116,8 @@ select
     landed_at,
     load_id,
     built_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked
 {% endmacro %}
 
@@ -150,14 +151,15 @@ select
     landed_at,
     load_id,
     built_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked
 {% endmacro %}
 
 
 {# The newest items of each parent of one module: the parent's rows are replaced together. #}
 {% macro stage_uzex_items(table, module, path) %}
-{% set parent_columns = [{'name': 'items', 'path': path, 'type': 'json'}] %}
+{% set parent_columns = [{'name': 'items', 'path': path, 'type': 'list'}] %}
 {% set keep = ['connection', 'document_key', 'landed_at', 'is_deleted'] %}
 
 with documents as ({{ latest_documents('raw_uzex', table) }}),
@@ -170,17 +172,17 @@ items as (
         parents.document_key,
         parents.landed_at,
         parents.is_deleted,
+        parents.rejects as document_rejects,
         item.position,
         item.value as document
-    from (
-        select
-            connection, document_key, landed_at, is_deleted, {{ json_or_parsed('items') }} as items
-        from parents
-    ) as parents
-    cross join lateral {{ json_elements('parents.items', 'item') }}
+    from parents
+    left join lateral {{ json_elements('parents.items', 'item') }} on true
+    where item.position is not null or parents.rejects is not null
 ),
 
-unpacked as ({{ unpack('items', uzex_item_columns(), keep=keep + ['position']) }}),
+unpacked as (
+    {{ unpack('items', uzex_item_columns(), keep=keep + ['position', 'document_rejects'], entry_of=unpack_paths(parent_columns[0])[0]) }}
+),
 
 units as (
     select
@@ -214,7 +216,10 @@ select
     unpacked.is_deleted,
     unpacked.landed_at,
     {{ current_moment() }} as built_at,
-    unpacked.cast_failures
+    unpacked.cast_failures,
+    {{ joined_rejects(['unpacked.rejects', 'case when coalesce(unpacked.position, 1) = 1 then unpacked.document_rejects end']) }}
+        as rejects,
+    unpacked.position is null as is_put_aside
 from unpacked
 left join units
     on
@@ -228,11 +233,6 @@ left join units
     coalesce({% for name in names %}{{ json_field(winner, name) }}{% if not loop.last %}, {% endif %}{% endfor %})
 {%- endmacro %}
 
-
-{# A JSON value; when it is a string that holds JSON (budget_products, winners_id), what it holds. #}
-{% macro json_or_parsed(json) -%}
-    case when {{ json_kind(json) }} = 'string' then {{ try_json(json_text(json)) }} else {{ json }} end
-{%- endmacro %}
 
 {# array, object, string, number, boolean or null, in lower case, on both engines. #}
 {% macro json_kind(json) -%}

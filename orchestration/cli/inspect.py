@@ -23,16 +23,19 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def status_command(as_json: bool) -> None:
     """What is in the shop by our hand, when it was last written, and what waits."""
     from reports.measures import measures, spoken
+    from reports.rejects import rejects, rejects_in_words
     from reverse_etl.history import history, status, tallies
     from reverse_etl.outstanding import total
 
     _, warehouse, moment = opened_for_reading()
     tally = total(tallies(warehouse).values())
     syncs, plans, measured = status(warehouse), history(warehouse, limit=1), measures(warehouse)
+    put_aside = rejects(warehouse)
     if as_json:
         rows = [one.as_row() for one in measured.values()]
         last = plans[0] if plans else None
-        _json({"syncs": syncs, "last_plan": last, "measures": rows, **tally.as_row(), "as_of": moment})
+        facts = {"syncs": syncs, "last_plan": last, "measures": rows, **tally.as_row()}
+        _json({**facts, "put_aside": put_aside, "as_of": moment})
         return
     _say(moment)
     _table("In the destinations, by our hand", syncs)
@@ -43,6 +46,8 @@ def status_command(as_json: bool) -> None:
         click.echo(
             f"Last plan {plan['plan_id']} ({plan['status']}): {_counted(plan['results']) or '0 changes'}"
         )
+    if put_aside:
+        click.echo(rejects_in_words(put_aside))
 
 
 @click.command("history")

@@ -80,7 +80,7 @@ def transformation(settings: Settings, warehouse: Warehouse, manifest: Manifest)
 
 
 def _other_tables(manifest: Manifest) -> list[dg.AssetSpec]:
-    """What the syncs write about themselves, and the hash key. Not assets of a run: what reads them must not wait."""
+    """What syncs and staging write about themselves, and the hash key: no assets, what reads them must not wait."""
     return [
         dg.AssetSpec(
             key=dg.AssetKey([source["source_name"], source["name"]]),
@@ -89,7 +89,7 @@ def _other_tables(manifest: Manifest) -> list[dg.AssetSpec]:
             owners=OWNERS,
         )
         for source in manifest["sources"].values()
-        if source["source_name"] in (schema.NAME, "restricted")
+        if source["source_name"] in (schema.NAME, "restricted", "staging")
     ]
 
 

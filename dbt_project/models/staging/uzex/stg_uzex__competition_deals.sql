@@ -7,7 +7,7 @@ winners stand in stg_uzex__competition_winners. UZEX publishes the price asked f
 {% set columns = uzex_deal_columns() + [
     {'name': 'announced_amount', 'path': 'cost', 'type': 'numeric(18, 2)'},
     {'name': 'opened_at', 'path': ['date_of_opening_offers', 'end_date_submitting_offers'], 'type': 'local_timestamp'},
-    {'name': 'winners', 'path': ['winners_ids', 'winners_id'], 'type': 'json'},
+    {'name': 'winners', 'path': ['winners_ids', 'winners_id'], 'type': 'list'},
 ] %}
 
 with documents as ({{ document_versions('raw_uzex', 'competition_details') }}),
@@ -17,8 +17,7 @@ unpacked as ({{ unpack('documents', columns, keep=version_columns()) }}),
 versions as (
     select
         unpacked.*,
-        {{ version_key('unpacked') }} as version_key,
-        {{ json_or_parsed('unpacked.winners') }} as winner_list
+        {{ version_key('unpacked') }} as version_key
     from unpacked
 ),
 
@@ -30,7 +29,7 @@ winners as (
         max({{ uzex_winner_field('winner.value', ['winner_name', 'provider_name', 'name', 'fullname']) }}) as winner_name,
         max({{ cast_text(uzex_winner_field('winner.value', ['cost', 'price']), 'numeric(18, 2)') }}) as award_amount
     from versions
-    cross join lateral {{ json_elements('versions.winner_list', 'winner') }}
+    cross join lateral {{ json_elements('versions.winners', 'winner') }}
     group by versions.version_key
 )
 
@@ -70,6 +69,7 @@ select
     versions.landed_at,
     versions.load_id,
     versions.built_at,
-    versions.cast_failures
+    versions.cast_failures,
+    versions.rejects
 from versions
 inner join winners on versions.version_key = winners.version_key

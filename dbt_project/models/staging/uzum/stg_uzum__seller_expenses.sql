@@ -34,5 +34,6 @@ select
     {{ local_date('spent_at') }} as expense_date,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked
