@@ -21,7 +21,7 @@ changes as (
         windows.stock_units as product_stock_units,
         count(*) over (partition by changes.product_version_key) as sku_count,
         row_number() over (
-            partition by changes.sku_key, changes.observed_date
+            partition by changes.product_key, changes.sku_key, changes.observed_date
             order by changes.observed_at desc, changes.sku_version_key desc
         ) as recency
     from {{ ref('sku_stock_changes') }} as changes
@@ -42,7 +42,7 @@ divided as (
 )
 
 select
-    sku_key || ':' || cast(observed_date as text) as sku_day_key,
+    product_key || '/' || sku_key || ':' || cast(observed_date as text) as sku_day_key,
     sku_key,
     product_key,
     connection,

@@ -56,7 +56,7 @@ valued as (
 )
 
 select
-    connection || ':' || sku_id || ':' || cast(position as text) as sku_option_key,
+    connection || ':' || document_key || '/' || sku_id || ':' || cast(position as text) as sku_option_key,
     connection || ':' || sku_id as sku_key,
     connection || ':' || document_key as product_key,
     connection,
