@@ -318,3 +318,14 @@ select
     currency
 from judged
 {% endmacro %}
+
+
+{# How many options of a product are meant, where it has more than one: "102 of 102", else nothing. #}
+{% macro of_options(some, all, then) -%}
+    case when {{ all }} > 1 then cast({{ some }} as text) || ' of ' || cast({{ all }} as text) || '{{ then }}' else '' end
+{%- endmacro %}
+
+{# One number for people, or the lowest and the highest: "79,990" or "79,990 to 89,990". #}
+{% macro number_range(lowest, highest) -%}
+    {{ grouped_number(lowest) }} || case when {{ lowest }} <> {{ highest }} then ' to ' || {{ grouped_number(highest) }} else '' end
+{%- endmacro %}
