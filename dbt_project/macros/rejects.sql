@@ -57,7 +57,8 @@ within    the columns besides connection and document_key that tell versions of 
 
 {# After a staging model was built: what is wrong with the newest versions of the documents that it took in. #}
 {% macro record_rejects() %}
-    {% if execute and flags.WHICH in ['run', 'build'] and 'rejects' in model.compiled_code %}
+    {% set made_of = adapter.get_columns_in_relation(this) | map(attribute='name') | list if execute else [] %}
+    {% if execute and flags.WHICH in ['run', 'build'] and 'rejects' in made_of %}
         {% set raw = raw_table_of_this_model() %}
         {% set documents = landed(raw.schema, raw.identifier) %}
         {% if target.type == 'postgres' and not is_incremental() %}
@@ -102,7 +103,7 @@ within    the columns besides connection and document_key that tell versions of 
             update staging.rejected_documents set is_of_this_build = false
             where model = '{{ model.name }}' and is_of_this_build;
         {% endif %}
-        {% if 'is_put_aside' in model.compiled_code %}
+        {% if 'is_put_aside' in made_of %}
             delete from {{ this }} where is_put_aside;
         {% endif %}
     {% endif %}

@@ -170,6 +170,9 @@ def market(project: Build) -> Build:
             minute=0,
             connection="kazan",
         )
+    # What a first load brings is no news.
+    begun = {"0": {"id": 0, "name": "Eski noutbuk", "end_date": "2025-02-01T10:00:00"}}
+    project.land("raw_uzex.etender_lots", begun, load_id=f"{NOW - 75_000}.1", minute=7000)
     for schema, resources in (("raw_uzex", uzex()), ("raw_uzum", own_shop())):
         for resource, documents in resources.items():
             project.land(f"{schema}.{resource}", documents, load_id=f"{NOW - 70_000}.{resource}", minute=8000)
@@ -293,9 +296,10 @@ def test_lots_are_found_by_a_keyword_in_either_alphabet(market: Build) -> None:
 
 
 def test_alerts_tell_an_event_once_and_what_happened(market: Build) -> None:
-    empty = market.rows("select * from marts.alert_events where rule = 'sold_out'")
+    empty = market.rows("select * from marts.alert_events where rule = 'sold_out' order by subject_key desc")
     assert [(row["subject_key"], row["fact"]) for row in empty] == [
-        ("default:9", "out of stock; it sold 2 a day")
+        ("default:9", "out of stock; it sold 2 a day"),
+        ("default:30", "2 of 2 out of stock; it sold 8 a day"),
     ]
 
 

@@ -93,8 +93,9 @@ select
     {{ whole('stretch') }} as change_number,
     max(price_amount) as price_amount,
     max(full_price_amount) as full_price_amount,
-    case when bool_or(is_real) then {{ ratio('max(full_price_amount) - max(price_amount)', 'max(full_price_amount)', 100) }} end
-        as discount_percent,
+    {{ ratio(
+        'case when bool_or(is_real) then max(full_price_amount) - max(price_amount) end', 'max(full_price_amount)', 100
+    ) }} as discount_percent,
     currency,
     min(landed_at) as valid_from,
     case when bool_or(next_at is null) then null else max(next_at) end as valid_to,
