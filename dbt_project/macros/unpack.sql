@@ -9,7 +9,8 @@ Takes a JSON column apart into typed columns, all paths in one pass (design §3)
 relation  a CTE or relation that holds the columns of `keep` and the JSON column `document`
 columns   name; path (dotted; of a list of paths the first with a value counts); type, one of
           text (default), integer, number, numeric(p, s), boolean, timestamp, date: read from text, '' is null
-          local_timestamp: a time without an offset is Tashkent's; epoch_ms: milliseconds since 1970
+          local_timestamp: a time without an offset is Tashkent's; epoch_ms: milliseconds since 1970,
+          or, where an API does not keep to its own description, a local_timestamp
           words: a string, or a list of strings joined by ", "
           id / ids: tolerant id readers, see json_ids        object / json: kept as JSON
           list: a JSON list, also one that stands in a string
@@ -109,7 +110,7 @@ All are null when all is well.
 {% macro unpack_kind(type) %}
     {% set kinds = {
         'text': 'a text', 'object': 'an object', 'list': 'a list', 'integer': 'a whole number', 'boolean': 'true or false', 'date': 'a date',
-        'timestamp': 'a time', 'local_timestamp': 'a time', 'epoch_ms': 'a time in milliseconds',
+        'timestamp': 'a time', 'local_timestamp': 'a time', 'epoch_ms': 'a time',
     } %}
     {{ return(kinds.get(type, 'a number')) }}
 {% endmacro %}

@@ -59,7 +59,7 @@ def test_what_depends_on_who_looks_is_not_kept(market: Market) -> None:
     assert {"id", "title", "ordersAmount", "skuList", "seller", "category", "photos"} <= set(product)
     assert not {"seo", "topFeedback", "favourite", "timestamp"} & set(product)
     assert "contacts" not in product["seller"]
-    assert set(product["skuList"][0]["stock"]) == {"type"}
+    assert set(product["skuList"][0]["stock"]) == {"type", "deliveryDays"}
     assert "productOptionDtos" not in product["skuList"][0]
 
 
