@@ -149,6 +149,10 @@ def own_shop() -> dict[str, dict[str, Document]]:
             "2": line | {"id": 2, "amount": 1, "commission": 100},
             "3": line | {"id": 3, "amount": 0, "commission": 100, "status": "CANCELED"},
         },
+        "seller_fbs_orders": {
+            "7": {"id": 7, "status": "COMPLETED", "dateCreated": "2026-01-03T06:00:20.620Z", "price": 150_000},
+            "8": {"id": 8, "status": "CREATED", "dateCreated": milliseconds(3), "price": 9},
+        },
         "seller_products": {"1": {"productId": 1, "skuList": [{"skuId": 11, "price": 1000, "quantityActive": 5}]}},
         "seller_expenses": {
             "1": {"id": 1, "shopId": 1, "skuId": 11, "paymentPrice": 30, "amount": 2, "dateService": milliseconds(3)},
@@ -313,6 +317,15 @@ def test_own_profit_takes_returns_cancelled_lines_and_expenses_into_account(mark
         2000 - 200 - 50 - 60,
     )
     assert profit[None]["expense_amount"] == 7
+
+
+def test_times_of_parcels_are_read_in_both_forms(market: Build) -> None:
+    orders = market.by("fbs_order_id", "staging.stg_uzum__seller_fbs_orders")
+    assert (orders["7"]["created_at"], orders["8"]["created_at"]) == (
+        datetime(2026, 1, 3, 6, 0, 20, 620_000, tzinfo=UTC),
+        datetime(2026, 1, 3, 6, tzinfo=UTC),
+    )
+    assert not any(order["cast_failures"] for order in orders.values())
 
 
 def test_the_estimate_is_held_against_the_sellers_own_orders(market: Build) -> None:

@@ -81,7 +81,9 @@ def test_what_breaks_a_rule_is_put_aside_and_named_and_goes_when_the_source_mend
     assert {field: reason for (key, field), reason in first.items() if key == "30"} == {
         "skuList[2].id": "301 is listed twice; the first entry counts",
         "skuList[3].id": " has no value; the entry is left out",
-        "skuList[1].characteristics[0]": '{"charIndex":0, "valueIndex":9} points outside the characteristics of the product',
+        "skuList[1].characteristics[0]": (
+            '{"charIndex":0, "valueIndex":9} points outside the characteristics of the product'
+        ),
         "reviewsAmount": "many is not a whole number",
         "warranty.amount": '{"months":12} is not a whole number',
         "photos": '{"photoKey":"p30"} is not a list',

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from karvon.connections import UzumConnection
 from karvon.http import HttpClient, Meaning, NotFound, parse_json
 from pipelines.source import Context, Document

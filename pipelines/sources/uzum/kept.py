@@ -1,9 +1,9 @@
-"""What of Uzum's answers is landed (dossier §1.3, §1.7). Buyers stand in orders and reviews, at any depth, and people in
-texts: of resources in which they occur nothing is kept that is not named here.
+"""What of Uzum's answers is landed (dossier §1.3, §1.7). Buyers stand in orders and reviews, at any depth, and people
+in texts: of resources in which they occur nothing is kept that is not named here.
 
 Of a product that also leaves out what depends on who looks and when (instalment plans, delivery texts, one customer's
-review), what is always empty, and pictures' addresses in nine sizes, which follow from `photoKey`. `deliveryDays` stays: it
-is a promise of the offer; the texts and dates beside it move with every day.
+review), what is always empty, and pictures' addresses in nine sizes, which follow from `photoKey`. `deliveryDays`
+stays: it is a promise of the offer; the texts and dates beside it move with every day.
 """
 
 from pipelines.kept import Kept
@@ -50,8 +50,8 @@ PRODUCT = Kept(
 
 REVIEW = Kept(
     values=(
-        "id", "reviewId", "productId", "product_id", "date", "edited", "rating", "status", "amountLike", "amountDislike",
-        "isAnonymous", *_below("characteristics", "characteristic", "characteristicValue"),
+        "id", "reviewId", "productId", "product_id", "date", "edited", "rating", "status", "amountLike",
+        "amountDislike", "isAnonymous", *_below("characteristics", "characteristic", "characteristicValue"),
     ),
     texts=("content", "pros", "cons"),
 )  # fmt: skip
