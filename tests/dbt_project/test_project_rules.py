@@ -112,6 +112,31 @@ def test_what_the_market_sends_is_ready_to_be_switched_on(manifest: dict[str, An
         assert node["unique_id"] in exposed
 
 
+def test_unit_tests_have_names_that_postgres_takes(manifest: dict[str, Any]) -> None:
+    """dbt makes a relation of the name."""
+    assert [test["name"] for test in manifest["unit_tests"].values() if len(test["name"]) > 63] == []
+
+
+def test_what_staging_finds_wrong_is_recorded(manifest: dict[str, Any]) -> None:
+    """A new model needs the column `rejects`, which `unpack` makes (macros/rejects.sql)."""
+    own = {"stg_uzum__visits", "stg_uzum__revisits"}
+    for node in models(manifest):
+        if node["schema"] == "staging" and "user_apis" not in node["path"] and node["name"] not in own:
+            assert "rejects" in node["columns"], node["name"]
+
+
+def test_what_others_wrote_stops_no_build(manifest: dict[str, Any]) -> None:
+    """Error severity in staging is for what the models themselves promise: keys, made unique by rule."""
+    promised = {"is_key", "is_key_among_new", "is_unique_together"}
+    for node in manifest["nodes"].values():
+        if node["resource_type"] != "test" or node["config"]["severity"].lower() == "warn":
+            continue
+        if "/staging/" in node["original_file_path"]:
+            # The publication is a word of our own.
+            is_ours = node["name"].startswith("accepted_values_stg_webflow__collection_items_publication")
+            assert is_ours or node["test_metadata"]["name"] in promised, node["name"]
+
+
 def test_only_the_market_selector_builds_market_models(manifest: dict[str, Any]) -> None:
     folders = ("staging/uzum", "staging/uzex", "marts/market", "marts/procurement", "activation/market")
     for node in models(manifest):

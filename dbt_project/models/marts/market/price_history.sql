@@ -8,6 +8,7 @@ sold out (0, 1, a forbidding sum) and a slip of an hour are no prices.
 #}
 {{ config(materialized='incremental', unique_key='product_key', indexes=indexes(['product_key', 'built_at'])) }}
 
+{% set factor = var('price_glitch_factor') %}
 {% set offer = 'partition by skus.product_key, skus.sku_key order by versions.version_number' %}
 
 with touched as (
@@ -61,8 +62,8 @@ marked as (
         sightings.*,
         coalesce(
             sightings.is_offer
-            and sightings.price_amount * {{ var('price_glitch_factor') }} >= usual.usual_price_amount
-            and sightings.price_amount <= usual.usual_price_amount * {{ var('price_glitch_factor') }},
+            and {{ product('sightings.price_amount', factor) }} >= usual.usual_price_amount
+            and sightings.price_amount <= {{ product('usual.usual_price_amount', factor) }},
             false
         ) as is_real,
         sightings.previous_number < sightings.version_number - 1 as is_return,

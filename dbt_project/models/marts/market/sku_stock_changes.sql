@@ -59,7 +59,7 @@ offers as (
         offer_number,
         case
             when coalesce(
-                offer_amount * {{ var('price_glitch_factor') }}
+                {{ product('offer_amount', var('price_glitch_factor')) }}
                 >= lag(offer_amount) over (partition by product_key, sku_key order by offer_number), true
             )
                 then offer_amount
