@@ -22,7 +22,7 @@ Metadata = Mapping[tuple[str, ...], Mapping[str, Any]]
 
 _ROOMS = ("karvon.", "pipelines.", "reverse_etl.", "orchestration.")
 _TOLD = ("new", "changed", "deleted", "missing", "refused", "failed")
-_SHORT = {"market": 'tag:"karvon/domain"="market"'}
+_SHORT = {"market": 'tag:"karvon/domain"="market" or key:"marts/rejected_documents"'}
 _DAGSTER_LEVEL = {"DEBUG": "DEBUG", "INFO": "INFO"}
 _STEPS = {
     "load_plytix": "load Plytix",

@@ -18,6 +18,8 @@ from orchestration.executor import executor
 
 _MARKETS = dg.AssetSelection.tag(*next(iter(MARKET.items())))
 _COPY_PATIENCE = 5
+_PUT_ASIDE = dg.AssetSelection.assets(["marts", "rejected_documents"])
+"""What sources got wrong: a view over all of them, so it belongs to both jobs."""
 _BY_PARTITION = dg.AssetSelection.assets(SLICES, SOURCE_ASSET)
 """Read by jobs of their own: an ordinary run has no partition."""
 
@@ -26,7 +28,7 @@ def market_job(settings: Settings) -> dg.UnresolvedAssetJobDefinition:
     """The markets alone."""
     return dg.define_asset_job(
         "market_job",
-        selection=_MARKETS - _BY_PARTITION,
+        selection=(_MARKETS | _PUT_ASIDE) - _BY_PARTITION,
         executor_def=executor(settings, dg.in_process_executor),
         description="Visit what is due on Uzum, read what is new on UZEX, build their models.",
     )
