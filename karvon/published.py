@@ -22,7 +22,7 @@ from karvon.settings import Settings
 from karvon.warehouse import Session, Warehouse, WarehouseError
 
 SCHEMAS = ("marts", "activation", "reverse_etl")
-ALSO = ("raw_user_apis.source_runs", "staging.stg_user_apis__users")
+ALSO = ("raw_user_apis.source_runs", "staging.stg_user_apis__users", "staging.rejected_documents")
 """What the views of the marts and people's commands read besides."""
 TABLE_ROWS = "main.table_rows"
 """`name`, `rows`: of the tables that are not in the copy."""

@@ -34,8 +34,8 @@ def status_command(as_json: bool) -> None:
     if as_json:
         rows = [one.as_row() for one in measured.values()]
         last = plans[0] if plans else None
-        known = {"syncs": syncs, "last_plan": last, "measures": rows, "put_aside": put_aside}
-        _json({**known, **tally.as_row(), "as_of": moment})
+        facts = {"syncs": syncs, "last_plan": last, "measures": rows, **tally.as_row()}
+        _json({**facts, "put_aside": put_aside, "as_of": moment})
         return
     _say(moment)
     _table("In the destinations, by our hand", syncs)
