@@ -113,7 +113,8 @@ def test_prices_and_stock_go_on_while_options_wait(shop: Bench) -> None:
     assert after["CODE-coat-L"]["price"] == 2100
     assert shop.settle().is_empty
     shop.approve(rule="transition")
-    shop.run()
+    result = shop.run()
+    assert result.failed == result.deferred == 0, result.errors
     assert skus(shop, "coat")["CODE-coat-S"]["stock"] == finite(0)
     [option] = shop.api.get(f"/sites/{shop.site_id}/products").json()["items"][-1]["product"]["fieldData"][
         "sku-properties"
