@@ -9,6 +9,7 @@ file open. Only tables that changed are written anew. Postgres needs none of thi
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
@@ -42,18 +43,20 @@ class Copy(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    warehouse: Path
+    warehouse: str
+    """Its path from the copy's folder, so that a home can be moved."""
     published_at: datetime
     looked_at: datetime
     """When the warehouse was last found to be as the copy shows it."""
     modified_ns: int
     fingerprints: dict[str, str]
 
-    def __str__(self) -> str:
+    def moment(self, warehouse: Path) -> str:
+        """Of when it is, as a sentence."""
         line = f"As of {self.published_at:%Y-%m-%d %H:%M:%S} UTC"
         if self.looked_at > self.published_at:
             line += f"; nothing had changed at {self.looked_at:%Y-%m-%d %H:%M:%S} UTC"
-        if _modified(self.warehouse) != self.modified_ns:
+        if _modified(warehouse) != self.modified_ns:
             line += "; the warehouse was written to since: a run is at work, or was stopped"
         return f"{line}."
 
@@ -63,12 +66,12 @@ def copy_path(settings: Settings) -> Path:
     return settings.published_path / "warehouse.duckdb"
 
 
-def reading(settings: Settings, warehouse: Warehouse) -> tuple[Warehouse, Copy | None]:
-    """Where to look: the copy with what is known of it, or the warehouse itself where there is no copy."""
+def reading(settings: Settings, warehouse: Warehouse) -> tuple[Warehouse, str]:
+    """Where to look: the copy, with a sentence that says of when it is, or the warehouse itself where there is none."""
     copy = _read(settings, warehouse)
     if copy is None or not warehouse.path.exists() or not copy_path(settings).exists():
-        return warehouse, None
-    return Warehouse(f"duckdb:///{copy_path(settings)}", read_only=True), copy
+        return warehouse, ""
+    return Warehouse(f"duckdb:///{copy_path(settings)}", read_only=True), copy.moment(warehouse.path)
 
 
 def publish(settings: Settings, warehouse: Warehouse) -> list[str]:
@@ -96,7 +99,7 @@ def publish(settings: Settings, warehouse: Warehouse) -> list[str]:
             copy = None
     # After the session: closing it may write the log into the file.
     made = Copy(
-        warehouse=warehouse.path, published_at=copy.published_at if copy else now, looked_at=now,
+        warehouse=_from_copy(settings, warehouse), published_at=copy.published_at if copy else now, looked_at=now,
         modified_ns=_modified(warehouse.path), fingerprints=found,
     )  # fmt: skip
     with _appearing(settings.published_path / "copy.json") as part:
@@ -244,7 +247,11 @@ def _read(settings: Settings, warehouse: Warehouse) -> Copy | None:
         copy = Copy.model_validate_json((settings.published_path / "copy.json").read_bytes())
     except (OSError, ValidationError):
         return None
-    return copy if copy.warehouse == warehouse.path else None
+    return copy if copy.warehouse == _from_copy(settings, warehouse) else None
+
+
+def _from_copy(settings: Settings, warehouse: Warehouse) -> str:
+    return os.path.relpath(warehouse.path, settings.published_path)
 
 
 def _modified(path: Path) -> int:

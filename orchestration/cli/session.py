@@ -41,8 +41,7 @@ def opened() -> tuple[Settings, Warehouse]:
 def opened_for_reading() -> tuple[Settings, Warehouse, str]:
     """The settings, where to look without disturbing anybody, and of which moment that is."""
     settings, warehouse = opened()
-    found, copy = reading(settings, warehouse)
-    return settings, found, str(copy or "")
+    return settings, *reading(settings, warehouse)
 
 
 def renew_copy(*, quietly: bool = False) -> None:

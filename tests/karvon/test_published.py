@@ -142,19 +142,19 @@ def test_only_what_changed_is_written_and_nothing_when_nothing_did(
     )
     assert published.publish(settings, warehouse) == []
     assert path.stat().st_ino == before
-    _, copy = published.reading(settings, warehouse)
-    assert "nothing had changed at" in str(copy)
+    _, moment = published.reading(settings, warehouse)
+    assert "nothing had changed at" in moment
     # Nothing is planned, and still a row stands otherwise.
     _do(warehouse, "UPDATE reverse_etl.outstanding SET why = 'waits'")
     assert published.publish(settings, warehouse) == ["reverse_etl.outstanding"]
     before = path.stat().st_ino
     # The same number of rows, one of them another.
     _do(warehouse, "UPDATE marts.goods SET price = 1.51 WHERE key = 'default:2'")
-    assert "the warehouse was written to since" in str(published.reading(settings, warehouse)[1])
+    assert "the warehouse was written to since" in published.reading(settings, warehouse)[1]
     assert published.publish(settings, warehouse) == ["marts.goods"]
     assert path.stat().st_ino != before
     assert (settings.published_path / "marts.shops.parquet").stat().st_ino == parquet
-    assert str(published.reading(settings, warehouse)[1]).count(";") == 0
+    assert published.reading(settings, warehouse)[1].count(";") == 0
 
 
 def test_what_was_renamed_dropped_or_became_a_view_is_so_in_the_copy(
@@ -200,10 +200,10 @@ def test_looking_works_while_another_process_writes(settings: Settings, warehous
     with _open_elsewhere(warehouse.path, read_only=False):
         with pytest.raises(WarehouseLocked, match="published copy"), warehouse.session():
             pass
-        place, copy = published.reading(settings, warehouse)
+        place, moment = published.reading(settings, warehouse)
         with place.session() as session:
             assert session.value("SELECT count(*) FROM marts.goods") == 5
-        assert str(copy).startswith("As of ")
+        assert moment.startswith("As of ")
 
 
 def test_the_copy_of_another_warehouse_is_not_read(
@@ -212,7 +212,19 @@ def test_the_copy_of_another_warehouse_is_not_read(
     published.publish(settings, warehouse)
     other = Warehouse(f"duckdb:///{tmp_path / 'other.duckdb'}")
     _do(other, "CREATE SCHEMA marts")
-    assert published.reading(settings, other) == (other, None)
-    assert published.reading(settings, warehouse)[1] is not None
+    assert published.reading(settings, other) == (other, "")
+    assert published.reading(settings, warehouse)[1]
     warehouse.path.unlink()
-    assert published.reading(settings, warehouse) == (warehouse, None)
+    assert published.reading(settings, warehouse) == (warehouse, "")
+
+
+def test_a_home_that_was_moved_takes_its_copy_along(
+    settings: Settings, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    published.publish(settings, warehouse)
+    settings.home.rename(tmp_path / "moved")
+    moved = Settings(_env_file=None, KARVON_HOME=tmp_path / "moved", KARVON_WAREHOUSE_URL=None)
+    place, moment = published.reading(moved, Warehouse(moved.warehouse_url))
+    assert moment.startswith("As of ")
+    with place.session() as session:
+        assert session.value("SELECT count(*) FROM marts.goods") == 5
