@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help run dev test test-slow check format docs bench bench-quick screenshots lock clean
+.PHONY: help run dev test test-slow check format docs bench bench-quick mutants screenshots lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ bench: .venv/ready-dev ## Ratios against the floors in benchmarks/
 
 bench-quick: .venv/ready-dev ## Ratios of some rows at small sizes, held against benchmarks/baseline.json
 	$(BIN)/python -m benchmarks --quick
+
+mutants: .venv/ready-dev ## Faults put in by hand, and the share that tests notice; SAMPLE=40 SEED=1 ROOM=guards
+	$(BIN)/python -m tests.mutants --sample $(or $(SAMPLE),40) $(if $(SEED),--seed $(SEED)) $(if $(ROOM),--room "$(ROOM)")
 
 screenshots: .venv/ready ## Pictures of the lineage and the shop in docs/ (needs chromium)
 	$(BIN)/python docs/screenshots.py

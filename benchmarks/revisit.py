@@ -26,7 +26,7 @@ from pipelines.landing import LoadOptions, load
 from pipelines.slices import VISITS, Slice, revisits
 from pipelines.source import Batch, Context, Document, Resource, Source
 from pipelines.sources.uzum import SELLER_SOURCE, SOURCE
-from pipelines.sources.uzum.client import without_noise
+from pipelines.sources.uzum.kept import PRODUCT
 from sandbox.state import State
 from sandbox.uzum import Market, declare_switches
 from sandbox.uzum.bodies import RU, product_payload
@@ -107,7 +107,7 @@ def _simulated(
 def _document(market: Market, number: int, state: State) -> Document | None:
     if not market.exists(number):
         return None
-    return without_noise(product_payload(market, market.design(number), RU, state.switches)["data"])
+    return PRODUCT.of(product_payload(market, market.design(number), RU, state.switches)["data"])
 
 
 def _land(warehouse: Warehouse, market: Market, one: Slice, found: dict[int, Document | None]) -> None:

@@ -2,8 +2,9 @@
 
 Every address that a host resolves to is checked, and the connection goes to exactly the address that was
 checked, so that a name that changes its answer gains nothing. Each redirect is a request of its own and is
-checked again. What is inside (loopback, private and link-local networks, metadata services) is refused, in
-every spelling: decimal, octal and hexadecimal hosts, IPv6 forms that carry an IPv4 address.
+checked again. What is inside (loopback, private and link-local networks, metadata services) is refused, and everything
+else that IANA has set aside, in every spelling: decimal, octal and hexadecimal hosts, IPv6 forms that carry an IPv4
+address.
 
 `check_url` tells beforehand; `GuardedTransport` keeps httpx to it. Exceptions are made by name only: loopback for
 the sandbox, and the hosts that the operator lists.
@@ -16,7 +17,7 @@ import ipaddress
 import re
 import socket
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -31,8 +32,31 @@ _PORTS = {"http": 80, "https": 443}
 _KNOWN_SECONDS = 30.0
 """How long the addresses of a host are gone by before it is resolved, and checked, anew."""
 _NUMBER = re.compile(r"^(0x[0-9a-f]*|[0-9]+)$", re.IGNORECASE)
-# Networks whose addresses carry an IPv4 address in their last 32 bits: mapped, compatible, translated (NAT64).
-_WITH_IPV4 = tuple(map(ipaddress.IPv6Network, ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "64:ff9b:1::/48")))
+# IANA's special-purpose registry for IPv4 (RFC 6890 and later), multicast, and what clouds answer to their own machines
+# beside it: Azure's wire server, IBM's service networks, Equinix' metadata.
+_SET_ASIDE_4 = tuple(
+    map(
+        ipaddress.IPv4Network,
+        (
+            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+            "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16",
+            "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+            "168.63.129.16/32", "161.26.0.0/16", "166.8.0.0/14", "192.80.8.124/32",
+        ),
+    )
+)  # fmt: skip
+# Of IPv6 only this has been given out for the public (RFC 4291), less what the registry sets aside in it: protocol
+# assignments with Teredo, ORCHID and benchmarking, documentation, 6to4, AS112.
+_PUBLIC_6 = ipaddress.IPv6Network("2000::/3")
+_SET_ASIDE_6 = tuple(
+    map(
+        ipaddress.IPv6Network,
+        ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"),
+    )
+)
+# Addresses that stand for an IPv4 address in their last 32 bits and reach it: mapped, and translated (NAT64).
+_WITH_IPV4 = tuple(map(ipaddress.IPv6Network, ("::ffff:0:0/96", "64:ff9b::/96")))
+_ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 class ForbiddenAddress(Exception):
@@ -69,10 +93,14 @@ def check_url(
 
 def is_public(address: str) -> bool:
     """Whether an address is on the public internet, whatever form it is written in."""
-    return all(
-        one.is_global and not (one.is_multicast or one.is_reserved or one.is_unspecified)
-        for one in _carried(ipaddress.ip_address(address.partition("%")[0]))
-    )
+    known = _carried(ipaddress.ip_address(address.partition("%")[0]))
+    if isinstance(known, ipaddress.IPv4Address):
+        return not any(known in network for network in _SET_ASIDE_4)
+    if known not in _PUBLIC_6 or any(known in network for network in _SET_ASIDE_6):
+        return False
+    # A host behind a tunnel of its own site (RFC 5214): its inner address says where it is.
+    inner = ipaddress.IPv4Address(int(known) & 0xFFFFFFFF)
+    return (int(known) >> 32) & 0xFFFFFFFF not in _ISATAP or is_public(str(inner))
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
@@ -166,8 +194,7 @@ def _resolved(url: httpx.URL, exceptions: Exceptions, resolver: Resolver) -> tup
 
 
 def _check_address(host: str, address: str, exceptions: Exceptions) -> None:
-    carried = _carried(ipaddress.ip_address(address.partition("%")[0]))
-    if exceptions.loopback and all(one.is_loopback for one in carried):
+    if exceptions.loopback and _carried(ipaddress.ip_address(address.partition("%")[0])).is_loopback:
         return
     if not is_public(address):
         raise ForbiddenAddress(
@@ -188,16 +215,8 @@ def _refuse_disguised(host: str) -> None:
             ) from None
 
 
-def _carried(address: IpAddress) -> Collection[IpAddress]:
-    """The addresses that one stands for: of IPv6 forms around an IPv4 address, the inner one."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return (address,)
-    if address == ipaddress.IPv6Address("::1"):
-        return (address,)
-    if address.teredo:
-        return address.teredo
-    if address.sixtofour:
-        return (address.sixtofour,)
-    if any(address in network for network in _WITH_IPV4):
-        return (ipaddress.IPv4Address(int(address) & 0xFFFFFFFF),)
-    return (address,)
+def _carried(address: IpAddress) -> IpAddress:
+    """The address that is reached: of IPv6 forms around an IPv4 address, the inner one."""
+    if isinstance(address, ipaddress.IPv6Address) and any(address in network for network in _WITH_IPV4):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address

@@ -11,6 +11,8 @@ file there is one connection called `default` per vendor, from the vendor's usua
       sales_team: {url: SALES_WEBHOOK_URL, secret: SALES_WEBHOOK_SECRET}
     files:
       partner: {folder: PARTNER_FOLDER}
+    user_apis:                              # variables that a user's sources may name besides their own
+      dora: [WOO_SECRET, STRIPE_KEY]
 """
 
 from __future__ import annotations
@@ -21,12 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import SecretStr
 
 from karvon.addresses import Exceptions
 from karvon.rate_limits import RateWindow, evenly, share
 from karvon.settings import Settings, SettingsError
+from karvon.written_yaml import UnreadableYaml, parse, read_text
 
 SANDBOX_SITE_ID = "5f0c8c9e1c9d440000a1b2c3"
 
@@ -135,7 +137,7 @@ class UzexConnection:
     details_per_run: int
 
 
-_DEFAULTS: Mapping[str, Mapping[str, str]] = {
+USUAL_VARIABLES: Mapping[str, Mapping[str, str]] = {
     "plytix": {"api_key": "PLYTIX_API_KEY", "api_password": "PLYTIX_API_PASSWORD"},
     "webflow": {"api_token": "WEBFLOW_API_TOKEN", "site_id": "WEBFLOW_SITE_ID"},
     "webhook": {
@@ -149,6 +151,8 @@ _DEFAULTS: Mapping[str, Mapping[str, str]] = {
 _OPTIONAL = frozenset({("webhook", "secret"), ("webhook", "chat"), ("uzum", "token")})
 """Vendor and field of what a connection may leave out, or whose usual variable may be unset."""
 _MARKETS = ("uzum", "uzum_seller", "uzex")
+GRANTS = "user_apis"
+"""Part of the file that grants variables to users (karvon/variable_grants.py)."""
 
 
 def plytix_connections(settings: Settings) -> dict[str, PlytixConnection]:
@@ -213,7 +217,7 @@ def files_connections(settings: Settings) -> dict[str, Path]:
     folders: dict[str, Path] = {}
     for name, fields in _names(settings, "files").items():
         is_own = settings.profile == "sandbox" or (
-            name == "default" and not settings.variable(_DEFAULTS["files"]["folder"])
+            name == "default" and not settings.variable(USUAL_VARIABLES["files"]["folder"])
         )
         suffix = () if name == "default" else (name,)
         folders[name] = (
@@ -224,7 +228,7 @@ def files_connections(settings: Settings) -> dict[str, Path]:
 
 def markets_wanted(settings: Settings) -> bool:
     """Whether runs without a selection take the markets too: asked for, or named in `connections.yml`."""
-    return settings.markets or any(vendor in _read_file(settings) for vendor in _MARKETS)
+    return settings.markets or any(vendor in declared_connections(settings) for vendor in _MARKETS)
 
 
 def uzum_connections(settings: Settings) -> dict[str, UzumConnection]:
@@ -264,7 +268,7 @@ def uzum_connections(settings: Settings) -> dict[str, UzumConnection]:
 def uzum_seller_connections(settings: Settings) -> dict[str, UzumSellerConnection]:
     """Sellers' own accounts: none, unless `connections.yml` names one or UZUM_SELLER_TOKEN is set."""
     sandbox = settings.profile == "sandbox"
-    named = "uzum_seller" in _read_file(settings)
+    named = "uzum_seller" in declared_connections(settings)
     if not sandbox and not named and not settings.variable("UZUM_SELLER_TOKEN"):
         return {}
     return {
@@ -336,7 +340,7 @@ def _declared(settings: Settings, vendor: str) -> dict[str, dict[str, str]]:
 
 def _names(settings: Settings, vendor: str) -> dict[str, Any]:
     """Connection name → field → variable, as declared."""
-    declared = _read_file(settings).get(vendor) or {"default": dict(_DEFAULTS[vendor])}
+    declared = declared_connections(settings).get(vendor) or {"default": dict(USUAL_VARIABLES[vendor])}
     return {str(name): fields or {} for name, fields in declared.items()}
 
 
@@ -345,7 +349,7 @@ def _resolve(settings: Settings, vendor: str, name: str, fields: Any) -> dict[st
     if settings.profile == "sandbox":
         return _sandbox_values(vendor, name)
     where = f"{settings.connections_file.name}: {vendor}.{name}"
-    wanted = _DEFAULTS[vendor]
+    wanted = USUAL_VARIABLES[vendor]
     optional = {field for of, field in _OPTIONAL if of == vendor}
     needed = set(wanted) - optional
     if not isinstance(fields, Mapping) or not needed <= set(fields) <= set(wanted):
@@ -382,17 +386,26 @@ def _sandbox_values(vendor: str, name: str) -> dict[str, str]:
     return {"api_token": f"sandbox-token{suffix}", "site_id": site_id}
 
 
-def _read_file(settings: Settings) -> dict[str, Any]:
+def declared_connections(settings: Settings) -> dict[str, Any]:
+    """What the file holds, by vendor; nothing without a file. Raises `SettingsError`."""
     path = settings.connections_file
-    if not path.is_file():
+    if not (path.exists() or path.is_symlink()):
         return {}
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path.name} is not valid YAML: {error}") from None
-    unknown = set(content) - set(_DEFAULTS) if isinstance(content, dict) else {"(not a mapping)"}
+        _, content = parse(read_text(path))
+    except UnreadableYaml as error:
+        raise SettingsError(f"{path.name}, line {error.line}: {error}.") from None
+    content = {} if content is None else content
+    known = {*USUAL_VARIABLES, GRANTS}
+    unknown = set(map(str, content)) - known if isinstance(content, dict) else {"(not a mapping)"}
     if unknown:
         raise SettingsError(
-            f"{path.name}: unknown vendor {', '.join(sorted(map(str, unknown)))}; known are {', '.join(_DEFAULTS)}."
+            f"{path.name}: unknown vendor {', '.join(sorted(unknown))}; "
+            f"known are {', '.join([*USUAL_VARIABLES, GRANTS])}."
         )
+    for vendor, declared in content.items():
+        if not isinstance(declared, Mapping | None):
+            raise SettingsError(
+                f"{path.name}: `{vendor}` must hold connections by name, see docs/connections.md."
+            )
     return dict(content)

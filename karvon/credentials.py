@@ -15,6 +15,8 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from karvon.redaction import remember
+
 
 class CredentialError(Exception):
     """The store cannot be used; the message says why and what to do."""
@@ -58,6 +60,7 @@ class CredentialStore:
                 f"No key in KARVON_CREDENTIALS_KEY opens the credentials of {name}: put the key back with which they "
                 f"were stored, or sign in again with `karvon auth login {name}`."
             ) from None
+        remember(*opened.values())
         return opened
 
     def write(self, name: str, values: Mapping[str, str]) -> None:

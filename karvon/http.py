@@ -3,24 +3,22 @@
     RemoteError               anything a remote API did wrong, or that we did wrong in its eyes
     ├── Refused               4xx that stays: credentials, rights, validation, conflicts; redirects too
     │   └── NotFound          404, 410
-    ├── Throttled             429 until the time budget was used up
+    ├── Throttled             over a limit (429, or said otherwise) until the time budget was used up
     ├── Unavailable           5xx or no connection, after retries; `outcome_unknown` if a write may have happened
     └── Malformed             an answer that is not JSON, is cut short, or is larger than allowed
 
 Permanent and transient failures are told apart here and nowhere else: 408, 425, 429, 5xx and transport errors
-are tried again with jitter, everything else is final.
+are tried again with jitter, everything else is final. Whatever a remote sends, slowly, cut or rotten, ends within the
+budget of the request and in this tree.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -29,7 +27,11 @@ import httpx
 import orjson
 import tenacity
 
-from karvon.rate_limits import Place, RateLimiter, RateWindow
+from karvon.http_body import ACCEPTED, TooDeep, TooLarge, parse_json, unpacked
+from karvon.http_limits import is_over_limit, retry_after
+from karvon.http_retries import Budget, Stop, Transient, wait_before_retry
+from karvon.rate_limits import Paused, Place, RateLimiter, RateWindow
+from karvon.redaction import cleaned, holds, redact, remember, without
 
 if TYPE_CHECKING:
     import ssl
@@ -38,15 +40,10 @@ USER_AGENT = "Karvon/0.1 (declarative ELT)"
 
 _log = logging.getLogger("karvon.http")
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 508, 520, 521, 522, 523, 524})
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_SECRET_IN_TEXT = re.compile(
-    r"(?i)(bearer\s+|\"?(?:access_token|refresh_token|api_password|api_key|password|token|secret)\"?\s*[:=]\s*\"?)"
-    r"[^\s\"',}&]+"
+_OTHER_KINDS = frozenset(
+    {"text/csv", "application/csv", "application/x-ndjson", "application/ndjson", "application/jsonl"}
 )
-# More than 15 significant digits with a decimal point: doubles would round it. Looked for in a copy in which every
-# digit and point is a 0 and everything else is not, which takes a tenth of the time that a pattern takes.
-_LONG_DECIMAL = b"0" * 17
-_DIGITS_AS_0 = bytes(ord("0") if chr(sign) in "0123456789." else ord(" ") for sign in range(256))
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class RemoteError(Exception):
@@ -95,6 +92,8 @@ class Answer:
     status: int
     data: Any
     headers: Mapping[str, str]
+    echoes: bool = False
+    """Whether a secret of the client stands in it, in any form."""
 
 
 Meaning = Literal["refused", "missing", "busy", "failed"]
@@ -125,8 +124,9 @@ class HttpClient:
 
     `name` is the account (`plytix:default`): clients of the same name in one process share the rate windows.
     `limit_header` names a header that states the limit and the seconds it counts for. `budget_seconds` bounds
-    one request with all its waits; `max_body_bytes` bounds an answer. `meaning` is asked about every answer whose
-    status may not say what it means, with status and body.
+    one request with all its attempts, waits and the pauses that the remote asked for, however slowly it answers; only
+    waiting for a place in our own windows is not counted. `max_body_bytes` bounds an answer, unpacked. `meaning` is
+    asked about every answer whose status may not say what it means, with status and body.
     """
 
     def __init__(
@@ -151,8 +151,8 @@ class HttpClient:
         self.statistics = Statistics()
         self.limiter = _limiters.setdefault(f"{name}@{base_url}", RateLimiter(limits))
         self._limit_header = limit_header
-        # Shorter ones would take letters out of ordinary words.
-        self._secrets = tuple(secret for secret in secrets if len(secret) >= 6)
+        self._secrets = tuple(filter(None, secrets))
+        remember(*self._secrets)
         self._budget_seconds, self._attempts = budget_seconds, attempts
         self._max_body_bytes, self._meaning = max_body_bytes, meaning
         self._slots = asyncio.Semaphore(concurrency)
@@ -161,7 +161,12 @@ class HttpClient:
         self._client = httpx.AsyncClient(
             base_url=base_url,
             auth=auth,
-            headers={"User-Agent": USER_AGENT, "Accept": "application/json", **(headers or {})},
+            headers={
+                "User-Agent": USER_AGENT,
+                "Accept": "application/json",
+                "Accept-Encoding": ACCEPTED,
+                **(headers or {}),
+            },
             timeout=timeout_seconds,
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
             transport=transport,
@@ -201,52 +206,89 @@ class HttpClient:
         """
         if json is not None:
             content, headers = orjson.dumps(json), {"Content-Type": "application/json", **(headers or {})}
-        request = self._client.build_request(method, path, content=content, params=params, headers=headers)
+        try:
+            request = self._client.build_request(
+                method, path, content=content, params=params, headers=headers
+            )
+        except httpx.InvalidURL as error:
+            raise Refused(
+                f"{self.name}: {self.redacted(path[:200])!r} is no URL ({error})", method=method
+            ) from None
+        budget = Budget(self._budget_seconds)
         retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(_Transient),
-            wait=_wait_before_retry,
-            stop=_stop(self._attempts, self._budget_seconds),
-            before_sleep=self._note_retry,
+            retry=tenacity.retry_if_exception_type(Transient),
+            wait=wait_before_retry,
+            stop=Stop(self._attempts, budget),
+            before_sleep=lambda state: self._note_retry(state, budget),
             reraise=True,
         )
         try:
             async for attempt in retrying:
                 with attempt:
-                    return await self._send(request, repeatable, as_json)
-        except _Transient as failure:
+                    return await self._send(request, repeatable, as_json, budget)
+        except Transient as failure:
             raise failure.final from None
         raise AssertionError("unreachable: the loop returns or raises")
 
-    def _note_retry(self, state: tenacity.RetryCallState) -> None:
+    def _note_retry(self, state: tenacity.RetryCallState, budget: Budget) -> None:
         self.statistics.retries += 1
+        budget.left -= state.upcoming_sleep
         failure = state.outcome.exception() if state.outcome else None
         _log.info("%s: attempt %d failed (%s), again", self.name, state.attempt_number, failure)
 
-    async def _send(self, request: httpx.Request, repeatable: bool, as_json: bool) -> Answer:
-        method, url = request.method, self._redact(str(request.url.copy_with(query=None)))
+    async def _send(self, request: httpx.Request, repeatable: bool, as_json: bool, budget: Budget) -> Answer:
+        method, url = request.method, without(str(request.url.copy_with(query=None)), self._secrets)
         async with self._slots:
-            async with self._turn:
-                place = await self.limiter.acquire()
+            place = await self._place(method, url, budget)
             self.statistics.requests += 1
+            began = time.monotonic()
             try:
-                request.extensions["trace"] = self._tracer(place)
-                response = await self._client.send(request, stream=True)
-                self.limiter.answered(place)
-                payload = await self._read(response, method, url)
-            except httpx.TransportError as error:
+                async with asyncio.timeout(budget.left):
+                    request.extensions["trace"] = self._tracer(place)
+                    response = await self._client.send(request, stream=True)
+                    self.limiter.answered(place)
+                    packed = await self._read(response, method, url)
+            except TimeoutError:
+                raise Unavailable(
+                    f"{self.name}: {method} {url} was not answered whole within the {self._budget_seconds:g} s that "
+                    "a request may take. Check that the service is up.",
+                    method=method,
+                    url=url,
+                    outcome_unknown=True,
+                ) from None
+            except httpx.RequestError as error:
                 never_sent = isinstance(error, _NEVER_SENT)
                 failure = Unavailable(
-                    f"{self.name}: {method} {url} got no answer ({type(error).__name__}: {self._redact(str(error))}). "
+                    f"{self.name}: {method} {url} got no answer ({type(error).__name__}: {self.redacted(str(error))}). "
                     "Check the address and that the service is up.",
                     method=method,
                     url=url,
                     outcome_unknown=not never_sent,
                 )
-                raise (_Transient(failure) if repeatable or never_sent else failure) from None
+                raise (Transient(failure) if repeatable or never_sent else failure) from None
+            finally:
+                budget.left -= time.monotonic() - began
         self._learn(response.headers)
         if not as_json and 200 <= response.status_code < 300:
             return Answer(response.status_code, None, dict(response.headers))
+        payload = self._unpacked(response, packed, method, url, repeatable)
         return self._judge(method, url, response, payload, repeatable)
+
+    async def _place(self, method: str, url: str, budget: Budget) -> Place:
+        """A place in the windows. Raises `Throttled` when the remote's pause outlasts the budget."""
+        try:
+            async with self._turn:
+                place = await self.limiter.acquire(budget.left)
+        except Paused as paused:
+            raise Throttled(
+                f"{self.name}: {method} {url} was not sent: the API asked for a pause, of which "
+                f"{paused.seconds:.0f} s are left, longer than a request may take.{_advice(429)}",
+                method=method,
+                url=url,
+                status=429,
+            ) from None
+        budget.left -= place.paused
+        return place
 
     def _tracer(self, place: Place) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
         async def trace(event: str, _info: Mapping[str, Any]) -> None:
@@ -256,22 +298,53 @@ class HttpClient:
         return trace
 
     async def _read(self, response: httpx.Response, method: str, url: str) -> bytes:
+        """The body as it came, packed or not."""
         chunks: list[bytes] = []
         size = 0
         try:
-            async for chunk in response.aiter_bytes():
-                size += len(chunk)
-                if size > self._max_body_bytes:
-                    raise Malformed(
-                        f"{self.name}: {method} {url} answered more than {self._max_body_bytes} bytes; refused.",
-                        method=method,
-                        url=url,
-                        status=response.status_code,
-                    )
-                chunks.append(chunk)
+            if response.is_stream_consumed:
+                # A transport in memory has it whole, and unpacked.
+                response.headers.pop("content-encoding", None)
+                chunks, size = [response.content], len(response.content)
+            else:
+                async for chunk in response.aiter_raw():
+                    size += len(chunk)
+                    if size > self._max_body_bytes:
+                        break
+                    chunks.append(chunk)
         finally:
             await response.aclose()
+        if size > self._max_body_bytes:
+            raise self._too_large(response, method, url)
         return b"".join(chunks)
+
+    def _unpacked(
+        self, response: httpx.Response, packed: bytes, method: str, url: str, repeatable: bool
+    ) -> bytes:
+        try:
+            return unpacked(packed, response.headers.get("content-encoding", ""), self._max_body_bytes)
+        except TooLarge:
+            raise self._too_large(response, method, url) from None
+        except ValueError as error:
+            if response.status_code >= 300:
+                # What it says is known without the body.
+                return b""
+            malformed = Malformed(
+                f"{self.name}: {method} {url} answered {response.status_code} with a body that is not whole: {error}.",
+                method=method,
+                url=url,
+                status=response.status_code,
+                outcome_unknown=not repeatable,
+            )
+            raise (Transient(malformed) if repeatable else malformed) from None
+
+    def _too_large(self, response: httpx.Response, method: str, url: str) -> Malformed:
+        return Malformed(
+            f"{self.name}: {method} {url} answered more than {self._max_body_bytes} bytes; refused.",
+            method=method,
+            url=url,
+            status=response.status_code,
+        )
 
     def _learn(self, headers: httpx.Headers) -> None:
         if self._limit_header:
@@ -283,17 +356,19 @@ class HttpClient:
     def _judge(
         self, method: str, url: str, response: httpx.Response, payload: bytes, repeatable: bool
     ) -> Answer:
-        """An answer, a final error, or a `_Transient` one."""
+        """An answer, a final error, or a `Transient` one."""
         status = response.status_code
         if meaning := self._meaning(status, payload):
             status = _STATUS_OF_MEANING[meaning]
+        elif is_over_limit(status, response.headers):
+            status = 429
         if 200 <= status < 300:
             try:
                 data = parse_json(payload) if payload.strip() else None
             except ValueError as error:
-                text = self._redact(payload[:200].decode("utf-8", "replace"))
+                text = self._excerpt(payload, 200)
                 malformed = Malformed(
-                    f"{self.name}: {method} {url} answered {status} with something that is not JSON "
+                    f"{self.name}: {method} {url} answered {status} with {_kind(response)} that is not JSON "
                     f"({error}); it begins {text!r}. A proxy page or a cut connection looks like this.",
                     method=method,
                     url=url,
@@ -301,23 +376,25 @@ class HttpClient:
                     body=text,
                     outcome_unknown=not repeatable,
                 )
-                raise (_Transient(malformed) if repeatable else malformed) from None
-            return Answer(status, data, dict(response.headers))
+                # A broken answer may be whole the next time; one of another kind stays what it is.
+                is_broken = not isinstance(error, TooDeep) and _kind(response) not in _OTHER_KINDS
+                raise (Transient(malformed) if repeatable and is_broken else malformed) from None
+            return Answer(status, data, dict(response.headers), holds(payload, self._secrets))
         failure = self._failure(method, url, status, response, payload)
         if status == 429:
             self.statistics.throttled += 1
-            wait = _retry_after(response.headers)
+            wait = retry_after(response.headers)
             self.limiter.pause(wait if wait is not None else 1.0)
-            raise _Transient(failure, wait)
+            raise Transient(failure, is_throttled=True, wait_seconds=wait)
         if status in _TRANSIENT_STATUS and (repeatable or status in (408, 425)):
-            raise _Transient(failure, _retry_after(response.headers))
+            raise Transient(failure, wait_seconds=retry_after(response.headers))
         failure.outcome_unknown = status >= 500
         raise failure
 
     def _failure(
         self, method: str, url: str, status: int, response: httpx.Response, payload: bytes
     ) -> RemoteError:
-        text = self._redact(payload[:2000].decode("utf-8", "replace"))
+        text = self._excerpt(payload, 2000)
         try:
             detail = parse_json(payload)
         except ValueError:
@@ -331,84 +408,36 @@ class HttpClient:
             if status in _TRANSIENT_STATUS or status >= 500
             else Refused
         )
-        target = f" to {response.headers.get('location', '?')}" if 300 <= status < 400 else ""
+        target = (
+            f" to {self.redacted(response.headers.get('location', '?'))[:200]}" if 300 <= status < 400 else ""
+        )
         return kind(
             f"{self.name}: {method} {url} answered {response.status_code}{target}: {text[:500] or '(empty)'}"
-            f"{_advice(status if status == response.status_code else 0)}",
+            f"{_advice(status if status in (response.status_code, 429) else 0)}",
             method=method,
             url=url,
             status=response.status_code,
             body=text,
-            detail=detail,
+            detail=self.cleaned(detail),
         )
 
-    def _redact(self, text: str) -> str:
+    def redacted(self, text: str) -> str:
+        """A text without secrets."""
         return redact(text, self._secrets)
 
+    def cleaned(self, value: Any) -> Any:
+        """Parsed JSON without the secrets of this client, which an API may give back."""
+        return cleaned(value, self._secrets)
 
-def parse_json(content: bytes) -> Any:
-    """Parse JSON fast, and exactly: a non-integer of more than 15 significant digits comes as a string.
-
-    Raises `ValueError` for anything that is not JSON.
-    """
-    if _LONG_DECIMAL not in content.translate(_DIGITS_AS_0):
-        with suppress(orjson.JSONDecodeError):
-            return orjson.loads(content)
-    # Some APIs send raw line ends and tabs inside strings (Uzum dossier §1.3).
-    return json.loads(content, parse_float=_exact_float, parse_constant=_no_number, strict=False)
+    def _excerpt(self, payload: bytes, most: int) -> str:
+        """The beginning of a body, cut only when its secrets are out: half of one would not be known."""
+        return self.redacted(payload[: most + 4096].decode("utf-8", "replace"))[:most]
 
 
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number")
-
-
-def _exact_float(text: str) -> float | str:
-    mantissa = re.split("[eE]", text)[0]
-    digits = mantissa.replace("-", "").replace(".", "").lstrip("0")
-    return text if len(digits) > 15 else float(text)
-
-
-def redact(text: str, secrets: Sequence[str] = ()) -> str:
-    """Take known secrets and anything that looks like one out of a text."""
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return _SECRET_IN_TEXT.sub(r"\1***", text)
-
-
-@dataclass
-class _Transient(Exception):
-    final: RemoteError
-    wait_seconds: float | None = None
-    started: float = field(default_factory=time.monotonic)
-
-    def __str__(self) -> str:
-        return str(self.final)
-
-
-def _wait_before_retry(state: tenacity.RetryCallState) -> float:
-    failure = state.outcome.exception() if state.outcome else None
-    jittered = tenacity.wait_random_exponential(multiplier=0.5, max=30)(state)
-    told = failure.wait_seconds if isinstance(failure, _Transient) else None
-    return jittered if told is None else told + jittered / 10
-
-
-class _stop(tenacity.stop.stop_base):
-    """After so many attempts (waiting out a rate limit does not count), or when the next wait breaks the budget."""
-
-    def __init__(self, attempts: int, budget_seconds: float) -> None:
-        self._attempts, self._budget_seconds = attempts, budget_seconds
-
-    def __call__(self, state: tenacity.RetryCallState) -> bool:
-        failure = state.outcome.exception() if state.outcome else None
-        throttled = isinstance(failure, _Transient) and isinstance(failure.final, Throttled)
-        spent = (state.seconds_since_start or 0) + (state.upcoming_sleep or 0)
-        return spent > self._budget_seconds or (not throttled and state.attempt_number >= self._attempts)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait; both forms of the header are allowed, a date is rare enough to be treated as unknown."""
-    stated = headers.get("retry-after", "")
-    return float(stated) if stated.replace(".", "", 1).isdigit() else None
+def _kind(response: httpx.Response) -> str:
+    """What an answer says that it is: a CSV or a page is told from a broken answer."""
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind[:60] if kind and "json" not in kind.split("/")[-1].split("+") else "something"
 
 
 def _advice(status: int) -> str:

@@ -25,6 +25,16 @@ class Place:
 
     left: float
     took: float = 0.0
+    paused: float = 0.0
+    """Seconds waited for it because the remote had asked for a pause."""
+
+
+class Paused(Exception):
+    """The remote asked for a pause that lasts longer than the caller would wait: `seconds` more."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"paused for {seconds:.0f} s")
+        self.seconds = seconds
 
 
 class RateLimiter:
@@ -41,10 +51,19 @@ class RateLimiter:
         self._paused_until = 0.0
         self._fastest = math.inf
 
-    async def acquire(self) -> Place:
-        """Wait for a place. `left` and `answered` are to be told what becomes of the request."""
+    async def acquire(self, patience_seconds: float = math.inf) -> Place:
+        """Wait for a place. `left` and `answered` are to be told what becomes of the request.
+
+        Raises `Paused` when the pauses that the remote asks for would take more than `patience_seconds`.
+        """
+        waited = 0.0
         while not isinstance(place := self._reserve(), Place):
+            pause = max(self._paused_until - time.monotonic(), 0.0)
+            if waited + pause > patience_seconds:
+                raise Paused(pause)
+            waited += pause
             await asyncio.sleep(place)
+        place.paused = waited
         return place
 
     def left(self, place: Place) -> None:

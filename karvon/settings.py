@@ -8,16 +8,27 @@ there is no fallback from one profile to another. `.env.example` documents every
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
+
+from karvon.redaction import remember
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DOTENV = PROJECT_ROOT / ".env"
 _NOTICE_THE_DEAD = "-c client_connection_check_interval=2000"
+
+_BROKEN_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+_PG_VARIABLES = {
+    "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY",
+    "channel_binding": "PGCHANNELBINDING",
+}  # fmt: skip
+"""What a URL says about encryption, for dbt, which is given the other parts one by one."""
 
 
 class SettingsError(Exception):
@@ -52,6 +63,9 @@ class Settings(BaseSettings):
     stock_read_after_hours: float = Field(24, ge=0, validation_alias="KARVON_STOCK_READ_AFTER_HOURS")
     """Only stock that was not answered for so long is read again; before a write it is always read."""
     warehouse_lock_seconds: float = Field(30, ge=0, validation_alias="KARVON_WAREHOUSE_LOCK_SECONDS")
+    """How long a command waits for a DuckDB file that another process holds."""
+    run_lock_seconds: float = Field(6 * 3600, ge=0, validation_alias="KARVON_RUN_LOCK_SECONDS")
+    """How long a run does: a notebook that somebody left open must not make it fail."""
     turn_seconds: float = Field(3600, ge=0, validation_alias="KARVON_TURN_SECONDS")
     """How long a step waits while another process builds models, applies, or reads the same source."""
     connections_file: Path = Field(
@@ -141,6 +155,40 @@ class Settings(BaseSettings):
     uzex_windows_per_run: int = Field(200, ge=1, validation_alias="UZEX_WINDOWS_PER_RUN")
     uzex_details_per_run: int = Field(200, ge=0, validation_alias="UZEX_DETAILS_PER_RUN")
 
+    @field_validator("home")
+    @classmethod
+    def _is_a_plain_path(cls, value: Path) -> Path:
+        """Dagster makes addresses of its paths, in which these signs mean something else."""
+        if odd := sorted(set(str(value)) & set("%?#\n")):
+            raise ValueError(f"the path holds {' '.join(map(repr, odd))}; choose a folder without")
+        return value
+
+    @field_validator("warehouse", "dagster_storage_url")
+    @classmethod
+    def _is_an_address(cls, value: SecretStr | None) -> SecretStr | None:
+        """The parts of a Postgres URL can be told apart. The message never holds the URL: there is a password in it."""
+        if value is not None and value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            try:
+                address = urlsplit(value.get_secret_value())
+                # Two readers of a raw @ find two different hosts.
+                is_odd = bool(address.fragment or _BROKEN_PERCENT.search(value.get_secret_value())) or (
+                    value.get_secret_value().count("@") > 1
+                    or address.port == 0
+                    or "@" in address.path + address.query
+                )
+                has_space = " " in unquote(address.netloc)
+            except ValueError:
+                is_odd, has_space = True, False
+            if has_space:
+                # dlt writes it into an address as it is, which the driver refuses.
+                raise ValueError("user and password must not hold a space; give the role another password")
+            if is_odd:
+                raise ValueError(
+                    "the URL cannot be read: write postgresql://user:password@host:5432/database, and in user and "
+                    "password %40 for @, %3A for :, %2F for /, %3F for ?, %23 for #, %25 for %, %5B for ["
+                )
+        return value
+
     @property
     def sandbox_url(self) -> str:
         return f"http://127.0.0.1:{self.sandbox_port}"
@@ -171,6 +219,16 @@ class Settings(BaseSettings):
     def reports_path(self) -> Path:
         """Where pages about plans are written."""
         return self.home.absolute() / self.profile / "reports"
+
+    @property
+    def published_path(self) -> Path:
+        """The copy of a DuckDB warehouse that everybody reads (karvon/published.py)."""
+        return self.home.absolute() / self.profile / "published"
+
+    @property
+    def loads_path(self) -> Path:
+        """Where loads are put together (pipelines/load_folder.py)."""
+        return self.home.absolute() / self.profile / "loads"
 
     @property
     def sources_path(self) -> Path:
@@ -210,7 +268,7 @@ class Settings(BaseSettings):
 
     def environment_for_children(self) -> dict[str, str]:
         """What dbt and Dagster need in their environment: paths, and the warehouse URL in parts for dbt."""
-        scheme = urlsplit(self.warehouse_url)
+        address = urlsplit(self.warehouse_url)
         common = {
             "KARVON_PROFILE": self.profile,
             "KARVON_HOME": str(self.home.absolute()),
@@ -223,35 +281,52 @@ class Settings(BaseSettings):
             "DBT_TARGET_PATH": str(self.dbt_target_path),
             "DBT_LOG_PATH": str(self.dbt_target_path / "logs"),
         }
-        if scheme.scheme == "duckdb":
+        if address.scheme == "duckdb":
             return common | {
                 "KARVON_DBT_TARGET": "duckdb",
                 "KARVON_DUCKDB_PATH": self.warehouse_url.removeprefix("duckdb:///"),
             }
-        query = dict(part.split("=", 1) for part in scheme.query.split("&") if "=" in part)
-        return common | {
-            # A server looks whether anybody still waits for a long statement only if it is told to.
-            "PGOPTIONS": f"{os.environ.get('PGOPTIONS', '').replace(_NOTICE_THE_DEAD, '')} {_NOTICE_THE_DEAD}".strip(),
-            "KARVON_DBT_TARGET": "postgres",
-            "KARVON_PG_HOST": unquote(query.get("host", "")) or scheme.hostname or "localhost",
-            "KARVON_PG_PORT": str(scheme.port or 5432),
-            "KARVON_PG_USER": unquote(scheme.username or "postgres"),
-            "KARVON_PG_PASSWORD": unquote(scheme.password or ""),
-            "KARVON_PG_DATABASE": scheme.path.lstrip("/") or "postgres",
-        }
+        query = dict(parse_qsl(address.query))
+        given = os.environ.get("PGOPTIONS", "").replace(_NOTICE_THE_DEAD, "").strip()
+        encrypted = {variable: query[name] for name, variable in _PG_VARIABLES.items() if name in query}
+        return (
+            common
+            | encrypted
+            | {
+                # A server looks whether anybody still waits for a long statement only if it is told to.
+                "PGOPTIONS": f"{_NOTICE_THE_DEAD} {given}".strip(),
+                "KARVON_DBT_TARGET": "postgres",
+                "KARVON_PG_HOST": query.get("host") or unquote(address.hostname or "") or "localhost",
+                "KARVON_PG_PORT": query.get("port") or str(address.port or 5432),
+                "KARVON_PG_USER": query.get("user") or unquote(address.username or "postgres"),
+                "KARVON_PG_PASSWORD": query.get("password") or unquote(address.password or ""),
+                "KARVON_PG_DATABASE": query.get("dbname") or unquote(address.path.lstrip("/")) or "postgres",
+            }
+        )
 
 
 def load_settings() -> Settings:
     """Read and validate the settings. Raises `SettingsError` naming each wrong variable."""
     folder = os.environ.get("KARVON_SECRETS_DIR")
     try:
-        return Settings(_secrets_dir=folder) if folder else Settings()
+        settings = Settings(_secrets_dir=folder) if folder else Settings()
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
             for problem in error.errors(include_input=False)
         )
         raise SettingsError(f"Configuration: {problems}. See .env.example.") from None
+    remember(*_secrets(settings), *settings.credentials_keys)
+    return settings
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        for one in value.values() if isinstance(value, dict) else (value,):
+            # The path of a file is no secret, and messages name it.
+            if isinstance(one, SecretStr) and not one.get_secret_value().startswith("duckdb:"):
+                yield one.get_secret_value()
 
 
 def export_environment(settings: Settings) -> None:

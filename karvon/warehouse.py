@@ -9,26 +9,41 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import io
+import logging
+import os
 import re
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
+from karvon.settings import Settings
+from karvon.warehouse_errors import (
+    WarehouseDamaged,
+    WarehouseError,
+    WarehouseLocked,
+    of_duckdb,
+    of_postgres,
+    of_the_disk,
+)
+
 Dialect = Literal["duckdb", "postgres"]
+_log = logging.getLogger("karvon.warehouse")
+_NOT_IN_LOADS = set("'*?[")
+"""dlt puts paths into SQL as they are, where DuckDB takes these for the end of it or for many files."""
+_TELL_EVERY_SECONDS = 15
 _WORK_MEMORY = "64MB"
 """With Postgres's 4 MB the joins of a big catalogue go through temporary files. Few sessions are open at once."""
 
 
-class WarehouseError(Exception):
-    """The warehouse cannot be used; the message says why and what to do."""
+__all__ = ["Dialect", "Session", "Warehouse", "WarehouseDamaged", "WarehouseError", "WarehouseLocked"]
 
-
-class WarehouseLocked(WarehouseError):
-    """Another process holds the DuckDB file."""
+OLDEST_POSTGRES = 16
+"""`pg_input_is_valid`, by which casts fail for one value and not for all, came with it."""
 
 
 class Session(Protocol):
@@ -66,7 +81,15 @@ class Session(Protocol):
 class Warehouse:
     """The warehouse behind a URL: `duckdb:///path/file.duckdb` or `postgresql://user:password@host/database`."""
 
-    def __init__(self, url: str, *, lock_seconds: float = 30, turn_seconds: float = 3600) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        lock_seconds: float = 30,
+        turn_seconds: float = 3600,
+        read_only: bool = False,
+        loads: Path | None = None,
+    ) -> None:
         if not url.startswith(("duckdb:///", "postgresql://", "postgres://")):
             raise WarehouseError(
                 f"KARVON_WAREHOUSE_URL starts with {url.split(':', 1)[0]!r}; write duckdb:///path/file.duckdb "
@@ -77,11 +100,36 @@ class Warehouse:
         self.lock_seconds = lock_seconds
         self.turn_seconds = turn_seconds
         """How long to wait for others who are at work (karvon/turns.py)."""
+        self.read_only = read_only
+        """Of a DuckDB file: any number of processes may look into it at once, and none can write."""
+        self._loads = loads
 
     @property
     def path(self) -> Path:
         """The DuckDB file."""
         return Path(self.url.removeprefix("duckdb:///"))
+
+    @classmethod
+    def of(
+        cls, settings: Settings, *, lock_seconds: float | None = None, turn_seconds: float | None = None
+    ) -> Warehouse:
+        """That of the settings."""
+        return cls(
+            settings.warehouse_url,
+            lock_seconds=settings.warehouse_lock_seconds if lock_seconds is None else lock_seconds,
+            turn_seconds=settings.turn_seconds if turn_seconds is None else turn_seconds,
+            loads=settings.loads_path,
+        )
+
+    @property
+    def loads_folder(self) -> Path:
+        """Where loads into this warehouse are put together, before they are in it."""
+        beside = self.path.with_name("loads") if self.dialect == "duckdb" else None
+        wanted = self._loads or beside
+        if wanted is not None and not set(str(wanted)) & _NOT_IN_LOADS:
+            return wanted
+        name = hashlib.md5(f"{self.url} {os.getuid()}".encode(), usedforsecurity=False).hexdigest()
+        return Path(tempfile.gettempdir()) / f"karvon-loads-{name}"
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -92,9 +140,10 @@ class Warehouse:
             return
         from karvon.turns import FILE, turn
 
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with turn(self, FILE, "", shared=True), closing(self._open_duckdb()) as file:
-            yield file
+        with ExitStack() as stack:
+            if not self.read_only:
+                stack.enter_context(turn(self, FILE, "", shared=True))
+            yield stack.enter_context(closing(self._open_duckdb()))
 
     @contextmanager
     def exclusive(self, what: str) -> Iterator[None]:
@@ -147,49 +196,73 @@ class Warehouse:
     def _open_duckdb(self) -> _DuckDBSession:
         import duckdb
 
-        deadline = time.monotonic() + self.lock_seconds
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WarehouseError(of_the_disk(error)) from None
+        began = told = time.monotonic()
         while True:
             try:
-                return _DuckDBSession(duckdb.connect(str(self.path)))
-            except duckdb.IOException as error:
+                return _DuckDBSession(duckdb.connect(str(self.path), read_only=self.read_only), self.path)
+            except duckdb.Error as error:
                 holder = re.search(r"held in (.+?)(?: \(PID (\d+)\))", str(error))
                 if holder is None:
-                    raise WarehouseError(
+                    raise of_duckdb(error, self.path, "cannot be opened") or WarehouseError(
                         f"The warehouse file {self.path} cannot be opened: {error}"
                     ) from error
-                if time.monotonic() > deadline:
+                who = f"{self.path} is in use by process {holder[2]} ({holder[1]})"
+                now = time.monotonic()
+                if now - began > self.lock_seconds:
                     raise WarehouseLocked(
-                        f"{self.path} is in use by process {holder[2]} ({holder[1]}); "
-                        f"waited {self.lock_seconds:.0f} s. "
-                        "Wait for it or stop it; with Postgres several can work at once (KARVON_WAREHOUSE_URL)."
+                        f"{who}; waited {self.lock_seconds:.0f} s. Wait for it or stop it: to look, open the published "
+                        "copy (docs/observability.md); with Postgres several can work at once (KARVON_WAREHOUSE_URL)."
                     ) from None
+                if now - told > _TELL_EVERY_SECONDS:
+                    told = now
+                    _log.warning("%s; waiting for it, %.0f s so far.", who, now - began)
                 time.sleep(0.2)
 
 
 class _DuckDBSession:
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, path: Path) -> None:
         self._connection = connection
+        self._path = path
         connection.execute("SET TimeZone = 'UTC'")
 
+    @contextmanager
+    def _speaking(self) -> Iterator[Any]:
+        """The connection, whose errors about the file become sentences; those about a statement stay DuckDB's."""
+        import duckdb
+
+        try:
+            yield self._connection
+        except duckdb.Error as error:
+            raise of_duckdb(error, self._path) or error from None
+
     def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
-        self._connection.execute(sql, list(params) or None)
+        with self._speaking() as connection:
+            connection.execute(sql, list(params) or None)
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        cursor = self._connection.execute(sql, list(params) or None)
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        with self._speaking() as connection:
+            cursor = connection.execute(sql, list(params) or None)
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
         # To the end: DuckDB keeps a connection busy with a result that was not read up.
-        rows = self._connection.execute(sql, list(params) or None).fetchall()
+        with self._speaking() as connection:
+            rows = connection.execute(sql, list(params) or None).fetchall()
         return rows[0][0] if rows else None
 
     def arrow(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
-        return self._connection.sql(sql, params=list(params) or None).to_arrow_table()
+        with self._speaking() as connection:
+            return connection.sql(sql, params=list(params) or None).to_arrow_table()
 
     @contextmanager
     def batches(self, sql: str, rows: int = 50_000) -> Iterator[pa.RecordBatchReader]:
-        yield self._connection.sql(sql).to_arrow_reader(rows)
+        with self._speaking() as connection:
+            yield connection.sql(sql).to_arrow_reader(rows)
 
     def distinct(self, table: str, column: str) -> list[Any]:
         return [row[column] for row in self.rows(f"SELECT DISTINCT {column} FROM {table}")]
@@ -199,11 +272,12 @@ class _DuckDBSession:
         return f"rowid IN (SELECT rowid FROM {table} WHERE {condition})"
 
     def append(self, table: str, data: pa.Table) -> None:
-        self._connection.register("_appended", data)
-        try:
-            self._connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM _appended")
-        finally:
-            self._connection.unregister("_appended")
+        with self._speaking() as connection:
+            connection.register("_appended", data)
+            try:
+                connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM _appended")
+            finally:
+                connection.unregister("_appended")
 
     def has_table(self, table: str) -> bool:
         return _has_table(self, table)
@@ -214,12 +288,15 @@ class _DuckDBSession:
         try:
             yield
         except BaseException:
-            self._connection.rollback()
+            with self._speaking() as connection:
+                connection.rollback()
             raise
-        self._connection.commit()
+        with self._speaking() as connection:
+            connection.commit()
 
     def close(self) -> None:
-        self._connection.close()
+        with self._speaking() as connection:
+            connection.close()
 
 
 class _PostgresSession:
@@ -231,29 +308,51 @@ class _PostgresSession:
 
         try:
             self._connection = psycopg2.connect(url, options=f"-c timezone=UTC -c work_mem={_WORK_MEMORY}")
-        except psycopg2.OperationalError as error:
+        except (psycopg2.Error, UnicodeError, ValueError) as error:
             reason = str(error).strip().splitlines()[-1]
             raise WarehouseError(
                 f"Postgres cannot be reached: {reason}. Check KARVON_WAREHOUSE_URL and that the server runs."
             ) from None
+        version = self._connection.server_version // 10_000
+        if version < OLDEST_POSTGRES:
+            self._connection.close()
+            raise WarehouseError(
+                f"The server is PostgreSQL {version}; Karvon needs {OLDEST_POSTGRES} or later. Upgrade it, or name "
+                "another one in KARVON_WAREHOUSE_URL."
+            )
         self._connection.autocommit = True
         # JSON stays text on both engines; parsing is the reader's choice.
         psycopg2.extras.register_default_json(self._connection, loads=lambda text: text)
         self._url = url
         self._bulk: Any = None
 
+    @contextmanager
+    def _speaking(self) -> Iterator[Any]:
+        """A cursor; what the server says of itself becomes a sentence, what it says of a statement stays psycopg2's."""
+        import psycopg2
+
+        try:
+            with self._connection.cursor() as cursor:
+                yield cursor
+        except (
+            psycopg2.OperationalError,
+            psycopg2.errors.DataCorrupted,
+            psycopg2.errors.IndexCorrupted,
+        ) as error:
+            raise of_postgres(error) from error
+
     def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
-        with self._connection.cursor() as cursor:
+        with self._speaking() as cursor:
             cursor.execute(*_named(sql, params))
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        with self._connection.cursor() as cursor:
+        with self._speaking() as cursor:
             cursor.execute(*_named(sql, params))
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()] if names else []
 
     def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
-        with self._connection.cursor() as cursor:
+        with self._speaking() as cursor:
             cursor.execute(*_named(sql, params))
             row = cursor.fetchone()
             return row[0] if row else None
@@ -300,7 +399,7 @@ class _PostgresSession:
         pyarrow.csv.write_csv(data, buffer, pyarrow.csv.WriteOptions(include_header=False))
         buffer.seek(0)
         columns = ", ".join(f'"{name}"' for name in data.column_names)
-        with self._connection.cursor() as cursor:
+        with self._speaking() as cursor:
             cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)", buffer)
 
     def has_table(self, table: str) -> bool:

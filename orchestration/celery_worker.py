@@ -64,7 +64,7 @@ def _told(instance: dg.DagsterInstance, run_id: str, key: str) -> Sequence[dg.Da
 
 
 settings = load_settings()
-warehouse = Warehouse(settings.warehouse_url)
+warehouse = Warehouse.of(settings)
 # Before there are children: they share what is loaded, and a wrong setting is told at once.
 defs()
 app = make_app(CeleryExecutor.for_cli(**celery_options(settings)).app_args())

@@ -125,6 +125,8 @@ class Stale:
 
     models: tuple[str, ...]
     definitions_changed: bool
+    changed: tuple[str, ...] = ()
+    """Those that changed themselves, are missing, or whose last build failed."""
 
 
 def stale_models(
@@ -162,7 +164,11 @@ def stale_models(
         wanted = set(among) | (set(read_by_others) & absent)
         chosen = wanted | _needed(manifest, wanted, absent)
     models = _with_descendants(manifest, changed | unread) & nodes.keys() & chosen
-    return Stale(tuple(sorted(models)), definitions_changed=bool(changed & chosen))
+    return Stale(
+        tuple(sorted(models)),
+        definitions_changed=bool(changed & chosen),
+        changed=tuple(sorted(changed & chosen)),
+    )
 
 
 def build(

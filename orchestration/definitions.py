@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from karvon.home import keep_private
 from karvon.settings import export_environment, load_settings
 from karvon.warehouse import Warehouse
 from orchestration.dbt import read_manifest
@@ -25,12 +26,10 @@ from reverse_etl.manifest import read_syncs
 def defs() -> dg.Definitions:
     """All assets, checks, jobs, schedules and sensors. Raises `SettingsError`, `DbtError`, `SyncError`."""
     settings = load_settings()
+    keep_private(settings)
     export_environment(settings)
-    warehouse = Warehouse(
-        settings.warehouse_url,
-        lock_seconds=settings.warehouse_lock_seconds,
-        turn_seconds=settings.turn_seconds,
-    )
+    patience = max(settings.warehouse_lock_seconds, settings.run_lock_seconds)
+    warehouse = Warehouse.of(settings, lock_seconds=patience)
     manifest = read_manifest(settings, warehouse)
     syncs = read_syncs(settings.manifest_path, settings.profile)
     return dg.Definitions.merge(

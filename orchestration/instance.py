@@ -11,6 +11,7 @@ import sys
 import dagster as dg
 import yaml
 
+from karvon.home import keep_private
 from karvon.settings import PROJECT_ROOT, Settings, child_environment, load_settings
 
 PROCESS_TAG = "karvon/process"
@@ -70,6 +71,7 @@ def _is_running(process: int) -> bool:
 def main(command: list[str]) -> None:
     """Become the command, with Dagster's home prepared and everything it needs in its environment."""
     settings = load_settings()
+    keep_private(settings)
     prepare_dagster_home(settings)
     os.execvpe(command[0], command, child_environment(settings))  # noqa: S606 - the caller's own command
 

@@ -111,6 +111,7 @@ def forget(settings: Settings, warehouse: Warehouse, *, sandbox: bool) -> None:
 def _folders(settings: Settings, *, sandbox: bool) -> Iterator[tuple[Path, str]]:
     yield settings.dagster_home, "Dagster's runs and logs"
     yield settings.dbt_target_path, "dbt's target"
+    yield settings.published_path, "the copy for reading"
     if sandbox:
         yield settings.sandbox_state, "the sandbox's PIM and shop"
 

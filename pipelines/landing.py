@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
@@ -19,12 +18,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 import pyarrow as pa
 
 from karvon.http import HttpClient, Refused, RemoteError
 from karvon.progress import track
 from karvon.warehouse import Session, Warehouse
+from pipelines.load_folder import load_folder
 from pipelines.load_report import LoadReport, ResourceReport
 from pipelines.raw_table import RawTable
 from pipelines.source import Batch, Context, Document, Resource, Source
@@ -98,14 +99,14 @@ def write_package(schema: str, items: Generator[Any], warehouse: Warehouse) -> s
     """
     dlt = configured_dlt()
     name = schema.removeprefix("raw_")
-    with closing(items), tempfile.TemporaryDirectory(prefix=f"karvon_{name}_") as folder:
+    with closing(items), load_folder(warehouse, name) as folder:
         pipeline = dlt.pipeline(
             pipeline_name=f"{name}_{uuid.uuid4().hex}",
             destination=dlt.destinations.duckdb(str(warehouse.path))
             if warehouse.dialect == "duckdb"
-            else dlt.destinations.postgres(warehouse.url),
+            else dlt.destinations.postgres(_with_user_and_password(warehouse.url)),
             dataset_name=schema,
-            pipelines_dir=folder,
+            pipelines_dir=str(folder),
         )
         # Of a generator dlt looks for the module, and with it through the files of all modules.
         resource = dlt.resource(chain(items), name=name, write_disposition="append")
@@ -117,6 +118,15 @@ def write_package(schema: str, items: Generator[Any], warehouse: Warehouse) -> s
                     pipeline.sync_schema()
             info = pipeline.load()
     return str(info.loads_ids[0]) if info.loads_ids else ""
+
+
+def _with_user_and_password(url: str) -> str:
+    """dlt demands both. With an empty password the driver does without, or looks into `.pgpass`."""
+    address = urlsplit(url)
+    given = dict(parse_qsl(address.query))
+    user = address.username or quote(given.get("user", "postgres"))
+    password = quote(given.get("password", "")) if address.password is None else address.password
+    return urlunsplit(address._replace(netloc=f"{user}:{password}@{address.netloc.rpartition('@')[2]}"))
 
 
 def making_tables(schema: str, warehouse: Warehouse) -> AbstractContextManager[None]:
@@ -216,6 +226,7 @@ class _Extraction:
             http=http,
             connection=self.connection,
             cursor=None if fresh else past.cursor,
+            reached=None if fresh else past.reached,
             cursor_stood=past.cursor_stood,
             since=self.options.since,
             key=self.options.key if resource.by_key else None,

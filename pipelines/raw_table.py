@@ -13,6 +13,7 @@ import pyarrow as pa
 from karvon.http import Refused
 from karvon.warehouse import Session, Warehouse
 from pipelines.document import canonical_document
+from pipelines.kept import Kept
 from pipelines.load_report import ResourceReport
 from pipelines.source import Batch, Document
 
@@ -58,9 +59,13 @@ class Past:
     """Where the last complete load of a resource ended, and when its list was last read whole (UTC)."""
 
     cursor: str | None = None
+    reached: str | None = None
+    """The cursor of the newest load, complete or not."""
     last_sweep_at: datetime | None = None
     cursor_stood: timedelta = timedelta(0)
     """From the first load that ended at this cursor to the last one, by our clock."""
+    left_off: str | None = None
+    """What the very last load wrote as its cursor, if it did not get to the end."""
 
 
 class Keyed(Protocol):
@@ -75,6 +80,9 @@ class Keyed(Protocol):
 
     @property
     def noise(self) -> tuple[str, ...]: ...
+
+    @property
+    def kept(self) -> Kept | None: ...
 
     @property
     def shrink_advice(self) -> str: ...
@@ -104,6 +112,7 @@ class RawTable:
         self._keys = f"${len(self._labels) + 1}"
         self._pending: Rows = {}
         self._pending_bytes = 0
+        self._chunks = 0
         self._last: _Last | None = None
         self._gone: set[str] = set()
         self._buried: set[str] = set()
@@ -122,23 +131,27 @@ class RawTable:
         """Cursor and last complete listing, of loads that were committed whole."""
         if not session.has_table(f"{self._schema}.observations"):
             return Past()
-        committed = (
+        any_load = (
             f"FROM {self._schema}.observations o "
             f"JOIN {self._schema}._dlt_loads l ON l.load_id = o._dlt_load_id AND l.status = 0 "
-            "WHERE o.resource = $1 AND o.connection = $2 AND o.is_complete"
+            "WHERE o.resource = $1 AND o.connection = $2"
         )
+        committed = f"{any_load} AND o.is_complete"
         identity = (self._resource.name, self._connection)
-        cursor = session.value(
-            f"SELECT o.cursor_value {committed} AND o.cursor_value IS NOT NULL "
-            "ORDER BY o.observed_at DESC, o._dlt_load_id DESC LIMIT 1",
-            identity,
-        )
+        newest = "AND o.cursor_value IS NOT NULL ORDER BY o.observed_at DESC, o._dlt_load_id DESC LIMIT 1"
+        cursor = session.value(f"SELECT o.cursor_value {committed} {newest}", identity)
+        reached = session.value(f"SELECT o.cursor_value {any_load} {newest}", identity)
         last_sweep_at = session.value(f"SELECT max(o.observed_at) {committed} AND o.scope = 'all'", identity)
         stood = cursor and session.value(
             f"SELECT max(o.observed_at) - min(o.observed_at) {committed} AND o.cursor_value = $3",
             (*identity, cursor),
         )
-        return Past(cursor, last_sweep_at, stood or timedelta(0))
+        last = session.rows(
+            f"SELECT o.is_complete, o.cursor_value {any_load} ORDER BY o.observed_at DESC, o._dlt_load_id DESC LIMIT 1",
+            identity,
+        )
+        left_off = last[0]["cursor_value"] if last and not last[0]["is_complete"] else None
+        return Past(cursor, reached, last_sweep_at, stood or timedelta(0), left_off)
 
     def add(self, batch: Batch, report: ResourceReport) -> pa.Table | None:
         """Take a batch in; give rows back when a chunk is full."""
@@ -147,12 +160,18 @@ class RawTable:
         report.failed += batch.failed
         if batch.cursor is not None:
             report.cursor_value = max(batch.cursor, report.cursor_value or "")
-        key_of, noise, pending = self._resource.key, self._resource.noise, self._pending
+        key_of, noise, kept = self._resource.key, self._resource.noise, self._resource.kept
+        pending = self._pending
         for document in batch.documents:
-            if (key := key_of(document)) is None:
+            try:
+                key = key_of(document)
+                row = canonical_document(kept.of(document) if kept else document, noise)
+            except ValueError:
+                key = None
+            if key is None:
                 report.failed += 1
             else:
-                pending[key] = row = canonical_document(document, noise)
+                pending[key] = row
                 self._pending_bytes += len(row[0]) + _BESIDE_TEXT
         self._seen.update(dict.fromkeys(key for key in batch.present if key not in self._seen))
         self._gone.update(batch.gone)
@@ -221,10 +240,10 @@ class RawTable:
             )
         return [row["value"] for row in rows]
 
-    def shrink_refusal(self, live: set[str], max_percent: float) -> str | None:
-        """Why the deletions of this sweep are not believable, or None. Counts from ten rows up."""
+    def shrink_refusal(self, live: set[str], max_percent: float, from_rows: int = 10) -> str | None:
+        """Why the deletions of this sweep are not believable, or None. Counts from so many known rows up."""
         gone = len(live - self._seen.keys())
-        if len(live) < 10 or gone * 100 <= len(live) * max_percent:
+        if len(live) < from_rows or gone * 100 <= len(live) * max_percent:
             return None
         return (
             f"the complete list has {len(self._seen)} of the {len(live)} known records; deleting {gone} "
@@ -268,6 +287,9 @@ class RawTable:
         rows = [*changed.items(), *deletions.items()]
         if not rows:
             return None
+        # A key may come again in a later chunk: what came last is the latest.
+        now = self._now + timedelta(microseconds=self._chunks)
+        self._chunks += 1
         keys, (texts, digests) = [key for key, _ in rows], zip(*(row for _, row in rows), strict=True)
         return pa.table(
             {
@@ -275,7 +297,7 @@ class RawTable:
                 "document_key": pa.array(keys, pa.string()),
                 "document": pa.array(texts, pa.string()),
                 "document_hash": pa.array(digests, pa.string()),
-                "landed_at": pa.repeat(pa.scalar(self._now, pa.timestamp("us", "UTC")), len(rows)),
+                "landed_at": pa.repeat(pa.scalar(now, pa.timestamp("us", "UTC")), len(rows)),
                 "is_deleted": pa.array([False] * len(changed) + [True] * len(deletions), pa.bool_()),
             }
         )

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from karvon.http import HttpClient
+from pipelines.kept import Kept
 
 Document = dict[str, Any]
 
@@ -42,6 +43,8 @@ class Context:
     connection: Any
     cursor: str | None
     """Where the last complete load of this resource and connection ended; None to start over."""
+    reached: str | None
+    """Where the newest load ended, complete or not: a list too long for one load is read on from there."""
     cursor_stood: timedelta
     """How long loads have ended at this cursor: from the first to the last of them, by our clock."""
     since: str | None
@@ -96,6 +99,8 @@ class Resource:
     fetch: Fetch = _nothing
     noise: tuple[str, ...] = ()
     """Top-level keys that are not kept: they repeat, or change without meaning."""
+    kept: Kept | None = None
+    """For documents that may hold persons: the only paths that are landed. None: all but the noise."""
     sweep: bool | Callable[[Context], bool] = False
     """Asked after the fetch, which may have found out that a complete list is needed."""
     visit: Visit | None = None

@@ -98,6 +98,7 @@ def plain(explanation: Explanation, reader: Reader) -> dict[str, Any]:
         "key": explanation.key,
         "destination": explanation.destination,
         "reasons": list(explanation.reasons),
+        "standing": explanation.standing,
         "sources": sources,
         "models": [
             {"model": step.model, "is_there": step.is_there,
@@ -130,7 +131,7 @@ def plain(explanation: Explanation, reader: Reader) -> dict[str, Any]:
 def text(explanation: dict[str, Any]) -> str:
     """One row on one screen: reasons first, then the way, then the fields that have something to say."""
     lines = [f"{explanation['sync']}  {explanation['key']}"]
-    reasons = explanation["reasons"] or ["It stands in the shop as the view says."]
+    reasons = explanation["reasons"] or [f"It {explanation['standing']}."]
     lines += [f"  • {reason}" for reason in reasons]
     for one in explanation["sources"]:
         gone = ", deleted there" if one["is_deleted"] else ""

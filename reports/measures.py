@@ -57,12 +57,12 @@ def read_measures(session: Session) -> dict[str, Measures]:
 
 
 def last_runs(warehouse: Warehouse, sync: str, limit: int = 40) -> list[dict[str, Any]]:
-    """The last applied runs of a sync, oldest first: ended_at, done_count, failed_count, duration_seconds."""
+    """The last applied runs of a sync, oldest first: ended_at, done_count, refused_count, duration_seconds."""
     with warehouse.session() as session:
         if not session.has_table("marts.sync_runs"):
             return []
         rows = session.rows(
-            "SELECT plan_id, ended_at, done_count, failed_count, duration_seconds FROM marts.sync_runs "
+            "SELECT plan_id, ended_at, done_count, refused_count, duration_seconds FROM marts.sync_runs "
             "WHERE sync = $1 AND ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT $2",
             (sync, limit),
         )

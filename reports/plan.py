@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -20,6 +21,7 @@ from reports.page import render
 from reports.shown import Reader, exponents
 from reverse_etl.labels import Label, labels, referred_names
 from reverse_etl.operations import Finding, Operation
+from reverse_etl.outstanding import WORDS
 from reverse_etl.stored_plans import Plan, tool_version
 from reverse_etl.syncs import Sync
 
@@ -40,7 +42,9 @@ def plan_page(warehouse: Warehouse, plan: Plan, syncs: Sequence[Sync]) -> str:
             "profile": plan.profile, "summary": plan.summary(), "requests": plan.request_count,
             "minutes": round(plan.minutes, 1), "version": tool_version(), "explained": EXPLAINED,
         },
-        "counts": plan.counts,
+        "counts": _counts(plan),
+        "tally": plan.tally.as_row(),
+        "causes": [asdict(one) for one in plan.causes],
         "guards": [{"sync": one.sync, "guard": one.guard, "message": one.message} for one in plan.violations],
         "measures": spoken(list(measured.values())),
         "holds": [
@@ -56,6 +60,17 @@ def plan_page(warehouse: Warehouse, plan: Plan, syncs: Sequence[Sync]) -> str:
         "rows": _rows(plan, named, reader, explained),
     }  # fmt: skip
     return render("plan", content, pictures="http: https: data:")
+
+
+def _counts(plan: Plan) -> dict[str, dict[str, int]]:
+    """By sync; what is not out as the operations stand now."""
+    return {
+        sync: {
+            **{kind: rows for kind, rows in plan.counts.get(sync, {}).items() if kind not in WORDS},
+            **{word: rows for word, rows in tally.as_row().items() if rows},
+        }
+        for sync, tally in plan.tallies.items()
+    }
 
 
 def _rows(

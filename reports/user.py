@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from karvon.home import share_like_folder
 from karvon.warehouse import Session, Warehouse
 from reports import user_figures as figures
 from reports.page import look, render
@@ -47,6 +48,7 @@ def write_pages(warehouse: Warehouse, folder: Path) -> Iterator[tuple[Path, bool
             moved = _state_of(path) != state
             if moved:
                 path.write_text(_page(session, users[user_id], state), encoding="utf-8")
+                share_like_folder(path)
             yield path, moved
     for path in set(folder.glob("*.html")) - {page_path(folder, user_id) for user_id in users}:
         path.unlink()

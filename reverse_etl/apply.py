@@ -29,6 +29,7 @@ from reverse_etl.stored_plans import Plan, load_plan
 from reverse_etl.syncs import Sync
 from reverse_etl.window import Stage, Writing, calls_of, known_of
 
+_WORDS = {"planned": "not tried", "failed": "refused", "unknown": "of unknown outcome"}
 FEW = 3
 """Of a call with so many updates in doubt each is looked at; more are planned anew."""
 
@@ -47,7 +48,7 @@ class ApplyResult:
 
     plan_id: str
     counts: Counter[str] = field(default_factory=Counter)
-    """Status → operations: done, failed, held, skipped, unknown, planned (not tried)."""
+    """Status → operations: done, failed, deferred, skipped, unknown, planned (not tried)."""
     requests: int = 0
     traffic: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     """(destination, connection) → requests, and how many of them were answered 429."""
@@ -64,14 +65,14 @@ class ApplyResult:
         return self.counts["failed"] + self.counts["unknown"]
 
     @property
-    def held(self) -> int:
-        return self.counts["held"]
+    def deferred(self) -> int:
+        return self.counts["deferred"]
 
     def summary(self) -> str:
         """One line: how many operations ended how."""
         parts = [f"{self.applied} applied"]
         parts += [
-            f"{count} {'not tried' if name == 'planned' else name}"
+            f"{count} {_WORDS.get(name, name)}"
             for name, count in sorted(self.counts.items())
             if count and name != "done"
         ]
@@ -295,7 +296,7 @@ def _close(warehouse: Warehouse, result: ApplyResult) -> None:
             (result.plan_id,),
         )
         result.counts["planned"] = int(left)
-        trouble = result.failed + result.held + result.counts["skipped"]
+        trouble = result.failed + result.deferred + result.counts["skipped"]
         status = "stopped" if result.stopped or left else "partial" if trouble else "applied"
         session.execute(
             "UPDATE reverse_etl.plans SET status = $1, finished_at = $2, stopped = $3 WHERE plan_id = $4",

@@ -11,10 +11,11 @@ import orjson
 import pyarrow as pa
 
 from karvon.warehouse import Session, Warehouse
-from reverse_etl import holding
+from reverse_etl import holding, outstanding
 from reverse_etl.guards import Violation
-from reverse_etl.holding import Hold
+from reverse_etl.holding import UNDONE, Hold
 from reverse_etl.operations import now
+from reverse_etl.outstanding import Tally
 from reverse_etl.schema import migrate
 
 
@@ -73,9 +74,21 @@ def approve(
             given += [_of_guard(session, one, plan_id, approver, at) for one in broken]
         if not given:
             raise NothingToApprove("Nothing that waits fits this; `karvon held` lists what waits.")
-        session.append(
-            "reverse_etl.approvals", pa.Table.from_pylist([asdict(one) for one in given], schema=_SCHEMA)
-        )
+        with session.transaction():
+            session.append(
+                "reverse_etl.approvals", pa.Table.from_pylist([asdict(one) for one in given], schema=_SCHEMA)
+            )
+            is_let_go = plan_id is not None and not _broken(session, plan_id)
+            outstanding.approved(
+                session,
+                [(one.sync, one.key, one.rule, one.field) for one in held],
+                [plan_id] if plan_id and is_let_go else [],
+            )
+            if is_let_go:
+                session.execute(
+                    "UPDATE reverse_etl.plans SET status = 'ready' WHERE plan_id = $1 AND status = 'blocked'",
+                    (plan_id,),
+                )
     return given
 
 
@@ -88,22 +101,44 @@ def allowed_guards(session: Session, plan_id: str) -> set[tuple[str, str]]:
     return {(row["sync"], row["rule"]) for row in rows}
 
 
-def waiting(warehouse: Warehouse) -> tuple[list[Hold], list[dict[str, Any]]]:
-    """Rows that wait, and broken guards of the newest plan that nobody allowed: plan_id, sync, guard, message."""
+@dataclass(frozen=True)
+class Waiting:
+    """What waits for a person, and beside it what does not because it was decided."""
+
+    holds: list[Hold]
+    """Rows that a rule holds and that nobody has approved."""
+    undone: list[Hold]
+    """Changes that somebody took back: they stay until the model has another value, or somebody approves them."""
+    guards: list[dict[str, Any]]
+    """Of the plans that they block, and that nobody allowed: plan_id, sync, guard, message."""
+    tallies: dict[str, Tally]
+    """Rows that are not out, by sync."""
+
+
+def waiting(warehouse: Warehouse) -> Waiting:
+    """How things stand now."""
     with warehouse.session() as session:
         migrate(warehouse, session)
+        rows = outstanding.read(session)
+        still = {(one.sync, one.key, one.cause, one.field) for one in rows if one.why == "waits"}
         held = holding.load(session)
-        newest = session.rows(
-            "SELECT plan_id FROM reverse_etl.plans WHERE status = 'blocked' AND created_at = "
-            "(SELECT max(created_at) FROM reverse_etl.plans)"
-        )
-        broken = [
-            {"plan_id": plan["plan_id"], **asdict(one)}
-            for plan in newest
-            for one in _violations(session, plan["plan_id"])
-            if (one.sync, one.guard) not in allowed_guards(session, plan["plan_id"])
+        guards = [
+            {"plan_id": plan_id, **asdict(one)}
+            for plan_id in outstanding.blocked_plans(session)
+            for one in _broken(session, plan_id)
         ]
-    return held, broken
+    return Waiting(
+        [one for one in held if (one.sync, one.key, one.rule, one.field) in still],
+        [one for one in held if one.rule == UNDONE],
+        guards,
+        outstanding.tallied(rows),
+    )
+
+
+def _broken(session: Session, plan_id: str) -> list[Violation]:
+    """Guards of a plan that nobody allowed."""
+    allowed = allowed_guards(session, plan_id)
+    return [one for one in _violations(session, plan_id) if (one.sync, one.guard) not in allowed]
 
 
 def _violations(session: Session, plan_id: str) -> list[Violation]:

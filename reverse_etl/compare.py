@@ -12,8 +12,10 @@ from reverse_etl.differences import Differences, References, differences
 from reverse_etl.drift import Drift
 from reverse_etl.ledger import Entry
 from reverse_etl.operations import Action, Finding, Operation
+from reverse_etl.states import DRAFT, PUBLISHED
 from reverse_etl.subjects import Subject
-from reverse_etl.syncs import PUBLISHED, Sync
+from reverse_etl.syncs import Sync
+from reverse_etl.transitions import Transition, of_options
 from reverse_etl.values import (
     Value,
     WrongValue,
@@ -32,6 +34,11 @@ class Compared:
     drifts: list[Drift] = field(default_factory=list)
     settled: Entry | None = None
     """The ledger's row with new hashes, when nothing has to be sent for the fields."""
+    transition: Transition | None = None
+    likeness: str | None = None
+    """Why a record that we did not make is thought to be the row's, where that is no proof."""
+    sent: Mapping[str, Value] = field(default_factory=dict)
+    """What we last sent, as `sent_form`; guards compare with it and not with what somebody typed there."""
 
 
 def compare(sync: Sync, destination: Destination, subject: Subject, references: References) -> Compared:
@@ -51,9 +58,13 @@ def _compare(sync: Sync, destination: Destination, subject: Subject, references:
         result.findings.append(Finding("reject", sync.name, subject.key, message, name))
         return result
     entry = subject.entry
-    if entry is not None and destination.container_of(entry.remote_id) != container:
+    moves_to = _other_parent(sync, subject, references)
+    if entry is not None and (destination.container_of(entry.remote_id) != container or moves_to):
         if not _leave(sync, destination, subject, entry, result):
             return result
+        if moves_to:
+            result.transition = Transition(f"it moves to another product ({moves_to})", bound_to=moves_to)
+            _rename(sync, values, moves_to)
         subject, entry = replace(subject, entry=None, record=None, is_gone=False), None
     if subject.is_gone and not sync.creates:
         message = f"it was deleted in {sync.destination}; mode update_only does not create it again"
@@ -63,14 +74,50 @@ def _compare(sync: Sync, destination: Destination, subject: Subject, references:
         return result
     is_new = entry is None or subject.is_gone
     fields = differences(sync, subject, values, references)
-    result.findings += fields.findings
-    result.drifts += fields.drifts
+    result.transition = result.transition or _transition(sync, subject, values, fields)
+    if subject.is_adopted and (fields.changes or not fields.complete):
+        result.likeness = subject.likeness
+    if entry is not None:
+        result.sent = entry.sent
     if is_new:
         result.operations.append(_operation(sync, destination, subject, "create", fields, container))
     elif entry is not None:
         _update(sync, destination, subject, entry, fields, result, container)
     result.operations += _stock(sync, subject, values, None if is_new else entry, fields)
+    result.findings += fields.findings
+    result.drifts += fields.drifts
     return result
+
+
+def _other_parent(sync: Sync, subject: Subject, references: References) -> str | None:
+    """The key of the row's parent, if the record is below another one."""
+    entry = subject.entry
+    if sync.parent is None or entry is None or subject.is_adopted or subject.is_gone or entry.removed:
+        return None
+    key = str(subject.row[sync.parent.column])
+    is_other = references.get(sync.parent.sync, {}).get(key) != entry.parent_remote_id
+    return key if entry.parent_remote_id and is_other else None
+
+
+def _rename(sync: Sync, values: dict[str, Value], parent_key: str) -> None:
+    """The record that is left keeps its slug, and slugs are unique (Webflow dossier §5)."""
+    if values.get("slug") and sync.field("slug"):
+        values["slug"] = f"{values['slug']}-{digest(parent_key)[:6]}"
+
+
+def _transition(
+    sync: Sync, subject: Subject, values: Mapping[str, Value], fields: Differences
+) -> Transition | None:
+    if subject.succeeds:
+        message = f"it takes the place of {subject.succeeds}, whose row left the view"
+        return Transition(message, bound_to=subject.succeeds)
+    entry = subject.entry
+    spec = next((one for one in sync.plain_fields if one.as_ == "sku_properties"), None)
+    if entry is None or subject.is_adopted or spec is None or spec.field not in fields.changes:
+        return None
+    if spec.field not in entry.sent:
+        return None
+    return of_options(spec.field, entry.sent[spec.field], values[spec.field])
 
 
 def _leave(sync: Sync, destination: Destination, subject: Subject, entry: Entry, result: Compared) -> bool:
@@ -140,6 +187,8 @@ def _operation(
         if is_archived and sync.parent is None:
             # A body that leaves the flag out can bring an archived product back (Webflow dossier §1.1).
             send.setdefault("isArchived", True)
+        if fields.kept.get(DRAFT):
+            send.setdefault(DRAFT, True)
         place = {"container": container} if container else {}
         payload = destination.payload(sync, action, send, fields.values, {**known, **place})
     return Operation(
@@ -162,11 +211,29 @@ def _stock(
     returns = entry is not None and entry.removed and sync.parent is not None
     quantity = values.get(spec.field) if spec else None
     last_sent = entry.stock_sent if entry else None
+    if quantity is None and spec and entry and not returns and last_sent is not None:
+        message = "its stock is not stated: it stays as it is in the shop"
+        fields.findings.append(
+            Finding("deferred", sync.name, subject.key, message, spec.field, cause="stock not stated")
+        )
+    is_unstated = quantity is None and sync.parent is not None and bool(entry is None or subject.succeeds)
+    if is_unstated:
+        # Webflow makes a SKU endless of which nobody says how many there are (dossier §1.7).
+        quantity = sync.first_stock(None)
+        message = (
+            "its stock is not stated: it is sold out until it is (`unstated_stock: endless` says otherwise)"
+        )
+        if quantity is not None:
+            fields.findings.append(
+                Finding("deferred", sync.name, subject.key, message, "inventory", cause="stock not stated")
+            )
     if quantity == last_sent or (quantity is None and not returns):
+        return []
+    if quantity is None and sync.unstated_stock != "endless":
         return []
     seen = subject.stock_seen if entry else None
     payload = {"quantity": quantity, "seen": seen, "on_moved": sync.on_moved,
-               "is_new": entry is None}  # fmt: skip
+               "is_new": entry is None, **({"is_unstated": True} if is_unstated else {})}  # fmt: skip
     return [
         Operation(
             sync=sync.name, destination=sync.destination, connection=sync.connection, key=subject.key,
@@ -181,8 +248,9 @@ def _stock(
 
 
 def _stock_returns(sync: Sync, values: Mapping[str, Value]) -> bool:
-    """A child whose removal was "stock 0" and whose stock nobody manages must be made endless again first."""
-    return sync.parent is not None and (sync.stock is None or values.get(sync.stock.field) is None)
+    """A child whose removal was "stock 0" and that shall never be sold out must be made endless again first."""
+    is_unstated = sync.stock is None or values.get(sync.stock.field) is None
+    return sync.parent is not None and is_unstated and sync.unstated_stock == "endless"
 
 
 def _edited_at(sync: Sync, subject: Subject) -> datetime | None:

@@ -28,6 +28,12 @@ class Record:
     values: Mapping[str, Any]
     archived: bool = False
     extras: Mapping[str, Any] = field(default_factory=dict)
+    states: Mapping[str, bool] = field(default_factory=dict)
+    """What holds of the record as a whole (`states`), as far as the destination tells."""
+    unseen: str | None = None
+    """Why no visitor sees it, whatever is written to it."""
+    is_staged: bool = False
+    """Visitors see it as it stands here only after the next publish of the whole site."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Outcome:
     """
 
     operation: Operation
-    status: Literal["done", "failed", "held", "skipped", "unknown", "absent"]
+    status: Literal["done", "failed", "deferred", "skipped", "unknown", "absent"]
     record: Record | None = None
     stock: int | None = None
     error: str | None = None
@@ -155,6 +161,9 @@ class Destination(Protocol):
         Where records have containers, the value begins with the container and a slash.
         """
 
+    def codes(self, sync: Sync, document: Mapping[str, Any], remote_id: str, name: str) -> Collection[str]:
+        """What the record inside the document has in a match field; of a field of children those of all."""
+
     def default_child(self, document: Mapping[str, Any]) -> tuple[str, int]:
         """The default child's remote id of a parent document, and how many children there are."""
 
@@ -217,6 +226,13 @@ Channels = Mapping[tuple[str, str], Opener]
 """(destination, connection) → its opener."""
 
 
+def without_guards(sync: Sync, *names: str, reason: str) -> Iterator[str]:
+    """A guard that could never speak is worse than none: somebody relies on it."""
+    for name in names:
+        if getattr(sync.guards, name) is not None:
+            yield f"guards.{name}: {sync.destination} cannot honour it, as {reason}; leave it out"
+
+
 class WithoutMirror:
     """The planning face of a destination that nobody can read: what the ledger says is all that is known of it.
 
@@ -261,6 +277,9 @@ class WithoutMirror:
             f"SELECT NULL AS remote_id, NULL AS parent_remote_id, NULL AS name, NULL AS value FROM {latest}"
         )
 
+    def codes(self, sync: Sync, document: Mapping[str, Any], remote_id: str, name: str) -> Collection[str]:
+        return ()
+
     def default_child(self, document: Mapping[str, Any]) -> tuple[str, int]:
         return "", 0
 
@@ -275,8 +294,14 @@ class WithoutMirror:
 
 def without_shop_settings(sync: Sync) -> Iterator[str]:
     """Settings that only a destination with records of its own can honour."""
-    given = {"match": sync.match, "parent": sync.parent}
+    given = {
+        "match": sync.match, "parent": sync.parent, "collection": sync.collection, "locale": sync.locale,
+        "canary": sync.canary, "publish": sync.publish == "live",
+    }  # fmt: skip
     for name in (name for name, value in given.items() if value):
         yield f"{name}: {sync.destination} has no records to look at; leave it out"
+    for spec in sync.fields:
+        if spec.policy in ("keep", "report") or spec.write == "into_empty":
+            yield f"field {spec.field}: nobody can see what {sync.destination} shows; leave policy and write out"
     if sync.stock or any(field.as_ == "references" for field in sync.fields):
         yield f"`as: stock` and `as: references` mean records of a shop; {sync.destination} has none"

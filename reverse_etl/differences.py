@@ -5,12 +5,13 @@ Ours to send is what differs from what we sent; drift is what differs from what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from reverse_etl.drift import Drift
+from reverse_etl.drift import Drift, decided
 from reverse_etl.ledger import Entry
 from reverse_etl.operations import Finding
+from reverse_etl.states import DEFAULT, PUBLISHED, WORDS
 from reverse_etl.subjects import Subject
 from reverse_etl.syncs import FILES, FieldSpec, Sync
 from reverse_etl.values import Value, already_there, same_shown, sent_form, shown_form
@@ -30,6 +31,8 @@ class Differences:
     findings: list[Finding] = field(default_factory=list)
     drifts: list[Drift] = field(default_factory=list)
     complete: bool = True
+    kept: dict[str, bool] = field(default_factory=dict)
+    """States that somebody gave the record there, and that stay."""
 
 
 def differences(
@@ -53,7 +56,42 @@ def differences(
         # Most fields are as they were: the forms of what is shown need not be made.
         if ours or spec.refers or not is_as_answered:
             _on_update(sync, spec, subject, entry, form, found, references)
+    _states(sync, subject, found)
     return found
+
+
+def _states(sync: Sync, subject: Subject, found: Differences) -> None:
+    for drift in _state_drifts(sync, subject):
+        is_left = drift.decided != "overwritten"
+        what = f"policy {drift.policy}: left as it is" if is_left else "will be changed back"
+        message = f"{WORDS[drift.field]}; {what}"
+        cause = f"{drift.decided} {drift.field}"
+        found.findings.append(Finding("drift", sync.name, subject.key, message, drift.field, cause=cause))
+        found.drifts.append(drift)
+        if is_left:
+            found.complete = False
+            found.kept[drift.field] = drift.theirs
+        else:
+            found.changes[drift.field] = {"before": drift.theirs, "after": drift.ours}
+    if found.kept.keys() - {DEFAULT}:
+        # A live write of any field would show again what somebody took out of sight.
+        found.values[PUBLISHED] = None
+        found.changes.pop(PUBLISHED, None)
+
+
+def _state_drifts(sync: Sync, subject: Subject) -> Iterator[Drift]:
+    """We leave nothing archived and no draft, unless a column of the view says so or we removed the row."""
+    record, entry = subject.record, subject.entry
+    if record is None or entry is None or entry.removed:
+        return
+    for name in WORDS:
+        shown = record.states.get(name)
+        # That a child is not the default is told once, of the one that should be it.
+        wanted = name == DEFAULT and sync.parent is not None and bool(subject.row[sync.parent.default])
+        if shown is None or shown == wanted or (name == DEFAULT and not wanted) or sync.field(name):
+            continue
+        policy = sync.states.of(name)
+        yield Drift(sync.name, subject.key, name, wanted, wanted, shown, policy, decided(policy))
 
 
 def _on_create(
@@ -78,6 +116,9 @@ def _on_update(
     there_now = shown if is_shown or has_baseline else entry.sent.get(name)
     if spec.policy == "create_only" or _is_left_out(spec, value, there_now):
         return
+    if value is None and _cannot_be_emptied(spec):
+        _stays(sync, spec, subject, found, there_now, now)
+        return
     if _waits(sync, spec, subject, value, found, references):
         return
     ours = name not in entry.sent or entry.sent[name] != form
@@ -94,9 +135,13 @@ def _on_update(
         # An edit that was there before us: our value counts as answered, so that the difference stays visible.
         found.baseline[name] = value
         drifted = True
-    if drifted and spec.policy in ("keep", "report") and not there:
+    # What we took out of sight ourselves is nobody's edit.
+    is_ours = spec.field == PUBLISHED and entry.removed
+    if drifted and spec.policy in ("keep", "report") and not there and not is_ours:
         _tell_drift(sync, spec, subject, found, now)
         found.complete = False
+        if spec.field == PUBLISHED:
+            found.kept[PUBLISHED] = False
         return
     if name in subject.withheld:
         found.complete = False
@@ -139,17 +184,33 @@ def _waits(
     missing = [key for key in value if key not in known]
     if missing:
         message = f"{spec.field} waits: {', '.join(missing[:3])} of {spec.sync} is not in {sync.destination}"
-        found.findings.append(Finding("waiting", sync.name, subject.key, message, spec.field))
+        found.findings.append(Finding("deferred", sync.name, subject.key, message, spec.field))
         found.complete = False
     return bool(missing)
 
 
 def _is_left_out(spec: FieldSpec, value: Value, there_now: Value) -> bool:
-    """Whether the field is not written at all; the store API takes no empty numbers (Webflow dossier §1.5)."""
+    """Whether the field is not ours to write."""
     if value is None:
-        cannot_be_emptied = spec.as_ == "published" or (spec.as_ == "number" and not spec.can_be_null)
-        return cannot_be_emptied or spec.write != "always"
+        return spec.as_ == "published" or spec.write != "always"
     return spec.write == "into_empty" and there_now is not None
+
+
+def _cannot_be_emptied(spec: FieldSpec) -> bool:
+    """The store API takes no empty numbers (Webflow dossier §1.5)."""
+    return spec.as_ == "number" and not spec.can_be_null
+
+
+def _stays(
+    sync: Sync, spec: FieldSpec, subject: Subject, found: Differences, there_now: Value, now: Value
+) -> None:
+    """The view has no value and the destination keeps its own until a person takes it out there."""
+    if there_now is None:
+        found.desired[spec.field], found.baseline[spec.field] = None, now
+        return
+    found.complete = False
+    what = "the view has none, and the API cannot empty it: empty it there"
+    _tell(sync, spec, subject, found, there_now if now is None else now, what, "report")
 
 
 def _tell_drift(sync: Sync, spec: FieldSpec, subject: Subject, found: Differences, now: Value) -> None:
@@ -157,14 +218,20 @@ def _tell_drift(sync: Sync, spec: FieldSpec, subject: Subject, found: Difference
         what = f"policy {spec.policy}: left as it is"
     else:
         what = "edited there; will be overwritten"
+    _tell(sync, spec, subject, found, now, what, spec.policy)
+
+
+def _tell(
+    sync: Sync, spec: FieldSpec, subject: Subject, found: Differences, now: Value, what: str, policy: str
+) -> None:
     message = f"{spec.field} is {_short(now)}: {what}"
-    found.findings.append(Finding("drift", sync.name, subject.key, message, spec.field))
+    cause = f"{decided(policy)} {spec.field}"
+    found.findings.append(Finding("drift", sync.name, subject.key, message, spec.field, cause=cause))
     found.drifts.append(
         Drift(
             sync.name, subject.key, spec.field, ours=found.values[spec.field],
             answered=subject.entry.answered.get(spec.field) if subject.entry else None, theirs=now,
-            policy=spec.policy,
-            decided="kept" if spec.policy == "keep" else "reported" if spec.policy == "report" else "overwritten",
+            policy=policy, decided=decided(policy),
         )
     )  # fmt: skip
 

@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from karvon.warehouse import Session
 from reverse_etl.ledger import keys_of, listed
-from reverse_etl.operations import compact
+from reverse_etl.operations import OVERWRITTEN, compact
 from reverse_etl.syncs import Sync
 
+Decided = Literal["overwritten", "kept", "reported"]
 _TEXT = ("plan_id", "destination", "connection", "sync", "key", "field", "ours", "answered", "theirs", "policy",
          "decided")  # fmt: skip
 _SCHEMA = pa.schema([("found_at", pa.timestamp("us", "UTC")), *((name, pa.string()) for name in _TEXT)])
@@ -21,7 +22,7 @@ _SCHEMA = pa.schema([("found_at", pa.timestamp("us", "UTC")), *((name, pa.string
 
 @dataclass(frozen=True)
 class Drift:
-    """One field that is not what the destination answered to our last write."""
+    """One field or state that is not what the destination answered to our last write."""
 
     sync: str
     key: str
@@ -30,7 +31,12 @@ class Drift:
     answered: Any
     theirs: Any
     policy: str
-    decided: Literal["overwritten", "kept", "reported"]
+    decided: Decided
+
+
+def decided(policy: str) -> Decided:
+    """What a policy does with drift."""
+    return "kept" if policy == "keep" else "reported" if policy == "report" else OVERWRITTEN
 
 
 def store(

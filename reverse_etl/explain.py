@@ -54,7 +54,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Explanation:
-    """One row of one sync. `reasons` are sentences, the most telling first; none: it stands as the view says."""
+    """One row of one sync. `reasons` are sentences, the most telling first; none: what `standing` says."""
 
     sync: str
     key: str
@@ -65,6 +65,13 @@ class Explanation:
     last: Operation | None
     steps: tuple[Step, ...] = ()
     sources: tuple[Version, ...] = ()
+
+    @property
+    def standing(self) -> str:
+        """How a row without reasons stands; nothing stands in the shop that no visitor sees."""
+        if self.now.is_staged:
+            return "is saved in the shop as the view says; visitors see it after the next publish of the site"
+        return "stands in the shop as the view says"
 
     @property
     def differing(self) -> tuple[FieldNow, ...]:
@@ -173,9 +180,12 @@ def _reasons(
             yield f"The shop still has it ({now.entry.remote_id}); {kept}."
     for one in findings:
         yield f"{one.kind.replace('_', ' ').capitalize()}: {one.message}."
-    if now.entry is not None and now.entry.removed:
+    removed = now.entry is not None and now.entry.removed
+    if now.unseen and not removed:
+        yield f"No visitor sees it: {now.unseen}."
+    if now.entry is not None and removed:
         yield f"We took it out of the shop on {_day(now.entry.applied_at)} (plan {now.entry.plan_id})."
-    if last is not None and last.status in ("failed", "held", "unknown"):
+    if last is not None and last.status in ("failed", "deferred", "unknown"):
         yield f"The last try to {last.action} it {last.status} on {_day(last.answered_at)}: {last.error}."
     for operation in planned:
         what = ", ".join(operation.changes) or "nothing but its place in the ledger"

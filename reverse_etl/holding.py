@@ -3,6 +3,10 @@
     max_price_change   a price that moves by more than allowed, to zero or to another currency: the row's fields wait
     max_emptied        a field that would be emptied on too many rows: that field waits on all of them
     undone             a change that somebody took back (`karvon undo`): it waits until the model's value changes
+    adoption           a record that we did not make, and that only looks like the row's: is this the same?
+    transition         a product becomes another thing in the shop (`transitions`): its options wait, or the row
+
+What would be restored to what we last sent breaks no rule, however far somebody there has moved it.
 
 An approval counts for exactly the value that was held, and until the row has been written once.
 """
@@ -28,6 +32,7 @@ from reverse_etl.syncs import FieldSpec, Sync
 from reverse_etl.values import digest, sent_form
 
 PRICE, EMPTIED, UNDONE = "max_price_change", "max_emptied", "undone"
+ADOPTION, TRANSITION = "adoption", "transition"
 REMOVAL = "removal"
 """Stands for the value where a removal waits."""
 _COLUMNS = ("plan_id", "destination", "connection", "sync", "key", "rule", "field", "before", "after", "value_hash",
@@ -69,9 +74,12 @@ def judge(
     taken_back = [hold for one in operations for hold in _taken_back(sync, one, undone)]
     decided = without_approved(session, sync, taken_back)
     places = {(hold.key, hold.field) for hold in decided}
+    sent = {result.key: result.sent for result in compared}
     holds = [
-        *(hold for one in operations for hold in _prices(sync, one)),
-        *_emptied(sync, operations, existing),
+        *(hold for result in compared for hold in _likenesses(sync, result)),
+        *(hold for result in compared for hold in _transitions(sync, result)),
+        *(hold for one in operations for hold in _prices(sync, one, sent[one.key])),
+        *_emptied(sync, operations, sent, existing),
     ]
     # Somebody has decided about what was taken back: no other rule need ask again.
     holds = [hold for hold in holds if not {(hold.key, hold.field), (hold.key, "")} & places]
@@ -208,7 +216,34 @@ def value_hash_of(spec: FieldSpec | None, value: Any) -> str:
     return digest(value if spec is None or spec.as_ == "stock" else sent_form(spec, value))
 
 
-def _prices(sync: Sync, operation: Operation) -> Iterator[Hold]:
+def _likenesses(sync: Sync, result: Compared) -> Iterator[Hold]:
+    adopting = next((one for one in result.operations if one.action == "adopt"), None)
+    if adopting is None or result.likeness is None:
+        return
+    message = (
+        f"record {adopting.remote_id} there has the same {result.likeness}: is this the same? Approve it to take the "
+        "record over, or give the row another one"
+    )
+    yield _hold(
+        sync, result.key, ADOPTION, None, adopting.remote_id, None, message, value_hash=adopting.remote_id
+    )
+
+
+def _transitions(sync: Sync, result: Compared) -> Iterator[Hold]:
+    about = result.transition
+    if about is None or not result.operations:
+        return
+    spec = sync.field(about.field)
+    change: Mapping[str, Any] = next(
+        (one.changes[about.field] for one in result.operations if about.field in one.changes), {}
+    )
+    yield _hold(
+        sync, result.key, TRANSITION, spec, change.get("before"), change.get("after"), about.message,
+        value_hash=digest(about.bound_to),
+    )  # fmt: skip
+
+
+def _prices(sync: Sync, operation: Operation, sent: Mapping[str, Any]) -> Iterator[Hold]:
     most = sync.guards.max_price_change
     if most is None or operation.action in REMOVALS or operation.is_stock:
         return
@@ -216,7 +251,12 @@ def _prices(sync: Sync, operation: Operation) -> Iterator[Hold]:
         spec = sync.field(name)
         if spec is None or spec.as_ != "money" or change["after"] is None:
             continue
-        if reason := _moved_too_far(change["before"], change["after"], most):
+        before = change["before"]
+        if name in sent:
+            before = sent[name] and dict(zip(("value", "unit"), sent[name], strict=True))
+        if sent.get(name) == sent_form(spec, change["after"]):
+            continue
+        if reason := _moved_too_far(before, change["after"], most):
             message = f"{name} {reason}, and max_price_change is {most:g}%"
             yield _hold(sync, operation.key, PRICE, spec, change["before"], change["after"], message)
 
@@ -232,7 +272,9 @@ def _moved_too_far(before: Any, after: Any, most: float) -> str | None:
     return f"would move by {moved:+.0f}%" if abs(moved) > most else None
 
 
-def _emptied(sync: Sync, operations: Sequence[Operation], existing: int) -> Iterator[Hold]:
+def _emptied(
+    sync: Sync, operations: Sequence[Operation], sent: Mapping[str, Mapping[str, Any]], existing: int
+) -> Iterator[Hold]:
     most = allowed(sync.guards.max_emptied, existing)
     if most is None:
         return
@@ -241,7 +283,10 @@ def _emptied(sync: Sync, operations: Sequence[Operation], existing: int) -> Iter
         for one in operations
         if one.action not in REMOVALS and not one.is_stock
         for name, change in one.changes.items()
-        if change["before"] is not None and change["after"] is None and sync.field(name)
+        if change["before"] is not None
+        and change["after"] is None
+        and sync.field(name)
+        and not (name in sent[one.key] and sent[one.key][name] is None)
     ]
     counts = Counter(name for _, name, _ in emptying)
     for one, name, change in emptying:

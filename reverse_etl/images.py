@@ -119,7 +119,7 @@ def _judged(
         verdict = judge(kind, sync.images, facts.get(image["url"]))
         if isinstance(verdict, str):
             message = f"{field}: {image['url']} {verdict}"
-            return operation, Finding("held", sync.name, operation.key, message, field)
+            return operation, Finding("not_ready", sync.name, operation.key, message, field)
         if verdict is not None:
             marked = True
             data[field] = _with_mark(data[field], image, verdict)

@@ -104,6 +104,50 @@ def remote_ids(session: Session, sync: Sync, keys: Sequence[str]) -> dict[str, s
     return {row["key"]: row["remote_id"] for row in rows}
 
 
+def default_children(
+    session: Session, sync: Sync, parent: str, remotes: Iterable[str]
+) -> dict[str, tuple[str, str]]:
+    """Remote id of a parent → key and remote id of the child that it shows first, where that child is ours."""
+    rows = session.rows(
+        f"""SELECT p.remote_id AS parent, p.extras, c.key, c.remote_id FROM reverse_etl.ledger AS p
+        JOIN reverse_etl.ledger AS c ON c.destination = p.destination AND c.connection = p.connection
+          AND c.sync = $3 AND c.parent_remote_id = p.remote_id
+        WHERE p.destination = $1 AND p.connection = $2 AND p.sync = $4 AND p.remote_id IN {listed(5)}""",
+        (*sync.target, sync.name, parent, keys_of(remotes)),
+    )
+    return {
+        row["parent"]: (row["key"], row["remote_id"])
+        for row in rows
+        if orjson.loads(row["extras"]).get("default_sku") == row["remote_id"]
+    }
+
+
+def parent_keys(session: Session, sync: Sync, parent: str, keys: Sequence[str]) -> dict[str, str]:
+    """Key of a child → key of the row whose record it is below."""
+    rows = session.rows(
+        f"""SELECT c.key, p.key AS parent FROM reverse_etl.ledger AS c
+        JOIN reverse_etl.ledger AS p ON p.destination = c.destination AND p.connection = c.connection
+          AND p.sync = $4 AND p.remote_id = c.parent_remote_id
+        WHERE c.destination = $1 AND c.connection = $2 AND c.sync = $3 AND c.key IN {listed(5)}""",
+        (*sync.target, sync.name, parent, keys_of(keys)),
+    )
+    return {row["key"]: row["parent"] for row in rows}
+
+
+def forget_others(session: Session, sync: Sync, owners: Mapping[str, str]) -> None:
+    """Take out entries of rows whose record belongs to another row now (remote id → its key); inside a transaction."""
+    for row in session.rows(
+        "SELECT key, remote_id FROM reverse_etl.ledger WHERE destination = $1 AND connection = $2 AND sync = $3 "
+        f"AND remote_id IN {listed(4)}",
+        (*sync.target, sync.name, keys_of(owners)),
+    ):
+        if row["key"] != owners[row["remote_id"]]:
+            session.execute(
+                "DELETE FROM reverse_etl.ledger WHERE destination = $1 AND connection = $2 AND sync = $3 AND key = $4",
+                (*sync.target, sync.name, row["key"]),
+            )
+
+
 def _entries(
     session: Session, destination: str, connection: str, sync: str, column: str, wanted: Sequence[str]
 ) -> dict[str, Entry]:

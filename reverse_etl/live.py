@@ -57,6 +57,10 @@ class RowNow:
     seen_at: datetime | None
     """When the mirror last saw the record; null when it never did, or before our last write."""
     fields: tuple[FieldNow, ...]
+    unseen: str | None = None
+    """Why no visitor sees the record."""
+    is_staged: bool = False
+    """Visitors see it as it stands only after the next publish of the site."""
 
 
 def rows_now(
@@ -82,7 +86,10 @@ def rows_now(
         fields = tuple(
             _field(spec, row, None if is_gone else entry, record, stock, known) for spec in sync.fields
         )
-        found[key] = RowNow(key, row, entry, at if is_fresh else None, fields)
+        found[key] = RowNow(
+            key, row, entry, at if is_fresh else None, fields, record.unseen if record else None,
+            bool(record and record.is_staged),
+        )  # fmt: skip
     return found
 
 
@@ -119,7 +126,7 @@ def _state(
         # A stock that was sold from since we wrote it is the shop's business: what counts is what we sent.
         return "equal" if entry.stock_sent == value else "different"
     shown = shown_form(spec, live)
-    if value is None and (spec.as_ == "number" or spec.write != "always"):
+    if value is None and spec.write != "always":
         return "not managed"
     if spec.write == "into_empty" and shown is not None:
         return "not managed"

@@ -2,6 +2,9 @@
 
 By the sync's `match` fields in order; a parent is found through any of its children too. Exactly one record that
 nobody else claims is adopted; anything else is reported and left alone, and never created a second time.
+
+A name or a slug only suggests that two things are the same (`LIKENESS`): such an adoption waits for a person, and a
+record whose codes say otherwise is never adopted.
 """
 
 from __future__ import annotations
@@ -11,10 +14,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from karvon.warehouse import Session
+from reverse_etl import ledger
 from reverse_etl.ledger import claimed
 from reverse_etl.operations import Finding
 from reverse_etl.scan import Candidate, Scan
 from reverse_etl.values import WrongValue
+
+LIKENESS = frozenset({"name", "slug"})
+"""Fields that two different things can share."""
 
 
 @dataclass
@@ -23,9 +30,17 @@ class Matches:
 
     found: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     ambiguous: dict[str, str] = field(default_factory=dict)
+    likely: dict[str, str] = field(default_factory=dict)
+    """Key → what suggests the record, where that is no proof."""
+    successions: dict[str, str] = field(default_factory=dict)
+    """Key → the row of ours, gone from the model, whose record it takes over."""
 
     def findings(self, sync: str) -> list[Finding]:
         return [Finding("ambiguous", sync, key, message) for key, message in sorted(self.ambiguous.items())]
+
+    def refuse(self, key: str, message: str) -> None:
+        self.found.pop(key, None)
+        self.ambiguous[key] = message
 
 
 _Hits = Mapping[str, Mapping[str, set[tuple[str, str | None]]]]
@@ -61,7 +76,10 @@ def match_roots(session: Session, scan: Scan, child: Scan | None, new: Sequence[
             if records:
                 if len(records) == 1:
                     matches.found[key] = next(iter(records))
+                    if name in LIKENESS:
+                        matches.likely[key] = name
                 break
+    _without_contradicted(scan, child, own, through, matches)
     _without_contested(session, scan, matches)
     return matches
 
@@ -71,6 +89,10 @@ def match_children(
 ) -> Matches:
     """Match rows that have parents; `parents` are the remote ids of their parents, None while not created."""
     matches = Matches()
+    if not new:
+        return matches
+    _succeed(session, scan, new, parents, matches)
+    new = [candidate for candidate in new if candidate.key not in matches.found]
     if not new or not scan.sync.match or not scan.mirror.exists:
         return matches
     own = _own_values(scan, [candidate.key for candidate in new])
@@ -84,6 +106,7 @@ def match_children(
             records: set[tuple[str, str | None]] = set().union(
                 *(hits.get(name, {}).get(value, set()) for value in own[candidate.key].get(name, ()))
             )
+            # While the parent is not there every record is below another one.
             elsewhere = {record for record in records if record[1] != parent}
             if elsewhere:
                 matches.ambiguous[candidate.key] = (
@@ -97,8 +120,33 @@ def match_children(
             if records:
                 break
     _match_only_children(session, scan, by_parent, matches)
+    _without_contradicted(scan, None, own, {}, matches)
     _without_contested(session, scan, matches)
     return matches
+
+
+def _succeed(
+    session: Session,
+    scan: Scan,
+    new: Sequence[Candidate],
+    parents: Mapping[str, str | None],
+    matches: Matches,
+) -> None:
+    """A parent's default child cannot be deleted or changed (Webflow dossier §1.2): where its row left the model and a
+    new row is the default, that row takes its record over."""
+    parent = scan.sync.parent
+    if parent is None:
+        return
+    below = {remote: key for key in {one.parent_key or "" for one in new} if (remote := parents.get(key))}
+    if not below:
+        return
+    rows = scan.rows([one.key for one in new])
+    heirs = {one.parent_key: one.key for one in new if one.key in rows and rows[one.key][parent.default]}
+    for remote, (key, record) in ledger.default_children(session, scan.sync, parent.sync, below).items():
+        heir = heirs.get(below[remote])
+        if heir is not None and key not in scan.rows([key]):
+            matches.found[heir] = (record, remote)
+            matches.successions[heir] = key
 
 
 def _match_only_children(
@@ -116,6 +164,37 @@ def _match_only_children(
             matches.found[lonely[parent]] = (default, parent)
 
 
+def _without_contradicted(
+    scan: Scan,
+    child: Scan | None,
+    own: Mapping[str, Mapping[str, Sequence[str]]],
+    through: Mapping[str, Mapping[str, Sequence[str]]],
+    matches: Matches,
+) -> None:
+    """Records that have a code where ours is another, such as a SKU, are other things, however alike they look."""
+    codes = [name for name in scan.sync.match if name not in LIKENESS]
+    doubtful = {key: ids for key, ids in matches.found.items() if key not in matches.successions}
+    if not codes or not doubtful:
+        return
+    documents = scan.mirror.documents(sorted({parent or remote for remote, parent in doubtful.values()}))
+    for key, (remote, parent) in doubtful.items():
+        document = documents.get(parent or remote)
+        if document is None:
+            continue
+        for name in codes:
+            mine = {*own.get(key, {}).get(name, ()), *through.get(key, {}).get(name, ())}
+            reader = child if child and name in through.get(key, {}) else scan
+            theirs = {_plain(one) for one in reader.destination.codes(reader.sync, document, remote, name)}
+            if mine and theirs and not mine & theirs:
+                likeness = matches.likely.pop(key, "place")
+                matches.refuse(
+                    key,
+                    f"record {remote} there has the same {likeness}, but the {name} {_list(theirs)} where ours is "
+                    f"{_list(mine)}: it is another thing, and is left alone",
+                )
+                break
+
+
 def _without_contested(session: Session, scan: Scan, matches: Matches) -> None:
     """Records that another row owns already, or that two rows would adopt, are adopted by nobody."""
     owners = claimed(session, scan.sync, [remote for remote, _ in matches.found.values()])
@@ -123,15 +202,14 @@ def _without_contested(session: Session, scan: Scan, matches: Matches) -> None:
     for key, (remote, _) in matches.found.items():
         rivals[remote].append(key)
     for remote, keys in rivals.items():
-        if remote in owners:
+        if remote in owners and [owners[remote]] != [matches.successions.get(key) for key in keys]:
             reason = f"record {remote} there belongs to {owners[remote]} already"
         elif len(keys) > 1:
             reason = f"record {remote} there fits {len(keys)} rows: {_list(keys)}"
         else:
             continue
         for key in keys:
-            del matches.found[key]
-            matches.ambiguous[key] = reason
+            matches.refuse(key, reason)
 
 
 def _own_values(scan: Scan, keys: Sequence[str]) -> dict[str, dict[str, list[str]]]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 
 from karvon.warehouse import Session
+from reverse_etl import outstanding
 from reverse_etl.ledger import keys_of, listed
 from reverse_etl.operations import Finding, Operation
 from reverse_etl.scan import Scan
@@ -137,7 +138,13 @@ def without_failed(
     if not refused:
         return list(operations), []
     findings = [
-        Finding("failed_before", one.sync, one.key, f"{failure}; `karvon errors --retry` tries again")
+        Finding(
+            "refused",
+            one.sync,
+            one.key,
+            f"{failure}; `karvon errors --retry` tries again",
+            cause=outstanding.STOCK if one.is_stock else outstanding.ROW,
+        )
         for one in operations
         if (failure := refused.get((one.sync, one.key, one.payload_hash)))
     ]
@@ -157,7 +164,10 @@ def capped(operations: Sequence[Operation], syncs: Sequence[Sync]) -> tuple[list
     taken: Counter[str] = Counter(one.sync for one in operations)
     findings = [
         Finding(
-            "waiting", name, "", f"{taken[name] - cap} of {taken[name]} calls wait: the cap is {cap} a run"
+            "deferred",
+            name,
+            "",
+            f"{taken[name] - cap} of {taken[name]} calls go later: the cap is {cap} a run",
         )
         for name, cap in caps.items()
         if taken[name] > cap

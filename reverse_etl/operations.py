@@ -25,7 +25,8 @@ Action = Literal[
     "set_stock",
     "export",
 ]
-Status = Literal["planned", "sent", "done", "failed", "held", "skipped", "unknown"]
+Status = Literal["planned", "sent", "done", "failed", "deferred", "skipped", "unknown"]
+"""deferred: not sent, as its row moved since the plan or something that it needs is not there yet."""
 REMOVALS = frozenset({"archive", "unpublish", "delete"})
 _JSON = ("changes", "payload", "desired", "baseline", "extras")
 _NOT_STORED = ("is_default", "position")
@@ -106,19 +107,48 @@ class Operation:
         return self.destination, self.connection
 
 
+Kind = Literal[
+    "not_built",
+    "not_ready",
+    "reject",
+    "ambiguous",
+    "waits",
+    "refused",
+    "undone",
+    "drift",
+    "gone",
+    "deferred",
+    "not_undone",
+    "schema",
+]
+_ROUTINE: frozenset[Kind] = frozenset({"not_ready", "reject", "gone", "deferred"})
+OVERWRITTEN: Literal["overwritten"] = "overwritten"
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something a person should know although nothing (or something else) is done about it.
 
-    Kinds: held, needs_approval, reject, ambiguous, gone, drift, waiting, failed_before, not_undone, schema (the sync
-    does not fit what the destination has, and is left out), not_built (its model could not be built; left out too).
+    not_ready, reject (its key or a value cannot be used) and ambiguous speak of the row's own data; waits of a person,
+    and undone of what somebody took back; refused of the destination. deferred: the next plan looks again by itself.
+    schema: the sync does not fit what the destination has, and is left out. not_built: its
+    model could not be built; left out too.
     """
 
-    kind: str
+    kind: Kind
     sync: str
     key: str
     message: str
     field: str | None = None
+    rows: int = 1
+    """More than one where rows have no key of their own."""
+    cause: str = ""
+    """The rule behind it, where the message has more than that."""
+
+    @property
+    def is_routine(self) -> bool:
+        """Whether nobody need decide about it one by one."""
+        return self.kind in _ROUTINE or self.cause.startswith(OVERWRITTEN)
 
 
 def revised(operation: Operation, **values: Any) -> Operation:

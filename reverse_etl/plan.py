@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from karvon.progress import track
 from karvon.warehouse import Session, Warehouse
-from reverse_etl import drift, holding, images, ledger
+from reverse_etl import drift, holding, images, ledger, outstanding
 from reverse_etl.assembly import new_plan_id, numbered, packed, request_count
 from reverse_etl.binding import bind
 from reverse_etl.compare import Compared, compare, removal
@@ -20,6 +20,7 @@ from reverse_etl.drift import Drift
 from reverse_etl.guards import Sizes, violations
 from reverse_etl.holding import Hold
 from reverse_etl.ledger import Entry
+from reverse_etl.life_cycles import LifeCycles
 from reverse_etl.manifest import SyncError
 from reverse_etl.matching import Matches, match_children, match_roots
 from reverse_etl.narrowing import UnknownKey, capped, cut, scopes_of, without_failed
@@ -29,7 +30,7 @@ from reverse_etl.schema import migrate
 from reverse_etl.sets import plan_set
 from reverse_etl.sources import unproven
 from reverse_etl.statistics import refresh_statistics
-from reverse_etl.stored_plans import Plan, count, store_plan
+from reverse_etl.stored_plans import Plan, by_cause, count, store_plan
 from reverse_etl.subjects import last_known, subjects
 from reverse_etl.syncs import Sync
 from reverse_etl.values import referred
@@ -83,6 +84,8 @@ def make_plan(
             step.advance()
         planning.operations, told = images.checked(session, syncs, planning.operations)
         planning.findings += told
+        planning.operations, told = planning.life.without_left(planning.operations)
+        planning.findings += told
         plan = _finish(planning, limit, rate_per_minute, profile, retry)
         if store:
             _store(
@@ -107,11 +110,20 @@ class _Planning:
     sizes: dict[str, Sizes] = field(default_factory=dict)
     holds: list[Hold] = field(default_factory=list)
     drifts: list[Drift] = field(default_factory=list)
+    life: LifeCycles = field(default_factory=LifeCycles)
 
     def hold(self, holds: Sequence[Hold]) -> None:
         self.holds += holds
         self.findings += [
-            Finding("needs_approval", one.sync, one.key, one.message, one.field or None) for one in holds
+            Finding(
+                "undone" if one.rule == holding.UNDONE else "waits",
+                one.sync,
+                one.key,
+                one.message,
+                one.field or None,
+                cause=one.rule,
+            )
+            for one in holds
         ]
 
     def take(self, sync: Sync, result: Compared) -> None:
@@ -145,19 +157,24 @@ def _plan_sync(planning: _Planning, sync: Sync, only: Sequence[str] | None) -> N
     rejects = _rejects(planning, scan)
     desired, existing = scan.sizes()
     if scan.destination.takes_sets:
-        planning.findings += [Finding("held", sync.name, row["key"], row["held"]) for row in scan.held(only)]
+        planning.findings += [
+            Finding("not_ready", sync.name, row["key"], row["held"]) for row in scan.held(only)
+        ]
         operations, findings = plan_set(scan) if only is None else ([], [])
         planning.operations += operations
         planning.findings += findings
         planning.sizes[sync.name] = Sizes(desired, existing, sum(rejects.values()))
         return
     look = scan.look(only, [key for key in rejects if key], with_gone=_removes(sync, desired))
-    planning.findings += [Finding("held", sync.name, key, reason) for key, reason in look.held]
-    candidates = look.candidates
+    planning.findings += [Finding("not_ready", sync.name, key, reason) for key, reason in look.held]
+    candidates: Sequence[Candidate] = look.candidates
     new = [candidate for candidate in candidates if candidate.is_new]
     parents = _parents(planning, sync, [candidate for candidate in candidates if sync.parent])
     if sync.parent:
-        new = [candidate for candidate in new if candidate.parent_key in parents]
+        planning.references[sync.parent.sync] |= parents
+        candidates, waits = planning.life.without_waiting(sync, candidates)
+        planning.findings += waits
+        new = [one for one in candidates if one.is_new and one.parent_key in parents]
         matches = match_children(planning.session, scan, new, parents)
     else:
         child = next((other for other in planning.scans.values() if other.parent == sync), None)
@@ -168,18 +185,22 @@ def _plan_sync(planning: _Planning, sync: Sync, only: Sequence[str] | None) -> N
         # Rows that refer to each other are created first and linked then.
         planning.references[sync.name] |= {one.key: None for one in wanted_keys if one.is_new}
     compared: list[Compared] = []
+    waiting = planning.life.withheld(sync, wanted_keys)
     for part in chunks(wanted_keys):
-        for one in _compare_chunk(planning, scan, part, matches):
+        for one in _compare_chunk(planning, scan, part, matches, waiting):
             if one.operations:
                 compared.append(one)
             else:
                 planning.take(sync, one)
+    planning.life.decided_with_parent(sync, compared, matches)
     undone = holding.last_undone(planning.session, sync)
     holds = holding.judge(planning.session, sync, compared, existing, undone)
     planning.hold(holds)
+    planning.life.note(planning.session, sync, holds, compared, matches)
     compared, withheld = holding.held_back(holds, compared)
-    for part in chunks([candidate for candidate in wanted_keys if candidate.key in withheld]):
-        compared += _compare_chunk(planning, scan, part, matches, withheld)
+    again = {key: {*names, *waiting.get(key, ())} for key, names in withheld.items()}
+    for part in chunks([candidate for candidate in wanted_keys if candidate.key in again]):
+        compared += _compare_chunk(planning, scan, part, matches, again)
     for one in compared:
         planning.take(sync, one)
     told = sum(one.kind == "reject" and one.sync == sync.name for one in planning.findings)
@@ -196,7 +217,9 @@ def _rejects(planning: _Planning, scan: Scan) -> dict[str, int]:
     rejects = {str(row["key"] or ""): int(row["count"]) for row in scan.rejects()}
     for key, rows in rejects.items():
         what = "shares its key" if key else "has no key"
-        planning.findings.append(Finding("reject", scan.sync.name, key, f"{rows} rows: {what}"))
+        planning.findings.append(
+            Finding("reject", scan.sync.name, key, f"{rows} rows: {what}", rows=rows, cause=what)
+        )
     return rejects
 
 
@@ -261,7 +284,8 @@ def _remove(
 ) -> None:
     """Removals, if the model, what it reads and what the destination shows are proven complete."""
     sync = scan.sync
-    leaving = scan.leaving(gone)
+    leaving, told = planning.life.without_staying(planning.session, sync, scan.leaving(gone))
+    planning.findings += told
     taken_back = [
         holding.removal_hold(sync, one.key)
         for one in leaving
@@ -272,7 +296,9 @@ def _remove(
     held = {hold.key for hold in waiting}
     going = [one for one in leaving if one.key not in held]
     if going and (reason := unproven(scan)):
-        planning.findings += [Finding("held", sync.name, one.key, f"not removed: {reason}") for one in going]
+        planning.findings += [
+            Finding("deferred", sync.name, one.key, f"not removed: {reason}") for one in going
+        ]
         return
     for part in chunks(going):
         for one, entry in last_known(scan, part):
@@ -307,7 +333,7 @@ def _finish(
     operations = numbered(bundled, plan_id, created_at)
     broken = violations(planning.syncs, operations, planning.sizes, plan_id)
     requests = request_count(operations)
-    counts = count(operations, planning.findings)
+    counts = count(operations, planning.findings, broken)
     for name, rows in planning.not_created.items():
         counts.setdefault(name, {})["not_created"] = rows
     return Plan(
@@ -315,6 +341,7 @@ def _finish(
         status="blocked" if broken else "ready" if operations else "empty",
         operations=operations, findings=tuple(planning.findings), violations=tuple(broken),
         counts=counts, request_count=requests, minutes=requests / rate_per_minute, holds=tuple(planning.holds),
+        causes=by_cause(planning.findings),
     )  # fmt: skip
 
 
@@ -326,5 +353,12 @@ def _store(planning: _Planning, plan: Plan, judged: Mapping[str, Sequence[str] |
         ledger.settle(planning.session, plan.plan_id, planning.settled)
         ledger.forget(planning.session, planning.forgotten)
         holding.store(planning.session, plan.plan_id, plan.created_at, planning.holds, judged, syncs)
+        outstanding.store(
+            planning.session,
+            plan.plan_id,
+            plan.created_at,
+            outstanding.of_plan(plan.operations, plan.findings, plan.violations),
+            judged,
+        )
         drift.store(planning.session, plan.plan_id, plan.created_at, planning.drifts, syncs)
         store_plan(planning.session, plan)

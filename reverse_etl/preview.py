@@ -62,12 +62,12 @@ def preview(
     with _having(warehouse, syncs, values or {}) as chosen:
         plan = make_plan(warehouse, chosen, key=key, store=False, retry=True)
         outcomes = asyncio.run(_rehearse(warehouse, chosen, plan.operations, channels))
-    held = [
-        Finding("held", one.operation.sync, one.operation.key, one.error or "")
+    unsent = [
+        Finding("deferred", one.operation.sync, one.operation.key, one.error or "")
         for one in outcomes
         if one.status != "done"
     ]
-    return Preview(tuple(requests), (*plan.findings, *held), plan.operations)
+    return Preview(tuple(requests), (*plan.findings, *unsent), plan.operations)
 
 
 @dataclass(frozen=True)

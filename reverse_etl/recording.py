@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from karvon.warehouse import Session
-from reverse_etl import ledger, operations, sets
+from reverse_etl import ledger, operations, outstanding, sets
 from reverse_etl.destination import Outcome, Record
 from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.ledger import Entry
@@ -30,6 +30,7 @@ def record(session: Session, outcomes: Iterable[Outcome], syncs: Mapping[str, Sy
         for target in {one.operation.target for one in results}:
             before |= ledger.read_named(session, target, wanted)
         after: dict[tuple[str, str], Entry] = {}
+        adopted: dict[str, dict[str, str]] = defaultdict(dict)
         replaced: dict[str, list[Entry]] = defaultdict(list)
         for one in results:
             operation = one.operation
@@ -43,13 +44,18 @@ def record(session: Session, outcomes: Iterable[Outcome], syncs: Mapping[str, Sy
                 _forget(session, known)
             elif (entry := _entry(one, known, syncs[operation.sync])) is not None:
                 after[operation.identity] = entry
+                if operation.action == "adopt":
+                    adopted[operation.sync][entry.remote_id] = operation.key
                 if known is not None and known.remote_id != entry.remote_id:
                     replaced[operation.sync].append(known)
         ledger.write(session, after.values())
+        for name, owners in adopted.items():
+            ledger.forget_others(session, syncs[name], owners)
         for name, old in replaced.items():
             _unsettle_what_points_to(session, name, old, syncs)
         changed = [_journaled(one) for one in results]
         operations.rewrite(session, changed)
+        outstanding.answered(session, now(), changed)
     return changed
 
 
@@ -142,7 +148,8 @@ def _with_stock(outcome: Outcome, known: Entry | None) -> Entry | None:
     else:
         known = replace(known, removed=False)
     return replace(
-        known, stock_sent=change["after"], stock_answered=outcome.stock, stock_at=now(),
+        known, stock_sent=None if outcome.operation.payload.get("is_unstated") else change["after"],
+        stock_answered=outcome.stock, stock_at=now(),
         plan_id=outcome.operation.plan_id,
     )  # fmt: skip
 

@@ -250,9 +250,7 @@ class Scan:
 
     def _differs(self) -> str:
         """Whether a joined row needs a closer look; parameter 4 is the hash of the mapping. Never null."""
-        stock = (
-            "OR (d.stock IS NOT NULL AND l.stock_sent IS DISTINCT FROM d.stock)" if self.sync.stock else ""
-        )
+        stock = "OR l.stock_sent IS DISTINCT FROM d.stock" if self.sync.stock else ""
         return f"""(l.key IS NULL OR l.row_hash <> d.row_hash OR l.mapping_hash <> $4 OR l.removed {stock}
               OR {self._is_missing()}
               OR coalesce(m.mirror_hash IS DISTINCT FROM l.mirror_hash AND m.seen_at > l.applied_at
@@ -279,7 +277,7 @@ class Scan:
             theirs = f"CAST(p.{quoted(self.parent.held)} AS text)" if self.parent.held else "NULL"
             held = (
                 f"coalesce({held}, CASE WHEN p.{quoted(self.parent.key)} IS NULL "
-                f"THEN 'its row in {self.parent.name} is missing' ELSE 'its product is held: ' || {theirs} END)"
+                f"THEN 'its row in {self.parent.name} is missing' ELSE 'its product is not ready: ' || {theirs} END)"
             )
         stock = f"d.{quoted(sync.stock.column)}" if sync.stock else "NULL"
         return f"""desired AS (

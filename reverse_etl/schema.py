@@ -131,6 +131,19 @@ MIGRATIONS: tuple[tuple[int, str, str | None], ...] = (
             plan_id text NOT NULL, seq bigint NOT NULL, key text NOT NULL, row_hash text, action text NOT NULL)""",
         None,
     ),
+    # Rows that are not out now, and why: not_ready, waits, refused. `since` is when the plan or answer said so.
+    (
+        7,
+        """CREATE TABLE reverse_etl.outstanding (
+            plan_id text NOT NULL, since timestamptz NOT NULL, sync text NOT NULL, key text NOT NULL,
+            why text NOT NULL, cause text NOT NULL, field text NOT NULL, row_count bigint NOT NULL)""",
+        None,
+    ),
+    (7, "CREATE INDEX outstanding_row ON reverse_etl.outstanding (sync, key)", "postgres"),
+    # What a plan says of more rows than it names: routine findings by cause.
+    (7, "ALTER TABLE reverse_etl.plans ADD COLUMN causes text", None),
+    # Held is the word for nothing any more: what waits for a person is no operation.
+    (7, "UPDATE reverse_etl.operations SET status = 'deferred' WHERE status = 'held'", None),
 )
 LATEST = MIGRATIONS[-1][0]
 

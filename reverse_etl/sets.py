@@ -30,7 +30,7 @@ def plan_set(scan: Scan) -> tuple[list[Operation], list[Finding]]:
         return [], []
     if "delete" in rows and (reason := unproven(scan)):
         message = f"{rows['delete']} rows left the model, but {reason}"
-        return [], [Finding("held", sync.name, "", f"nothing is written: {message}")]
+        return [], [Finding("deferred", sync.name, "", f"nothing is written: {message}")]
     told = {f"rows to {action}": f"{count}: {_named(scan, action, count)}" for action, count in rows.items()}
     after = existing + rows.get("create", 0) - rows.get("delete", 0)
     payload = {"rows": rows, "options": dict(sync.options)}

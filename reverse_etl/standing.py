@@ -1,9 +1,10 @@
-"""Whether what an operation was computed from still stands when it is applied. Rows that moved are held."""
+"""Whether what an operation was computed from still stands when it is applied. Rows that moved are deferred."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from karvon.warehouse import Session, Warehouse
 from reverse_etl import ledger
@@ -22,7 +23,7 @@ def moved(
     syncs: Mapping[str, Sync],
     created_at: datetime,
 ) -> list[Outcome]:
-    """Outcomes `held` for operations whose row, mapping or record changed since the plan."""
+    """Outcomes `deferred` for operations whose row, mapping or record changed since the plan."""
     held: list[Outcome] = []
     for name in dict.fromkeys(one.sync for one in operations):
         mine = [one for one in operations if one.sync == name]
@@ -57,7 +58,7 @@ def _moved(scan: Scan, part: Sequence[Operation], created_at: datetime) -> Itera
 def _reason(
     operation: Operation,
     sync: Sync,
-    row: Mapping[str, object] | None,
+    row: Mapping[str, Any] | None,
     entry: Entry | None,
     created_at: datetime,
 ) -> str | None:
@@ -75,11 +76,12 @@ def _reason(
     if row["_hash"] != operation.row_hash:
         return "its row in the model changed since the plan"
     if sync.held and row[sync.held] is not None:
-        return f"its row is held now: {row[sync.held]}"
+        return f"its row is not ready now: {row[sync.held]}"
     if (
         sync.stock
         and "quantity" in operation.payload
-        and row[sync.stock.column] != operation.payload["quantity"]
+        and operation.action not in REMOVALS
+        and operation.payload["quantity"] not in (stated := row[sync.stock.column], sync.first_stock(stated))
     ):
         return "its stock in the model changed since the plan"
     return None
@@ -114,4 +116,4 @@ def _torn(operations: Sequence[Operation], held: set[int]) -> Iterator[Outcome]:
 
 
 def _held(operation: Operation, reason: str) -> Outcome:
-    return Outcome(operation, "held", error=f"{reason}; plan again")
+    return Outcome(operation, "deferred", error=f"{reason}; plan again")

@@ -31,6 +31,10 @@ class Subject:
     is_gone: bool = False
     is_adopted: bool = False
     stock_seen: int | None = None
+    likeness: str | None = None
+    """Of a row that is being adopted: what suggests the record, where that is no proof."""
+    succeeds: str | None = None
+    """Of a row that is being adopted: the row of ours that the record belonged to."""
     withheld: frozenset[str] = frozenset()
     """Fields whose change waits for a person."""
 
@@ -78,7 +82,8 @@ def subjects(
             mirror_hash=hashes.get(document_key) if is_adopted else candidate.mirror_hash,
             is_gone=entry is not None and record is None
             and (candidate.is_missing or (candidate.is_fresh and document_key in documents)),
-            is_adopted=is_adopted, stock_seen=stock_seen(entry, stocks), withheld=frozenset(withheld.get(key, ())),
+            is_adopted=is_adopted, stock_seen=stock_seen(entry, stocks), likeness=matches.likely.get(key),
+            succeeds=matches.successions.get(key), withheld=frozenset(withheld.get(key, ())),
         )  # fmt: skip
 
 

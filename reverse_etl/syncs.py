@@ -14,14 +14,14 @@ from typing import Annotated, Any, Literal, Self
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
+from reverse_etl.states import States
+
 As = Literal[
     "text", "number", "bool", "date", "color", "option", "money", "image", "images", "file", "video", "html",
     "reference", "references", "sku_properties", "sku_values", "stock", "published",
 ]  # fmt: skip
 FILES = frozenset({"image", "images", "file"})
 """Kinds of fields whose files a destination takes over: known by where they came from, not by how they look."""
-PUBLISHED = "isPublished"
-"""The field that a destination with `publish: live` adds to a sync: whether visitors see the record."""
 Removal = Literal["archive", "unpublish", "delete", "keep"]
 AS_NEW = "as new: "
 """Before the name of a connection: the same place while nothing is there yet."""
@@ -224,6 +224,9 @@ class Sync(Spec):
     """A disabled sync is not read at all; profiles can switch it on."""
     on_moved: Literal["recompute", "hold"] = "recompute"
     """What to do when a stock moved in the shop between plan and apply."""
+    unstated_stock: Literal["zero", "endless"] = "zero"
+    """What a child without a stated stock begins with: sold out until somebody states it, or never sold out."""
+    states: States = States()
     guards: Guards = Guards()
     canary: Annotated[Canary | None, BeforeValidator(_canary)] = None
     cap: int | None = Field(None, ge=1)
@@ -283,6 +286,10 @@ class Sync(Spec):
     @property
     def stock(self) -> FieldSpec | None:
         return next((field for field in self.fields if field.as_ == "stock"), None)
+
+    def first_stock(self, stated: int | None) -> int | None:
+        """The stock that a new child begins with; None is never sold out."""
+        return 0 if stated is None and self.unstated_stock == "zero" else stated
 
     @cached_property
     def plain_fields(self) -> tuple[FieldSpec, ...]:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from karvon.warehouse import Session, Warehouse
-from reverse_etl import ledger, operations
+from reverse_etl import ledger, operations, outstanding
 from reverse_etl.assembly import new_plan_id, numbered, packed, request_count
 from reverse_etl.binding import bind
 from reverse_etl.compare import removal
@@ -25,8 +25,9 @@ from reverse_etl.guards import Sizes, violations
 from reverse_etl.ledger import Entry
 from reverse_etl.operations import REMOVALS, Finding, Operation
 from reverse_etl.scan import Scan, chunks
-from reverse_etl.stored_plans import Plan, count, load_plan, store_plan
-from reverse_etl.syncs import PUBLISHED, FieldSpec, Sync
+from reverse_etl.states import PUBLISHED
+from reverse_etl.stored_plans import Plan, by_cause, count, load_plan, store_plan
+from reverse_etl.syncs import FieldSpec, Sync
 from reverse_etl.values import digest, sent_form
 
 
@@ -80,6 +81,8 @@ def make_undo(
         plan = _finished(bundled, [*findings, *found], syncs, sizes, plan_id, rate_per_minute, profile)
         with session.transaction():
             store_plan(session, plan)
+            waiting = outstanding.of_plan(plan.operations, (), plan.violations)
+            outstanding.store(session, plan.plan_id, plan.created_at, waiting, {})
     return plan
 
 
@@ -95,8 +98,8 @@ def _finished(
         plan_id=plan_id, created_at=at, profile=profile,
         status="blocked" if broken else "ready" if all_operations else "empty",
         operations=all_operations, findings=tuple(findings), violations=tuple(broken),
-        counts=count(all_operations, findings), request_count=requests, minutes=requests / rate_per_minute,
-        undoes=undoes,
+        counts=count(all_operations, findings, broken), request_count=requests, minutes=requests / rate_per_minute,
+        undoes=undoes, causes=by_cause(findings),
     )  # fmt: skip
 
 

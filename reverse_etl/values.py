@@ -10,11 +10,12 @@ Null, absent and empty are the same.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -75,7 +76,7 @@ def wanted(field: FieldSpec, row: Mapping[str, Any]) -> Value:
         case "stock":
             return None if cell is None else _whole(field, cell)
         case "number":
-            return _number(cell)
+            return _number(field, cell)
         case "bool":
             return None if cell is None else bool(cell)
 
@@ -133,7 +134,7 @@ def shown_form(field: FieldSpec, value: Value) -> Value:
         case "html":
             return digest(value)
         case "number":
-            return _number(value)
+            return _number(field, value)
         case "color":
             return str(value).lower()
         case "date":
@@ -224,11 +225,29 @@ def _whole(field: FieldSpec, cell: Any) -> int:
     return int(cell)
 
 
-def _number(cell: Any) -> int | float | None:
+def _number(field: FieldSpec, cell: Any) -> int | float | None:
+    """The same number to the last digit, whole ones as integers. Raises `WrongValue` where JSON cannot carry it."""
     if cell is None:
         return None
-    exact = float(cell)
-    return int(exact) if exact.is_integer() else exact
+    try:
+        # Postgres gives numerics as texts.
+        number = Decimal(cell) if isinstance(cell, str) else cell
+    except InvalidOperation:
+        raise WrongValue(f"{field.column} is {cell!r}, which is no number") from None
+    if not math.isfinite(number):
+        raise WrongValue(f"{field.column} is {cell}, which is no number that can be sent")
+    if number == (whole := int(number)) and (abs(whole) < 2**63 or not isinstance(number, float)):
+        if abs(whole) >= 2**63:
+            raise WrongValue(_too_long(field, cell))
+        return whole
+    near = float(number)
+    if isinstance(number, Decimal) and Decimal(repr(near)) != number:
+        raise WrongValue(_too_long(field, cell))
+    return near
+
+
+def _too_long(field: FieldSpec, cell: Any) -> str:
+    return f"{field.column} is {cell}, more digits than a number can be sent with; map it `as: text`, or round it"
 
 
 def _moment(field: FieldSpec, cell: Any) -> str | None:
@@ -250,4 +269,6 @@ def _text(cell: Any) -> str | None:
         return None
     if isinstance(cell, (datetime, date)):
         return cell.isoformat()
-    return str(_number(cell)) if isinstance(cell, Decimal) else str(cell)
+    if isinstance(cell, Decimal) and cell.is_finite():
+        return str(int(cell)) if cell == int(cell) else f"{cell.normalize():f}"
+    return str(cell)

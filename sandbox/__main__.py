@@ -1,6 +1,7 @@
 """`python -m sandbox --port 8791 --state-dir .karvon/sandbox`: serve until stopped."""
 
 import argparse
+import os
 from pathlib import Path
 
 from sandbox.server import (
@@ -27,6 +28,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
     parser.add_argument("--exit-with", type=int, metavar="PID", help="stop when this process is gone")
     given = parser.parse_args()
+    # The worlds have made-up persons and tokens, which readers take for real ones.
+    os.umask(0o077)
     serve(
         given.state_dir, given.port, products=given.products, seed=given.seed,
         uzum_ids=given.uzum_ids, uzex_lots=given.uzex_lots, exit_with=given.exit_with,

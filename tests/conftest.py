@@ -7,15 +7,19 @@ import os
 import re
 import sys
 import tempfile
+import types
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import psycopg2
 import pytest
 
 from karvon.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from in_process import InProcess
 
 os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")  # noqa: S108 - pgserver only warns without it
 _databases = itertools.count()
@@ -44,14 +48,17 @@ class _KeptOpen:
     def begin(self) -> None:
         self._keeping = True
 
+    def end(self) -> None:
+        self._keeping = False
+        self.give_away()
+
     def give_away(self) -> None:
         while self._open:
             self._open.popitem()[1].close()
 
     def _before_a_process(self, event: str, _: tuple[Any, ...]) -> None:
         if event in ("subprocess.Popen", "os.fork", "os.posix_spawn"):
-            self._keeping = False
-            self.give_away()
+            self.end()
 
 
 _kept_open = _KeptOpen()
@@ -63,6 +70,12 @@ def _files_stay_open() -> Iterator[None]:
     _kept_open.begin()
     yield
     _kept_open.give_away()
+
+
+@pytest.fixture
+def files_close(_files_stay_open: None) -> None:
+    """For tests in which a file takes the place of another: of an open one DuckDB would go on reading what it was."""
+    _kept_open.end()
 
 
 @pytest.fixture(scope="session")
@@ -114,3 +127,18 @@ def warehouse(request: pytest.FixtureRequest) -> Warehouse:
     """A fresh warehouse on each engine."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return Warehouse(url, lock_seconds=5)
+
+
+@pytest.fixture
+def shop_in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
+    """The sandbox in this process; every client that is made meanwhile asks it, and waits for nothing."""
+    from in_process import InProcess, client_of
+
+    from karvon import http
+    from sandbox.server import create_app
+
+    transport = InProcess(create_app(tmp_path / "sandbox", products=1, public_url="http://sandbox"))
+    monkeypatch.setattr(http, "wait_before_retry", lambda _: 0)
+    stand_in = types.SimpleNamespace(**{**vars(http.httpx), "AsyncClient": client_of(transport)})
+    monkeypatch.setattr(http, "httpx", stand_in)
+    return transport

@@ -38,7 +38,10 @@ A decimal comma is not accepted: "12,50" and "1,250" cannot be told apart, so a 
     {%- elif type == 'local_timestamp' -%}
         {{ cast_local_timestamp(raw) }}
     {%- elif type == 'epoch_ms' -%}
-        case when {{ raw }} ~ '^[0-9]{1,14}([.]0+)?$' then to_timestamp(cast(split_part({{ raw }}, '.', 1) as bigint) / 1000.0) end
+        case
+            when {{ raw }} ~ '^[0-9]{1,14}([.]0+)?$' then to_timestamp(cast(split_part({{ raw }}, '.', 1) as bigint) / 1000.0)
+            else {{ cast_local_timestamp(raw) }}
+        end
     {%- elif type == 'date' -%}
         case
             when {{ raw }} ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$' then {{ try_cast('left(' ~ raw ~ ', 10)', 'date') }}

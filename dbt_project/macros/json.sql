@@ -176,6 +176,15 @@ dossier §6.1): a JSON array of texts in the order given, [] for nothing.
 {%- endmacro %}
 
 
+{# A JSON list, also one that stands in a string as JSON; null for anything else. #}
+{% macro json_list(json) -%}
+    case
+        when {{ json_kind(json) }} = 'array' then {{ json }}
+        when {{ json_kind(json) }} = 'string' and {{ json_kind(try_json(json_text(json))) }} = 'array' then {{ try_json(json_text(json)) }}
+    end
+{%- endmacro %}
+
+
 {# A list of ids (json_ids) as JSON text, the same characters on both engines. #}
 {% macro ids_text(json) -%}
     replace(cast({{ json }} as text), '", "', '","')

@@ -60,9 +60,12 @@ photos, and then no row would come to replace the old ones. `prefix` stands befo
 {% macro forget_changed_documents(prefix='') %}
     {% if execute and flags.WHICH in ['run', 'build'] and is_incremental() %}
         {% set raw = raw_table_of_this_model() %}
+        {% set documents = landed(raw.schema, raw.identifier) %}
+        {% if documents %}
         delete from {{ this }} where {{ model.config.unique_key }} in (
             select connection || ':{{ prefix }}' || document_key
-            from ({{ newest_versions(landed(raw.schema, raw.identifier), true, ['connection', 'document_key']) }}) as changed
+            from ({{ newest_versions(documents, true, ['connection', 'document_key']) }}) as changed
         )
+        {% endif %}
     {% endif %}
 {% endmacro %}

@@ -4,6 +4,7 @@ How a staging model knows what is new (design §3).
 staging.processed_loads  (model, load_id)              loads that a model has fully taken in
 staging.pending_loads    (model, load_id, is_settled, row_count)  loads the present run of a model looks at
 staging.model_checksums  (model, checksum)             the SQL that the model's rows were made with
+staging.rejected_documents                             what broke a rule (macros/rejects.sql)
 
 A load is settled when dlt has written it to _dlt_loads, or when it is older than a day (a killed load
 never gets there, yet its rows count). A load that is still being committed is looked at again by the
@@ -17,6 +18,10 @@ All three statements run in the transaction of the model they belong to.
         create table if not exists staging.processed_loads (model text, load_id text);
         create table if not exists staging.pending_loads (model text, load_id text, is_settled boolean, row_count bigint);
         create table if not exists staging.model_checksums (model text, checksum text);
+        create table if not exists staging.rejected_documents (
+            model text, source text, connection text, resource text, document_key text, field text, value text, reason text,
+            since timestamptz, is_of_this_build boolean
+        );
     {% endif %}
 {% endmacro %}
 
@@ -144,7 +149,8 @@ column of every type, so that a changed macro rebuilds the models as well.
     {% for type in unpack_types() %}
         {% do probe.append({'name': type, 'path': 'a.b', 'type': type}) %}
     {% endfor %}
-    {% set reading = unpack('probe', probe) ~ json_elements('x', 'y') ~ json_field('x', 'y') ~ json_text('x') %}
+    {% set reading = unpack('probe', probe) ~ json_elements('x', 'y') ~ json_field('x', 'y') ~ json_text('x')
+        ~ once_each('x', 'y', 'z[].y') %}
     {% if 'uzex' in node.path %}
         {% set reading = reading ~ uzex_deal_columns() ~ uzex_lot_columns() ~ uzex_item_columns() %}
     {% endif %}

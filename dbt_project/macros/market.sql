@@ -1,6 +1,6 @@
 {#
 What the market and procurement models share. The business day is the calendar day in Tashkent (UTC+5, no
-summer time); money is numeric(18, 2) with its currency beside it.
+summer time).
 #}
 
 {# The Tashkent calendar day of a moment. #}
@@ -8,17 +8,8 @@ summer time); money is numeric(18, 2) with its currency beside it.
     cast(({{ moment }}) at time zone 'Asia/Tashkent' as date)
 {%- endmacro %}
 
-{% macro money(expression) -%}
-    cast({{ expression }} as numeric(18, 2))
-{%- endmacro %}
-
 {% macro whole(expression) -%}
     cast({{ expression }} as bigint)
-{%- endmacro %}
-
-{# A quotient, share or percentage; null when there is nothing to divide by. #}
-{% macro ratio(numerator, denominator, factor=1) -%}
-    cast({{ factor }}.0 * ({{ numerator }}) / nullif(cast({{ denominator }} as numeric(24, 6)), 0) as numeric(18, 4))
 {%- endmacro %}
 
 {% macro days_between(later, earlier) -%}
@@ -100,16 +91,20 @@ summer time); money is numeric(18, 2) with its currency beside it.
 {%- endmacro %}
 
 
-{# ISO 4217 code for the spellings UZEX uses (dossier §2.4); nothing said means the sum. #}
+{#
+ISO 4217 code for the spellings UZEX uses (dossier §2.4); nothing said means the sum. Open auctions give a number of
+UZEX's own: 1 is the sum, as the rows of the e-tender say that give both. Another number or word stays as it is and is
+told by a test: amounts in it are compared with nothing.
+#}
 {% macro currency_code(expression) -%}
     case
         when nullif(trim({{ expression }}), '') is null then 'UZS'
-        when trim({{ expression }}) in (
-            'Сом', 'сом', 'СОМ', 'Сум', 'сум', 'СУМ', 'Сўм', 'сўм', 'UZS', 'uzs', 'So''m', 'so''m', 'Soʻm', 'soʻm', 'Sum', 'sum', '860'
+        when {{ plain_words(expression) }} in (
+            'som', 'sum', 'uzs', '860', '1', 'ozbek somi', 'ozbekiston somi', 'uzbekskiy sum', 'uzbekskiy som'
         ) then 'UZS'
-        when trim({{ expression }}) in ('Доллар', 'доллар', 'Доллар США', 'USD', 'usd', '840') then 'USD'
-        when trim({{ expression }}) in ('Евро', 'евро', 'EUR', 'eur', '978') then 'EUR'
-        when trim({{ expression }}) in ('Рубль', 'рубль', 'Российский рубль', 'RUB', 'rub', '643') then 'RUB'
+        when {{ plain_words(expression) }} in ('usd', '840', 'dollar', 'dollari', 'dollar ssha', 'aqsh dollari') then 'USD'
+        when {{ plain_words(expression) }} in ('eur', '978', 'evro', 'euro') then 'EUR'
+        when {{ plain_words(expression) }} in ('rub', 'rur', '643', 'rubl', 'rossiyskiy rubl', 'rossiya rubli') then 'RUB'
         else upper(trim({{ expression }}))
     end
 {%- endmacro %}
@@ -323,3 +318,14 @@ select
     currency
 from judged
 {% endmacro %}
+
+
+{# How many options of a product are meant, where it has more than one: "102 of 102", else nothing. #}
+{% macro of_options(some, all, then) -%}
+    case when {{ all }} > 1 then cast({{ some }} as text) || ' of ' || cast({{ all }} as text) || '{{ then }}' else '' end
+{%- endmacro %}
+
+{# One number for people, or the lowest and the highest: "79,990" or "79,990 to 89,990". #}
+{% macro number_range(lowest, highest) -%}
+    {{ grouped_number(lowest) }} || case when {{ lowest }} <> {{ highest }} then ' to ' || {{ grouped_number(highest) }} else '' end
+{%- endmacro %}

@@ -27,6 +27,7 @@ One list of paths per kind reads them all; staging has one model per raw table.
         {'name': 'supplier_name', 'path': 'provider_name'},
         {'name': 'supplier_region_name', 'path': 'provider_region_name'},
         {'name': 'is_budget', 'path': 'is_budget', 'type': 'boolean'},
+        {'name': 'is_in_shop', 'path': 'display_on_shop', 'type': 'boolean'},
         {'name': 'deal_status', 'path': ['deal_status_name', 'status_name']},
         {'name': 'payment_status', 'path': ['kazna_payment_status', 'deal_contract_kazna_status_name']},
         {'name': 'treasury_status_id', 'path': ['kazna_status_id', 'deal_contract_kazna_status_id'], 'type': 'integer'},
@@ -69,17 +70,21 @@ One list of paths per kind reads them all; staging has one model per raw table.
 {% endmacro %}
 
 
-{# All versions of the deals of one module. #}
+{#
+All versions of the deals of one module. E-shop and national shop are two views of one list: a deal that both show is
+one deal, known by its number alone, and the e-shop's.
+#}
 {% macro stage_uzex_deals(table, module) %}
+{% set key = 'shop' if module == 'national' else module %}
 with documents as ({{ document_versions('raw_uzex', table) }}),
 
 unpacked as ({{ unpack('documents', uzex_deal_columns(), keep=version_columns()) }})
 
 select
     {{ version_key() }} as deal_version_key,
-    connection || ':{{ module }}:' || document_key as deal_key,
+    connection || ':{{ key }}:' || document_key as deal_key,
     connection,
-    '{{ module }}' as module,
+    {% if key != module %}case when is_in_shop then '{{ key }}' else '{{ module }}' end{% else %}'{{ module }}'{% endif %} as module,
     lot_id,
     deal_id,
     display_no,
@@ -111,7 +116,8 @@ select
     landed_at,
     load_id,
     built_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked
 {% endmacro %}
 
@@ -145,14 +151,15 @@ select
     landed_at,
     load_id,
     built_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked
 {% endmacro %}
 
 
 {# The newest items of each parent of one module: the parent's rows are replaced together. #}
 {% macro stage_uzex_items(table, module, path) %}
-{% set parent_columns = [{'name': 'items', 'path': path, 'type': 'json'}] %}
+{% set parent_columns = [{'name': 'items', 'path': path, 'type': 'list'}] %}
 {% set keep = ['connection', 'document_key', 'landed_at', 'is_deleted'] %}
 
 with documents as ({{ latest_documents('raw_uzex', table) }}),
@@ -165,17 +172,17 @@ items as (
         parents.document_key,
         parents.landed_at,
         parents.is_deleted,
+        parents.rejects as document_rejects,
         item.position,
         item.value as document
-    from (
-        select
-            connection, document_key, landed_at, is_deleted, {{ json_or_parsed('items') }} as items
-        from parents
-    ) as parents
-    cross join lateral {{ json_elements('parents.items', 'item') }}
+    from parents
+    left join lateral {{ json_elements('parents.items', 'item') }} on true
+    where item.position is not null or parents.rejects is not null
 ),
 
-unpacked as ({{ unpack('items', uzex_item_columns(), keep=keep + ['position']) }}),
+unpacked as (
+    {{ unpack('items', uzex_item_columns(), keep=keep + ['position', 'document_rejects'], entry_of=unpack_paths(parent_columns[0])[0]) }}
+),
 
 units as (
     select
@@ -202,14 +209,17 @@ select
     unpacked.category_name,
     unpacked.quantity,
     unpacked.price_amount,
-    coalesce(unpacked.cost_amount, {{ money('unpacked.price_amount * unpacked.quantity') }}) as cost_amount,
+    coalesce(unpacked.cost_amount, {{ money(product('unpacked.price_amount', 'unpacked.quantity')) }}) as cost_amount,
     {{ currency_code('unpacked.currency_name') }} as currency,
     coalesce(unpacked.unit_name, units.unit_name) as unit_name,
     unpacked.country_name,
     unpacked.is_deleted,
     unpacked.landed_at,
     {{ current_moment() }} as built_at,
-    unpacked.cast_failures
+    unpacked.cast_failures,
+    {{ joined_rejects(['unpacked.rejects', 'case when coalesce(unpacked.position, 1) = 1 then unpacked.document_rejects end']) }}
+        as rejects,
+    unpacked.position is null as is_put_aside
 from unpacked
 left join units
     on
@@ -218,10 +228,11 @@ left join units
 {% endmacro %}
 
 
-{# A JSON value; when it is a string that holds JSON (budget_products, winners_id), what it holds. #}
-{% macro json_or_parsed(json) -%}
-    case when {{ json_kind(json) }} = 'string' then {{ try_json(json_text(json)) }} else {{ json }} end
+{# The first of some fields of a winner: the portal names them in several ways. #}
+{% macro uzex_winner_field(winner, names) -%}
+    coalesce({% for name in names %}{{ json_field(winner, name) }}{% if not loop.last %}, {% endif %}{% endfor %})
 {%- endmacro %}
+
 
 {# array, object, string, number, boolean or null, in lower case, on both engines. #}
 {% macro json_kind(json) -%}
@@ -237,25 +248,4 @@ left join units
 
 {% macro postgres__json_kind(json) -%}
     jsonb_typeof({{ json }})
-{%- endmacro %}
-
-
-{# A treasury or deal status that says the money went out; null when nothing is said. #}
-{% macro is_paid(status) -%}
-    case
-        when {{ status }} is null then null
-        when {{ transliterate(status) }} like 'ne %' or {{ transliterate(status) }} like '%neoplach%' then false
-        else {{ transliterate(status) }} like '%oplach%' or {{ transliterate(status) }} like '%tolan%'
-    end
-{%- endmacro %}
-
-{# A status that says the deal did not happen: rejected, cancelled, not concluded, terminated. #}
-{% macro is_called_off(status) -%}
-    coalesce(
-        {{ transliterate(status) }} like '%otmen%' or {{ transliterate(status) }} like '%otklon%'
-        or {{ transliterate(status) }} like '%otkaz%' or {{ transliterate(status) }} like '%rastorg%'
-        or {{ transliterate(status) }} like '%ne sosto%' or {{ transliterate(status) }} like '%annul%'
-        or {{ transliterate(status) }} like '%bekor%',
-        false
-    )
 {%- endmacro %}

@@ -19,5 +19,5 @@
 
 {# An amount of money in the currency's smallest unit; null when the currency's exponent is not known. #}
 {% macro to_minor_units(amount, exponent) -%}
-    cast(round({{ amount }} * case {{ exponent }} when 0 then 1 when 2 then 100 when 3 then 1000 end, 0) as bigint)
+    cast(round({{ product(amount, 'case ' ~ exponent ~ ' when 0 then 1 when 2 then 100 when 3 then 1000 end') }}, 0) as bigint)
 {%- endmacro %}

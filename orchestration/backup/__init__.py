@@ -2,8 +2,10 @@
 
 The file is a zip: what the engine wrote, and `karvon-backup.json`, which says what it is. A backup shows one
 moment (DuckDB: the file between two writers; Postgres: one snapshot) and brings every type, value, index and
-view back as it was. A backup of one engine does not restore on the other: their types differ, and a
-warehouse that moves engines is better loaded anew.
+view back as it was. Both ways read every row of every table: a rotten block is found when the backup is made, and what
+is brought back is compared with the checksums of what was saved, before anything is replaced. A
+backup of one engine does not restore on the other: their types differ, and a warehouse that moves engines is better
+loaded anew.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.backup import duckdb_file, postgres_tables
-from orchestration.backup.failure import BackupError
+from orchestration.backup.content import BackupError, Content
 from reverse_etl import schema
 
 __all__ = ["BackupError", "Label", "make_backup", "read_label", "restore_backup"]
@@ -48,6 +50,12 @@ class Label(BaseModel):
     created_at: datetime
     tables: dict[str, int]
     """Rows by `schema.table`."""
+    checksums: dict[str, str] = {}
+    """SHA-256 by member of the archive; empty in backups that were made before they were kept."""
+
+    @property
+    def content(self) -> Content:
+        return Content(self.tables, self.checksums)
 
     def summary(self) -> str:
         """One line for a person."""
@@ -74,13 +82,15 @@ def make_backup(settings: Settings, warehouse: Warehouse, target: Path, *, overw
     ):
         with warehouse.session() as session:
             reverse_etl_version = schema.version(session)
+        content = _dump(warehouse, archive)
         label = Label(
             karvon_version=installed_version("karvon"),
             reverse_etl_version=reverse_etl_version,
             profile=settings.profile,
             engine=warehouse.dialect,
             created_at=datetime.now(UTC),
-            tables=_dump(warehouse, archive),
+            tables=dict(content.rows),
+            checksums=dict(content.checksums),
         )
         archive.writestr(_LABEL, label.model_dump_json(indent=1))
     return label
@@ -127,17 +137,17 @@ def restore_backup(settings: Settings, warehouse: Warehouse, file: Path) -> Labe
     try:
         with zipfile.ZipFile(file) as archive:
             if label.engine == "duckdb":
-                duckdb_file.load(warehouse, archive, label.tables)
+                duckdb_file.load(warehouse, archive, label.content)
             else:
-                postgres_tables.load(warehouse, archive, label.tables)
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValidationError):
+                postgres_tables.load(warehouse, archive, label.content)
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValidationError, NotImplementedError):
         raise BackupError(f"{file} is damaged; the warehouse is as it was. Take another backup.") from None
     except OSError as error:
         raise BackupError(f"The restore failed: {error.strerror}. The warehouse is as it was.") from error
     return label
 
 
-def _dump(warehouse: Warehouse, archive: zipfile.ZipFile) -> dict[str, int]:
+def _dump(warehouse: Warehouse, archive: zipfile.ZipFile) -> Content:
     if warehouse.dialect == "duckdb":
         return duckdb_file.dump(warehouse, archive)
     return postgres_tables.dump(warehouse, archive)

@@ -2,13 +2,14 @@
 
 Not pg_dump: it would have to be there, and no older than the server, on every machine that makes a backup. What
 Karvon, dlt and dbt make is tables, constraints, indexes and views; a schema that holds anything else is refused
-rather than saved in part. Only Karvon's schemas are read and replaced; rights are not part of a backup, but
-those given to a schema outlive a restore (docs/runbook.md), and a build sets the marts' row security again.
+rather than saved in part. Only Karvon's schemas are read and replaced; rights are not part of a backup: those given to
+a schema outlive a restore (docs/runbook.md), and those of the users' rows (`orchestration.rights`) are put right before
+anybody sees what came back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from graphlib import TopologicalSorter
 from typing import Any
@@ -19,10 +20,12 @@ from pydantic import BaseModel
 
 from karvon.progress import track
 from karvon.warehouse import Warehouse
-from orchestration.backup.failure import BackupError
+from orchestration.backup.content import BackupError, Content, Summed
+from orchestration.rights import missing_rights
 
 _DEFINITIONS = "definitions.json"
 _ATTEMPTS = 5
+_BLOCK = 4 << 20
 
 # Raw schemas are dlt's; another program's schema may begin with raw_ as well.
 _SCHEMAS = """
@@ -159,23 +162,24 @@ def remove(warehouse: Warehouse) -> None:
             cursor.execute(f'DROP SCHEMA "{schema}" CASCADE')
 
 
-def dump(warehouse: Warehouse, archive: ZipFile) -> dict[str, int]:
-    """Write definitions and rows of one snapshot; gives rows per table."""
+def dump(warehouse: Warehouse, archive: ZipFile) -> Content:
+    """Write definitions and rows of one snapshot."""
     for _ in range(_ATTEMPTS):
         try:
             with _connected(warehouse, "ISOLATION LEVEL REPEATABLE READ READ ONLY") as cursor:
                 definitions = _definitions(cursor)
-                rows = _copy_out(cursor, definitions, archive)
+                content = _copy_out(cursor, definitions, archive)
                 archive.writestr(_DEFINITIONS, definitions.model_dump_json(indent=1))
-                return rows
+                return content
         except _Moved:
             continue
     raise BackupError("Tables are being rebuilt by a run all the time; make the backup when it is done.")
 
 
-def load(warehouse: Warehouse, archive: ZipFile, rows: Mapping[str, int]) -> None:
-    """Replace what Karvon's schemas hold, in one transaction."""
+def load(warehouse: Warehouse, archive: ZipFile, content: Content) -> None:
+    """Compare every row with what was saved, then replace what Karvon's schemas hold, in one transaction."""
     definitions = _Definitions.model_validate_json(archive.read(_DEFINITIONS))
+    _check_rows(archive, definitions, content)
     with _connected(warehouse) as cursor:
         _clear(cursor, definitions.schemas)
         for statement in definitions.before:
@@ -184,10 +188,12 @@ def load(warehouse: Warehouse, archive: ZipFile, rows: Mapping[str, int]) -> Non
             for table in definitions.tables:
                 with archive.open(table.member) as source:
                     cursor.copy_expert(f"COPY {table.name} ({table.columns}) FROM STDIN", source)
-                if cursor.rowcount != rows.get(table.plain):
+                if cursor.rowcount != content.rows.get(table.plain):
                     raise BackupError(f"The backup lacks rows of {table.plain}; the warehouse is as it was.")
                 step.advance()
         for statement in definitions.after:
+            cursor.execute(statement)
+        for statement in missing_rights(lambda sql: _rows(cursor, sql)):
             cursor.execute(statement)
         for table in definitions.tables:
             cursor.execute(f"ANALYZE {table.name}")
@@ -231,15 +237,35 @@ def _hold_still(cursor: Any, described: Sequence[Sequence[Any]]) -> None:
             raise _Moved
 
 
-def _copy_out(cursor: Any, definitions: _Definitions, archive: ZipFile) -> dict[str, int]:
+def _copy_out(cursor: Any, definitions: _Definitions, archive: ZipFile) -> Content:
     rows: dict[str, int] = {}
+    checksums: dict[str, str] = {}
     with track("back up tables", total=len(definitions.tables)) as step:
         for table in definitions.tables:
             with archive.open(table.member, "w", force_zip64=True) as target:
-                cursor.copy_expert(f"COPY {table.name} ({table.columns}) TO STDOUT", target)
-            rows[table.plain] = cursor.rowcount
+                summed = Summed(target)
+                try:
+                    cursor.copy_expert(f"COPY {table.name} ({table.columns}) TO STDOUT", summed)
+                except psycopg2.Error as error:
+                    raise BackupError(
+                        f"The table {table.plain} cannot be read whole: {str(error).strip()}. Bring an earlier backup "
+                        "back with `karvon restore FILE`."
+                    ) from error
+            rows[table.plain], checksums[table.member] = cursor.rowcount, summed.hexdigest()
             step.advance()
-    return rows
+    return Content(rows, checksums)
+
+
+def _check_rows(archive: ZipFile, definitions: _Definitions, content: Content) -> None:
+    """Raises `BackupError` naming the table whose rows are not those that were saved."""
+    with track("check the backup", total=len(definitions.tables)) as step:
+        for table in definitions.tables:
+            with archive.open(table.member) as source:
+                summed = Summed(source)
+                while summed.read(_BLOCK):
+                    pass
+            content.check(table.member, summed.hexdigest(), f"The table {table.plain}")
+            step.advance()
 
 
 def _views_in_order(cursor: Any, schemas: Sequence[str]) -> list[str]:
@@ -289,6 +315,12 @@ def _connected(warehouse: Warehouse, transaction: str = "READ WRITE") -> Iterato
         raise BackupError(f"Postgres refused: {str(error).strip()} Nothing was changed.") from error
     finally:
         connection.close()
+
+
+def _rows(cursor: Any, sql: str) -> list[dict[str, Any]]:
+    cursor.execute(sql)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _column(cursor: Any, sql: str, schemas: Sequence[str] = ()) -> list[str]:

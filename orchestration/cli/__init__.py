@@ -49,7 +49,24 @@ _COMMANDS = {
 }
 
 
+_WRITING = frozenset({"run", "plan", "apply", "approve", "undo", "crawl", "restore", "forget", "dbt"})
+"""After these the copy that people read is renewed, if anything in it changed."""
+
+
 class _Lazy(click.Group):
+    def invoke(self, ctx: click.Context) -> object:
+        is_told = False
+        try:
+            return super().invoke(ctx)
+        except click.ClickException:
+            is_told = True
+            raise
+        finally:
+            if ctx.invoked_subcommand in _WRITING:
+                from orchestration.cli.session import renew_copy
+
+                renew_copy(quietly=is_told)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 

@@ -26,11 +26,10 @@ def make_key() -> None:
 @plain_errors
 def login(source: str, refresh_token: str) -> None:
     """Keep a refresh token for SOURCE (user/source); the first run exchanges it."""
-    from orchestration.user_apis import credential_store
-    from pipelines.sources.user_apis.registry import read_registry
+    from orchestration.user_apis import credential_store, declared_sources
 
     settings, _ = opened()
-    known = {one.connection: one for one in read_registry(settings.sources_path).sources}
+    known = {one.connection: one for one in declared_sources(settings).sources}
     if source not in known or known[source].auth.type != "oauth2_refresh_token":
         raise click.ClickException(
             f"{source} is no source with `auth: {{type: oauth2_refresh_token}}`; `karvon sources list` shows all."

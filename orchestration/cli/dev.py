@@ -65,6 +65,7 @@ def dbt_command(arguments: tuple[str, ...]) -> None:
     """Run dbt with the settings of this profile."""
     from karvon.turns import building, whole_file
     from orchestration.dbt_process import running
+    from orchestration.rights import keep_rights
     from reverse_etl.schema import migrate
 
     settings, warehouse = opened()
@@ -84,5 +85,7 @@ def dbt_command(arguments: tuple[str, ...]) -> None:
             running(arguments or ("--help",), child_environment(settings), reads_output=False)
         )
         status = process.wait()
+        if _WRITING & set(arguments):
+            keep_rights(warehouse)
     # Of dbt 2 is a command line that it does not know; of ours it is changes that wait to be applied.
     raise click.exceptions.Exit(WRONG_USAGE if status == 2 or not arguments else status)

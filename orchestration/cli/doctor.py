@@ -42,6 +42,7 @@ def _checks(settings: Settings, warehouse: Warehouse) -> Iterator[tuple[str, Cal
     yield "dbt project", lambda: _dbt(settings, warehouse)
     yield "syncs", lambda: _syncs(settings)
     yield "destinations", lambda: _destinations(settings)
+    yield "persons in raw", lambda: _persons(settings, warehouse)
     from karvon.connections import markets_wanted
     from orchestration.defs.ingestion import MARKET_SOURCES, SOURCES
 
@@ -65,6 +66,7 @@ def _checked(name: str, check: Callable[[], str]) -> dict[str, Any]:
         return {"check": name, "ok": True, "detail": check()}
     except (
         SettingsError, WarehouseError, RemoteError, DbtError, SyncError, ForbiddenAddress, OSError,
+        PersonsInRaw,
     ) as error:  # fmt: skip
         return {"check": name, "ok": False, "detail": str(error)}
 
@@ -80,6 +82,27 @@ def _warehouse(warehouse: Warehouse) -> str:
     with warehouse.session() as session:
         version = session.value("SELECT version()")
     return f"{warehouse.dialect} {version}"
+
+
+class PersonsInRaw(Exception):
+    """A source that promised to land no persons did."""
+
+
+def _persons(settings: Settings, warehouse: Warehouse) -> str:
+    """Where the newest raw documents hold what looks like a person's; wrong where a source says what it keeps."""
+    from orchestration.defs.ingestion import SOURCES
+    from pipelines.raw_scan import USER_RECORDS, persons_in_raw, told
+    from pipelines.sources.user_apis.registry import read_registry
+
+    registry = read_registry(settings.sources_path)
+    hashed = {(one.user_id, one.source_id) for one in registry.sources if one.personal_data == "hash"}
+    promised = {f"{source.schema}.{one.name}" for source in SOURCES for one in source.resources if one.kept}
+    found = persons_in_raw(warehouse, hashed)
+    if broken := {table: found[table] for table in found if table in promised | {USER_RECORDS}}:
+        raise PersonsInRaw(
+            f"{told(broken)}. Add to what the source keeps nothing of that, and delete those rows."
+        )
+    return told(found) or "none found"
 
 
 def _dbt(settings: Settings, warehouse: Warehouse) -> str:

@@ -43,7 +43,7 @@ def explain_command(key: str, every: bool, as_json: bool) -> None:
     console = Console()
     for one in found:
         if not (one["reasons"] or one["is_asked"] or every):
-            click.echo(f"{one['sync']}  {one['key']}  stands in the shop as the view says")
+            click.echo(f"{one['sync']}  {one['key']}  {one['standing']}")
             continue
         click.echo(text(one))
         if every or one["is_asked"]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 import click
 
+from karvon.published import withdraw
 from karvon.settings import Settings
-from karvon.warehouse import Session, Warehouse
+from karvon.warehouse import Session, Warehouse, WarehouseError
 from orchestration.cli import FAILURE
 from orchestration.cli.session import opened, plain_errors
 
@@ -24,7 +23,7 @@ from orchestration.cli.session import opened, plain_errors
 def forget_command(user_id: str | None, email: str | None, yes: bool) -> None:
     """Erase rows, history included, suppress them for the next loads, rewrite the file, and look for what is left."""
     from orchestration.reset import refuse_while_working
-    from pipelines.sources.user_apis.forget import forget_person, forget_user, remains
+    from pipelines.sources.user_apis.forget import forget_person, forget_user
     from reports.user import page_path
 
     if not (user_id or email):
@@ -35,25 +34,55 @@ def forget_command(user_id: str | None, email: str | None, yes: bool) -> None:
     if not yes and not click.confirm(f"Erase {who} for good? Backups are not touched (docs/user_apis.md)."):
         raise click.Abort
     with warehouse.session() as session:
-        erased = forget_person(session, email, user_id) if email else forget_user(session, str(user_id))
-        _mark_as_stale(session)
-    _rebuild(settings, warehouse)
-    _compact(warehouse)
-    _delete_packages()
-    if not email:
-        page_path(settings.user_reports_path, str(user_id)).unlink(missing_ok=True)
+        erased = (
+            forget_person(session, email, user_id, _mark_as_stale)
+            if email
+            else forget_user(session, str(user_id), _mark_as_stale)
+        )
     for table, count in sorted(erased.rows.items()):
         click.echo(f"  {count:>8} rows of {table}")
+    steps: dict[str, Callable[[], None]] = {
+        "the copy for reading": lambda: withdraw(settings),
+        "the days that these rows were counted in": lambda: _rebuild(settings, warehouse),
+        "what the files of the engine hold of deleted rows": lambda: _compact(warehouse),
+        "folders of loads that were killed": lambda: _delete_packages(warehouse),
+    }
+    if not email:
+        page = page_path(settings.user_reports_path, str(user_id))
+        steps["the report page"] = lambda: page.unlink(missing_ok=True)
     if email and not user_id:
-        with warehouse.session() as session:
-            left = remains(session, email)
-        if left:
-            click.echo(
-                f"Still found in {', '.join(left)}: a field that no definition maps holds it.", err=True
-            )
-            raise click.exceptions.Exit(FAILURE)
+        steps["the proof"] = lambda: _prove(warehouse, email)
+    _do_all(steps)
+    if email and not user_id:
         click.echo("It is in no table any more.")
     click.echo("Exports that were made before, and backups, are yours to delete or to let expire.")
+
+
+def _do_all(steps: Mapping[str, Callable[[], None]]) -> None:
+    """Every step, whatever becomes of another; what is left is said at the end, and is done by the same command."""
+    from orchestration.dbt import DbtError
+
+    left = []
+    for what, step in steps.items():
+        try:
+            step()
+        except (WarehouseError, DbtError, OSError) as error:
+            left.append(f"  {what}: {error}")
+    if left:
+        click.echo(
+            "Erased from the sources' tables, and not landed again. Left is:\n" + "\n".join(left)
+            + "\nRun the same command again; it does what is left.", err=True,
+        )  # fmt: skip
+        raise click.exceptions.Exit(FAILURE)
+
+
+def _prove(warehouse: Warehouse, email: str) -> None:
+    from pipelines.sources.user_apis.forget import remains
+
+    with warehouse.session() as session:
+        found = remains(session, email)
+    if found:
+        raise WarehouseError(f"Still found in {', '.join(found)}: a field that no definition maps holds it.")
 
 
 def _mark_as_stale(session: Session) -> None:
@@ -93,7 +122,9 @@ def _compact(warehouse: Warehouse) -> None:
             session.execute(f"VACUUM FULL {row['name']}")
 
 
-def _delete_packages() -> None:
-    """Load packages that killed loads left behind; a running load is refused before we come here."""
-    for folder in Path(tempfile.gettempdir()).glob("karvon_user_apis_*"):
-        shutil.rmtree(folder, ignore_errors=True)
+def _delete_packages(warehouse: Warehouse) -> None:
+    """Load packages of this home; a running load was refused before we came here."""
+    from pipelines.load_folder import delete_left_over
+
+    if left := delete_left_over(warehouse):
+        raise WarehouseError(f"{', '.join(str(folder) for folder in left)}: in use, or not ours to delete.")

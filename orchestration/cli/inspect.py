@@ -11,7 +11,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from orchestration.cli.session import opened, plain_errors
+from karvon.published import TABLE_ROWS
+from orchestration.cli.session import opened_for_reading, plain_errors, renew_copy
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
@@ -22,21 +23,31 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def status_command(as_json: bool) -> None:
     """What is in the shop by our hand, when it was last written, and what waits."""
     from reports.measures import measures, spoken
-    from reverse_etl.history import history, status
+    from reports.rejects import rejects, rejects_in_words
+    from reverse_etl.history import history, status, tallies
+    from reverse_etl.outstanding import total
 
-    _, warehouse = opened()
+    _, warehouse, moment = opened_for_reading()
+    tally = total(tallies(warehouse).values())
     syncs, plans, measured = status(warehouse), history(warehouse, limit=1), measures(warehouse)
+    put_aside = rejects(warehouse)
     if as_json:
         rows = [one.as_row() for one in measured.values()]
-        _json({"syncs": syncs, "last_plan": plans[0] if plans else None, "measures": rows})
+        last = plans[0] if plans else None
+        facts = {"syncs": syncs, "last_plan": last, "measures": rows, **tally.as_row()}
+        _json({**facts, "put_aside": put_aside, "as_of": moment})
         return
+    _say(moment)
     _table("In the destinations, by our hand", syncs)
     if measured:
         _table("Parity of view and destination, and from edit to live", spoken(list(measured.values())))
+    click.echo(f"Rows that are not out: {tally.spoken()}.")
     for plan in plans:
         click.echo(
             f"Last plan {plan['plan_id']} ({plan['status']}): {_counted(plan['results']) or '0 changes'}"
         )
+    if put_aside:
+        click.echo(rejects_in_words(put_aside))
 
 
 @click.command("history")
@@ -47,11 +58,12 @@ def history_command(limit: int, as_json: bool) -> None:
     """Past plans, newest first, and what became of their operations."""
     from reverse_etl.history import history
 
-    _, warehouse = opened()
+    _, warehouse, moment = opened_for_reading()
     plans = history(warehouse, limit)
     if as_json:
         _json(plans)
         return
+    _say(moment)
     shown = [
         {
             "plan": plan["plan_id"],
@@ -71,26 +83,33 @@ def history_command(limit: int, as_json: bool) -> None:
 @click.pass_context
 @plain_errors
 def errors_command(context: click.Context, retry: bool, as_json: bool) -> None:
-    """Rows whose last operation was refused or held, with the destination's own words."""
+    """Rows that the destination refused, with its own words; and what was deferred or of unknown outcome."""
     from orchestration.cli.run import run_command
     from reverse_etl.destinations import DESTINATIONS
-    from reverse_etl.history import errors
+    from reverse_etl.history import errors, tallies
+    from reverse_etl.outstanding import total
 
     if retry:
-        context.invoke(run_command, retry=True, select=" or ".join(f"group:{name}" for name in DESTINATIONS))
+        try:
+            context.invoke(
+                run_command, retry=True, select=" or ".join(f"group:{name}" for name in DESTINATIONS)
+            )
+        finally:
+            renew_copy()
         return
-    _, warehouse = opened()
+    _, warehouse, moment = opened_for_reading()
     rows = errors(warehouse)
     if as_json:
         _json(rows)
-    elif rows:
+    else:
+        _say(moment)
         # No table: the destination's words would be broken up to fit a column.
         for row in rows:
-            what = f"{row['action']} {row['status']} on {row['answered_at']:%Y-%m-%d %H:%M} UTC"
+            status = "refused" if row["status"] == "failed" else row["status"]
+            what = f"{row['action']} {status} on {row['answered_at']:%Y-%m-%d %H:%M} UTC"
             field = f" [{row['error_field']}]" if row["error_field"] else ""
             click.echo(f"{row['sync']} {row['key']} ({what}){field}: {row['error']}. {_way_out(row)}")
-    else:
-        click.echo("No row is refused or held.")
+        click.echo(f"{total(tallies(warehouse).values()).spoken()}.")
 
 
 @click.command("counts")
@@ -98,19 +117,27 @@ def errors_command(context: click.Context, retry: bool, as_json: bool) -> None:
 @plain_errors
 def counts_command(as_json: bool) -> None:
     """Rows in every table of the warehouse."""
-    _, warehouse = opened()
+    _, warehouse, moment = opened_for_reading()
     with warehouse.session() as session:
         tables = session.rows(
             "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema LIKE 'raw_%' "
             "OR table_schema IN ('staging', 'marts', 'activation', 'reverse_etl') ORDER BY 1, 2"
         )
         names = [f"{table['table_schema']}.{table['table_name']}" for table in tables]
-        union = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS rows FROM {name}" for name in names)
-        rows = session.rows(f"{union} ORDER BY 1") if names else []
+        counted = [f"SELECT '{name}' AS name, count(*) AS rows FROM {name}" for name in names]
+        if warehouse.read_only:
+            counted.append(f"SELECT name, rows FROM {TABLE_ROWS}")
+        rows = session.rows(f"{' UNION ALL '.join(counted)} ORDER BY 1") if counted else []
     if as_json:
         _json({row["name"]: row["rows"] for row in rows})
     else:
+        _say(moment)
         _table("Warehouse", rows)
+
+
+def _say(moment: str) -> None:
+    if moment:
+        click.echo(moment)
 
 
 def _way_out(row: Mapping[str, Any]) -> str:
@@ -122,7 +149,9 @@ def _way_out(row: Mapping[str, Any]) -> str:
 
 
 def _counted(results: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in sorted(results.items()))
+    return ", ".join(
+        f"{count} {'refused' if name == 'failed' else name}" for name, count in sorted(results.items())
+    )
 
 
 def _json(content: Any) -> None:

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from orchestration.cli.session import opened, plain_errors
+from orchestration.cli.session import opened_for_reading, plain_errors
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SPARKS = {
@@ -30,7 +30,7 @@ def metrics_command(user_id: str, days: int, source_id: str | None, as_json: boo
     """The last days with figures, their totals, and how fresh the sources are."""
     from reports import user_figures as figures
 
-    _, warehouse = opened()
+    _, warehouse, moment = opened_for_reading()
     with warehouse.session() as session:
         user = figures.read_user(session, user_id)
         sources = figures.sources(session, user)
@@ -42,10 +42,12 @@ def metrics_command(user_id: str, days: int, source_id: str | None, as_json: boo
     shown = [one for one in sources if source_id in (None, one["source_id"])]
     summed = figures.totals(rows)
     if as_json:
-        content = {"user": vars(user), "days": rows, "totals": summed, "sources": shown}
+        content = {"user": vars(user), "days": rows, "totals": summed, "sources": shown, "as_of": moment}
         click.echo(json.dumps(content, default=str, indent=2))
         return
     console = Console()
+    if moment:
+        click.echo(moment)
     console.print(f"[bold]{user.title}[/bold]  days of {user.time_zone}, amounts in {user.currency}\n")
     if rows:
         _print_days(console, rows, summed, user.digits)

@@ -39,27 +39,38 @@ def _in_forms(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--key", help="Only this product (its key or SKU).")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many rows.")
 @click.option("--retry", is_flag=True, help="Plan rows again that the shop refused.")
+@click.option(
+    "--build", "build_first", is_flag=True, help="Build the models first that changed or have new data."
+)
 @_in_forms
 @click.pass_context
 @plain_errors
 def plan_command(
-    context: click.Context, key: str | None, limit: int | None, retry: bool,
+    context: click.Context, key: str | None, limit: int | None, retry: bool, build_first: bool,
     as_json: bool, as_markdown: bool, html: Path | None,
 ) -> None:  # fmt: skip
     """Show the changes that the shop needs, from what the warehouse holds. Nothing is loaded or sent.
 
-    Exit status: 0 nothing to change, 2 changes pending, 3 blocked or rows held by a guard.
+    Exit status: 0 nothing to change, 2 changes pending, 3 blocked or rows wait for a person, 1 models changed and are
+    not built (--build builds them).
     """
     if context.invoked_subcommand:
         return
+    from orchestration.built import build_stale, require_built, stale_above
     from orchestration.dbt import read_manifest
     from reverse_etl.destinations import rate_per_minute
     from reverse_etl.manifest import read_syncs
     from reverse_etl.plan import make_plan
 
     settings, warehouse = opened()
-    read_manifest(settings, warehouse)
+    manifest = read_manifest(settings, warehouse)
     syncs = read_syncs(settings.manifest_path, settings.profile)
+    stale = stale_above(manifest, warehouse, syncs)
+    if build_first:
+        with shown_progress(Console(stderr=True)):
+            build_stale(settings, warehouse, manifest, stale)
+    elif note := require_built(manifest, stale):
+        click.echo(note, err=True)
     plan = make_plan(
         warehouse, syncs, key=key, limit=limit, retry=retry, profile=settings.profile,
         rate_per_minute=rate_per_minute(settings, {sync.destination for sync in syncs}),
@@ -67,10 +78,9 @@ def plan_command(
     _show(warehouse, plan, syncs, as_json=as_json, as_markdown=as_markdown, html=html)
     if plan.operations and not (as_json or as_markdown):
         click.echo(f"\nApply exactly this with: karvon apply {plan.plan_id}")
-    if plan.needs_approval and not as_json:
+    if plan.tally.waits and not as_json:
         click.echo("Rows wait for a person: `karvon held` lists them, `karvon approve` lets them go.")
-    waits = plan.is_blocked or plan.needs_approval
-    raise click.exceptions.Exit(BLOCKED if waits else 0 if plan.is_empty else PENDING)
+    raise click.exceptions.Exit(BLOCKED if plan.tally.waits else 0 if plan.is_empty else PENDING)
 
 
 @plan_command.command("show")
@@ -115,7 +125,7 @@ def _show(
 @click.option("--override-guards", is_flag=True, help="Allow the guards that block the plan, in your name.")
 @plain_errors
 def apply_command(plan_id: str | None, override_guards: bool) -> None:
-    """Apply the stored plan PLAN_ID (default: the latest). Rows that moved since are held."""
+    """Apply the stored plan PLAN_ID (default: the latest). Rows that moved since are deferred."""
     from orchestration.dbt import read_manifest
     from orchestration.sandbox_process import running_sandbox
     from reverse_etl.apply import Blocked, apply_plan

@@ -19,6 +19,7 @@ from orchestration.cli.session import opened, plain_errors
 @plain_errors
 def report_command(user_id: str | None, every: bool, out: Path | None) -> None:
     """Write a user's figures as one page that works offline. Nothing is read from the sources."""
+    from karvon.home import share_like_folder
     from reports.user import page_path, user_page, write_pages
 
     if bool(user_id) == every:
@@ -30,6 +31,7 @@ def report_command(user_id: str | None, every: bool, out: Path | None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         path = page_path(folder, user_id)
         path.write_text(text, encoding="utf-8")
+        share_like_folder(path)
         click.echo(f"Wrote {path}")
         return
     pages = list(write_pages(warehouse, folder))

@@ -18,28 +18,34 @@ from orchestration.cli.session import opened, plain_errors, this_user
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @plain_errors
 def held_command(as_json: bool) -> None:
-    """Rows that a guard holds back, and the newest plan if a guard blocks it. Exit status 3 if anything waits."""
+    """Rows that wait for a person, and plans that a guard blocks. Exit status 3 if anything waits."""
     from reverse_etl.approvals import waiting
+    from reverse_etl.outstanding import total
 
     _, warehouse = opened()
-    held, broken = waiting(warehouse)
+    found = waiting(warehouse)
+    tally = total(found.tallies.values())
     if as_json:
-        content = {"rows": [asdict(one) for one in held], "guards": broken}
+        content = {
+            "rows": [asdict(one) for one in found.holds],
+            "undone": [asdict(one) for one in found.undone],
+            "guards": found.guards,
+            **tally.as_row(),
+        }
         click.echo(json.dumps(content, default=str, indent=2))
     else:
-        for guard in broken:
+        for guard in found.guards:
             click.echo(f"plan {guard['plan_id']} is blocked by {guard['guard']}: {guard['message']}")
-        for one in held:
+        for one in (*found.holds, *found.undone):
             click.echo(
                 f"{one.sync} {one.key} [{one.rule}] since {one.held_at:%Y-%m-%d %H:%M} UTC: {one.message}"
             )
-        if held:
+        if found.holds:
             click.echo(
                 "`karvon approve --all`, `--key KEY` or `--rule RULE` lets rows go with the next plan."
             )
-        elif not broken:
-            click.echo("Nothing waits.")
-    raise click.exceptions.Exit(BLOCKED if held or broken else 0)
+        click.echo(f"{tally.spoken()}.")
+    raise click.exceptions.Exit(BLOCKED if tally.waits else 0)
 
 
 @click.command("approve")

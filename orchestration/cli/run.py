@@ -22,7 +22,7 @@ Metadata = Mapping[tuple[str, ...], Mapping[str, Any]]
 
 _ROOMS = ("karvon.", "pipelines.", "reverse_etl.", "orchestration.")
 _TOLD = ("new", "changed", "deleted", "missing", "refused", "failed")
-_SHORT = {"market": 'tag:"karvon/domain"="market"'}
+_SHORT = {"market": 'tag:"karvon/domain"="market" or key:"marts/rejected_documents"'}
 _DAGSTER_LEVEL = {"DEBUG": "DEBUG", "INFO": "INFO"}
 _STEPS = {
     "load_plytix": "load Plytix",
@@ -176,6 +176,8 @@ def _execute(settings: Settings, ops: dict[str, Any], select: str | None) -> dg.
 
 def _summary(console: Console, settings: Settings, result: dg.ExecuteInProcessResult, seconds: float) -> int:
     """Say what happened, and give the exit status."""
+    from reverse_etl.outstanding import WORDS, Tally
+
     took = {
         str(event.step_key): (event.step_success_data.duration_ms / 1000)
         for event in result.all_events
@@ -207,12 +209,19 @@ def _summary(console: Console, settings: Settings, result: dg.ExecuteInProcessRe
             f"  shop: {settings.sandbox_url}/shop (while `karvon sandbox serve` or `make dev` runs)"
         )
     console.print("  lineage and history: `make dev`; changes row by row: `karvon history`", highlight=False)
+    tally = Tally(
+        **{
+            word: sum(counts.get(word, 0) for counts in metadata.values() if "plan_id" in counts)
+            for word in WORDS
+        }
+    )
+    if any("plan_id" in counts for counts in metadata.values()):
+        console.print(f"  rows that are not out: {tally.spoken()}", highlight=False)
     if plan == "blocked":
         return BLOCKED
     if failures:
         return FAILURE
-    if waiting := sum(counts.get("waits_for_approval", 0) for counts in metadata.values()):
-        console.print(f"  {waiting} changes wait for a person: `karvon held`", highlight=False)
+    if tally.waits:
         return BLOCKED
     return PENDING if plan == "ready" else 0
 

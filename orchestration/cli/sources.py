@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -11,7 +12,7 @@ from urllib.parse import parse_qsl
 import click
 import yaml
 
-from karvon.settings import Settings
+from karvon.settings import PROJECT_ROOT, Settings
 from orchestration.cli import FAILURE
 from orchestration.cli.session import opened, plain_errors
 
@@ -30,11 +31,11 @@ def list_sources(as_json: bool) -> None:
     """Every source, how its last run ended, and when it is tried again."""
     from datetime import UTC, datetime
 
+    from orchestration.user_apis import declared_sources
     from pipelines.sources.user_apis import status
-    from pipelines.sources.user_apis.registry import read_registry
 
     settings, warehouse = opened()
-    registry = read_registry(settings.sources_path)
+    registry = declared_sources(settings)
     with warehouse.session() as session:
         last = status.last_runs(session)
     rows = [
@@ -64,10 +65,10 @@ def list_sources(as_json: bool) -> None:
 @plain_errors
 def validate_sources() -> None:
     """Check every file: problems come with file, line and key."""
-    from pipelines.sources.user_apis.registry import read_registry
+    from orchestration.user_apis import declared_sources
 
     settings, _ = opened()
-    registry = read_registry(settings.sources_path)
+    registry = declared_sources(settings)
     _tell(registry.problems)
     click.echo(f"{len(registry.sources)} sources are fine, {len(registry.problems)} problems.")
     raise click.exceptions.Exit(FAILURE if registry.problems else 0)
@@ -94,19 +95,21 @@ def _schema_written(settings: Settings) -> Path:
 @click.argument("source")
 @plain_errors
 def test_source(source: str) -> None:
-    """Read one page of each resource and show what becomes of it; nothing is landed."""
-    from pipelines.sources.user_apis.registry import read_registry
-    from pipelines.sources.user_apis.sample import read_sample
+    """Read two pages of each resource and show what becomes of them, cleaned and added up; nothing is landed."""
+    from orchestration.user_apis import declared_sources
+    from pipelines.sources.user_apis.sample import read_sample, report
 
     settings, warehouse = opened()
-    registry = read_registry(settings.sources_path)
+    registry = declared_sources(settings)
     found = _one(settings, source)
     for resource in found.resources:
         sample = read_sample(found, resource, _surroundings(settings, warehouse))
+        first, *more = [len(page) for page in sample.pages] or [0]
+        second = sample.problem or (f"{more[0]} on the second" if more else "no second page")
         click.echo(
-            f"{resource.name}: {len(sample.records)} records on the first page, paging: {sample.paginator['type']}"
+            f"{resource.name}: {first} records on the first page, paging: {sample.paginator['type']}, {second}"
         )
-        for line in sample.mapping_report(resource):
+        for line in report(found, resource, sample, _currency_digits()):
             click.echo(f"  {line}")
     _tell(registry.problems)
 
@@ -117,11 +120,11 @@ def test_source(source: str) -> None:
 @plain_errors
 def disable_source(source: str, enable: bool) -> None:
     """Take a source out of the runs (or back in); its data stays."""
-    from pipelines.sources.user_apis.registry import read_registry
+    from orchestration.user_apis import declared_sources
 
     settings, _ = opened()
     _one(settings, source)
-    path = read_registry(settings.sources_path).files[source]
+    path = declared_sources(settings).files[source]
     text = re.sub(r"(?m)^enabled:.*\n", "", path.read_text(encoding="utf-8"))
     path.write_text(text if enable else f"{text.rstrip()}\nenabled: false\n", encoding="utf-8")
     click.echo(f"{source} is {'enabled' if enable else 'disabled'}.")
@@ -159,10 +162,14 @@ def add_source(
     draft = _draft(user_id, source_id, base_url, path, auth, secret, username)
     source = _valid(draft, file)
     sample = read_sample(source, source.resources[0], _surroundings(settings, warehouse))
-    definition, questions = proposed(draft, sample, since_param or None)
-    text = yaml.safe_dump(definition, sort_keys=False, allow_unicode=True)
+    proposal = proposed(draft, sample, since_param or None, _currency_digits())
+    text = yaml.safe_dump(proposal.definition, sort_keys=False, allow_unicode=True)
     click.echo(f"\n{text}")
-    open_points = "".join(f"# open: {question}\n" for question in questions)
+    open_points = "".join(f"# open: {question}\n" for question in proposal.questions)
+    if proposal.suggested:
+        suggested = yaml.safe_dump(proposal.suggested, sort_keys=False, allow_unicode=True)
+        open_points += "# Not proven by the sample; what is right goes to the resource above:\n"
+        open_points += "".join(f"#   {line}\n" for line in suggested.splitlines())
     click.echo(open_points)
     _, problems = read_yaml(DataSource, text, file.name)
     _tell(problems)
@@ -210,10 +217,16 @@ def _valid(draft: dict[str, Any], file: Path) -> Any:
     return source
 
 
-def _one(settings: Settings, name: str) -> Any:
-    from pipelines.sources.user_apis.registry import read_registry
+def _currency_digits() -> dict[str, int]:
+    """Digits of the smallest unit by currency, as the models have them."""
+    with (PROJECT_ROOT / "dbt_project" / "seeds" / "currencies.csv").open(encoding="utf-8") as file:
+        return {row["currency"]: int(row["exponent"]) for row in csv.DictReader(file)}
 
-    registry = read_registry(settings.sources_path)
+
+def _one(settings: Settings, name: str) -> Any:
+    from orchestration.user_apis import declared_sources
+
+    registry = declared_sources(settings)
     for source in registry.sources:
         if name in (source.connection, source.source_id):
             return source

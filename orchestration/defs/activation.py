@@ -21,7 +21,7 @@ from pipelines.sources import webflow
 from reverse_etl.apply import ApplyResult, apply_plan, recover
 from reverse_etl.destinations import DESTINATIONS, channels, rate_per_minute
 from reverse_etl.history import status
-from reverse_etl.holding import UNDONE
+from reverse_etl.outstanding import WORDS, Tally
 from reverse_etl.parity import measure
 from reverse_etl.plan import make_plan
 from reverse_etl.stored_plans import Plan
@@ -33,6 +33,7 @@ WRITTEN = frozenset({"products", "categories", "collection_items"})
 WITHIN_GUARDS = "plan_is_within_guards"
 SHOP_EQUALS_VIEW = "shop_equals_view"
 NOTHING_WAITS = "nothing_waits"
+_AFTER = "After the run a plan is empty, and no row waits for a person or is refused"
 SHOP = "webflow_store"
 """The op of all syncs to the shop, which refer to each other."""
 
@@ -90,9 +91,9 @@ def _activation_assets(
         for check, text in (
             (WITHIN_GUARDS, "The plan stays within the guards of the sync's YAML."),
             (
-                (SHOP_EQUALS_VIEW, "After the run a plan is empty: the shop shows what the view says.")
+                (SHOP_EQUALS_VIEW, f"{_AFTER}: the shop shows what the view says of every row that is ready.")
                 if is_shop
-                else (NOTHING_WAITS, "After the run a plan is empty: everything is out.")
+                else (NOTHING_WAITS, f"{_AFTER}: every row that is ready is out.")
             ),
         )
     ]
@@ -134,7 +135,7 @@ def _activate(
     done = _carry_out(context, config, settings, warehouse, syncs)
     for sync in syncs:
         yield from _results(context, sync, done)
-    _raise_if_held(done)
+    _raise_if_red(done, sum(int(done.standing(one).get("refused", 0)) for one in syncs))
 
 
 @dataclass(frozen=True)
@@ -145,8 +146,12 @@ class _Done:
     result: ApplyResult | None
     remaining: Plan
     not_built: Mapping[str, str]
-    rows: Mapping[str, int]
+    rows: Mapping[str, Mapping[str, Any]]
     more: Mapping[str, Mapping[str, Any]]
+
+    def standing(self, sync: Sync) -> Mapping[str, Any]:
+        """Its rows there, and how many are not out and why."""
+        return self.rows.get(sync.name, {})
 
 
 def _carry_out(
@@ -182,7 +187,7 @@ def _carry_out(
         with warehouse.session():
             measure(warehouse, syncs, plan.plan_id, but=not_built)
             page = write_page(settings, warehouse, plan, syncs)
-            rows = {row["sync"]: int(row["rows"]) for row in status(warehouse)}
+            rows = {row["sync"]: row for row in status(warehouse)}
             more = run_metadata(warehouse, syncs, page)
     return _Done(plan, result, remaining, not_built, rows, more)
 
@@ -233,6 +238,7 @@ def _results(
             severity=dg.AssetCheckSeverity.WARN, metadata={"not_built": why},
         )  # fmt: skip
         return
+    tally = Tally(**{word: done.standing(sync).get(word, 0) for word in WORDS})
     broken = [violation.message for violation in plan.violations if violation.sync == sync.name]
     yield dg.MaterializeResult(
         asset_key=asset_key(sync),
@@ -242,10 +248,14 @@ def _results(
             "plan_status": "applied" if result else plan.status,
             "summary": plan.summary() if result is None else f"{plan.summary()}; {result.summary()}",
             "requests": plan.request_count if result is None else result.requests,
-            "waits_for_approval": sum(one.sync == sync.name and one.rule != UNDONE for one in plan.holds),
-            "dagster/row_count": done.rows.get(sync.name, 0),
+            "dagster/row_count": int(done.standing(sync).get("rows") or 0),
             **done.more[sync.name],
-            **{f"planned_{name}": count for name, count in plan.counts.get(sync.name, {}).items()},
+            **{
+                f"planned_{name}": count
+                for name, count in plan.counts.get(sync.name, {}).items()
+                if name not in WORDS
+            },
+            **tally.as_row(),
         },
     )
     yield dg.AssetCheckResult(
@@ -258,10 +268,11 @@ def _results(
     yield dg.AssetCheckResult(
         asset_key=asset_key(sync),
         check_name=_left_to_do(sync),
-        passed=not left,
+        passed=not (left or tally.waits or tally.refused),
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
             "still_different": len(left),
+            **tally.as_row(),
             "plan": dg.MetadataValue.md(remaining.to_markdown(rows=50)),
         },
     )
@@ -271,14 +282,16 @@ def _left_to_do(sync: Sync) -> str:
     return SHOP_EQUALS_VIEW if DESTINATIONS[sync.destination].mirror(sync) else NOTHING_WAITS
 
 
-def _raise_if_held(done: _Done) -> None:
-    """A run that a guard stopped, in which a row failed or a sync could not be planned, is a failed run."""
+def _raise_if_red(done: _Done, refused: int) -> None:
+    """A run that a guard stopped, after which a row stands refused, or in which a sync was left out, has failed."""
     plan, result = done.plan, done.result
     if plan.is_blocked:
         raise dg.Failure("\n".join(violation.message for violation in plan.violations))
-    if result is not None and result.failed:
+    unknown = 0 if result is None else result.counts["unknown"]
+    if refused or unknown:
         raise dg.Failure(
-            f"{result.failed} rows failed; `karvon errors` lists them with the destination's words."
+            f"{refused} rows are refused, {unknown} of unknown outcome; `karvon errors` lists them with the "
+            "destination's words."
         )
     if result is not None and result.stopped:
         raise dg.Failure(result.stopped)

@@ -35,8 +35,10 @@ def tell_about_held_rows(settings: Settings, warehouse: Warehouse, plan: Plan, r
         )
     if new:
         lines = [f"{one.sync} {one.key}: {one.message}" for one in new[:SHOWN]]
-        more = [f"… and {len(new) - SHOWN} more"] if len(new) > SHOWN else []
-        head = f"plan {plan.plan_id} holds {len(new)} rows until somebody approves them (job approve_rows)."
+        more = [f"… and {len(new) - SHOWN} more: `karvon held`"] if len(new) > SHOWN else []
+        rows = len({(one.sync, one.key) for one in new})
+        waits = "row waits" if rows == 1 else "rows wait"
+        head = f"{rows} {waits} for a person since plan {plan.plan_id} (job approve_rows lets them go)."
         tell(settings, "\n".join([head, *lines, *more]), run_id)
 
 

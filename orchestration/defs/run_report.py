@@ -48,9 +48,9 @@ def _metadata(warehouse: Warehouse, sync: Sync, found: Measures | None, page: Pa
             metadata["edit_to_live"] = f"half within {half}, 95% within {most} ({found.edits} edits)"
     runs = last_runs(warehouse, sync.name)
     if runs:
-        counts = [(run["done_count"], run["failed_count"]) for run in runs]
+        counts = [(run["done_count"], run["refused_count"]) for run in runs]
         drawn = plot.markdown(
-            plot.bars(f"operations of the last {len(runs)} runs: done, failed", counts), "operations per run"
+            plot.bars(f"operations of the last {len(runs)} runs: done, refused", counts), "operations per run"
         )
         if shares := last_parities(warehouse, sync.name):
             drawn += "\n\n" + plot.markdown(plot.line("parity after each run", shares), "parity")

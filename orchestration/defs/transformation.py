@@ -15,6 +15,8 @@ from orchestration.automation import MARKET, OWNERS
 from orchestration.build_outcome import in_build_order
 from orchestration.dbt import DbtError, Manifest, Stale, build, stale_models
 from orchestration.dbt_translation import DagsterDbtTranslator, DbtCoreCliEventMessage, dbt_assets
+from orchestration.patience import when_free
+from orchestration.rights import keep_rights
 from reverse_etl import schema
 
 _IS_BUILT = "is_built"
@@ -66,6 +68,7 @@ def transformation(settings: Settings, warehouse: Warehouse, manifest: Manifest)
             stale = stale_models(manifest, warehouse, among=selected, read_by_others=read)
             context.log.info("%d of %d models are stale", len(stale.models), len(selected))
             events = _build(settings, warehouse, manifest, stale, context) if stale.models else []
+            keep_rights(warehouse)
             counts, problems = built_models.row_counts(warehouse), built_models.problems(warehouse)
         broken = problems.keys() & selected.keys()
         # What was built only because others read it is nobody's wish: it has no output.
@@ -113,7 +116,7 @@ def _build(
     events: list[dict[str, Any]] = []
     try:
         with track("dbt models and tests") as step:
-            for event in build(settings, warehouse, manifest, stale):
+            for event in when_free(warehouse, lambda: build(settings, warehouse, manifest, stale)):
                 events.append(event)
                 step.advance()
     except DbtError as error:
@@ -129,7 +132,7 @@ def output_of(context: dg.AssetExecutionContext, key: dg.AssetKey) -> str:
 
 
 def _other_tables(manifest: Manifest) -> list[dg.AssetSpec]:
-    """What the syncs write about themselves, and the hash key. Not assets of a run: what reads them must not wait."""
+    """What syncs and staging write about themselves, and the hash key: no assets, what reads them must not wait."""
     return [
         dg.AssetSpec(
             key=dg.AssetKey([source["source_name"], source["name"]]),
@@ -138,7 +141,7 @@ def _other_tables(manifest: Manifest) -> list[dg.AssetSpec]:
             owners=OWNERS,
         )
         for source in manifest["sources"].values()
-        if source["source_name"] in (schema.NAME, "restricted")
+        if source["source_name"] in (schema.NAME, "restricted", "staging")
     ]
 
 

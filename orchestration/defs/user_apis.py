@@ -12,9 +12,8 @@ from karvon.warehouse import Warehouse
 from orchestration.automation import OWNERS
 from orchestration.dbt import Manifest
 from orchestration.executor import executor
-from orchestration.user_apis import surroundings
+from orchestration.user_apis import declared_sources, surroundings
 from pipelines.sources.user_apis.ingest import IngestReport, ingest
-from pipelines.sources.user_apis.registry import read_registry
 from pipelines.sources.user_apis.status import SourceRun
 
 PARTITIONS = dg.DynamicPartitionsDefinition(name="data_sources")
@@ -45,6 +44,8 @@ def user_apis(settings: Settings, warehouse: Warehouse, manifest: Manifest) -> d
     def load_user_apis(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         report = _ingest(settings, warehouse)
         _note_partitions(context, report)
+        for problem in report.problems:
+            context.log.warning("not read: %s", problem)
         counts = _counts(report)
         for table in _TABLES:
             yield dg.MaterializeResult(
@@ -77,7 +78,7 @@ def user_apis(settings: Settings, warehouse: Warehouse, manifest: Manifest) -> d
 
 def _ingest(settings: Settings, warehouse: Warehouse, only: Sequence[str] | None = None) -> IngestReport:
     with landing(warehouse, "user_apis", "the load of the users' APIs"):
-        return ingest(read_registry(settings.sources_path), surroundings(settings, warehouse), only=only)
+        return ingest(declared_sources(settings), surroundings(settings, warehouse), only=only)
 
 
 def _note_partitions(context: dg.AssetExecutionContext, report: IngestReport) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from karvon.home import keep_private
 from karvon.logs import configure_logging
 from karvon.settings import Settings, SettingsError, load_settings
 from karvon.warehouse import Warehouse, WarehouseError
@@ -32,6 +33,7 @@ def command_for(source: Source, connections: Callable[[Settings], Mapping[str, A
             known = connections(settings)
         except SettingsError as error:
             raise click.ClickException(str(error)) from None
+        keep_private(settings)
         configure_logging(settings)
         if connection not in known:
             raise click.ClickException(f"No connection {connection!r}; known are {', '.join(known)}.")
@@ -43,7 +45,7 @@ def command_for(source: Source, connections: Callable[[Settings], Mapping[str, A
             sweep_every_hours=settings.sweep_every_hours,
             parameters={"stock_reads_per_run": settings.stock_reads_per_run},
         )
-        warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
+        warehouse = Warehouse.of(settings)
         try:
             report = load(source, known[connection], warehouse, options)
         except (LoadError, WarehouseError, ValueError) as error:

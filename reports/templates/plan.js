@@ -3,7 +3,7 @@
 // when they are opened.
 const data = JSON.parse(document.getElementById("content").textContent);
 const PAGE = 60;
-const WAITS = new Set(["held", "needs_approval", "drift"]);
+const WAITS = new Set(["waits", "drift"]);
 
 function h(tag, attributes, ...children) {
   const node = document.createElement(tag);
@@ -24,7 +24,7 @@ const time = (iso) => iso.replace("T", " ").slice(0, 16) + " UTC";
 const rows = data.rows.map((row) => {
   const kinds = new Set(row.operations.map((one) => one.action));
   row.findings.forEach((one) => kinds.add(one.kind));
-  row.operations.forEach((one) => { if (one.status === "held" || one.status === "failed") kinds.add(one.status); });
+  row.operations.forEach((one) => { if (one.status === "deferred") kinds.add(one.status); if (one.status === "failed") kinds.add("refused"); });
   const fields = new Set(row.operations.flatMap((one) => one.changes.map((change) => change.field)));
   row.findings.forEach((one) => { if (one.field) fields.add(one.field); });
   return { ...row, kinds, fields, text: null };
@@ -237,24 +237,24 @@ function drawFields(trace) {
 function tables() {
   const drift = rows.flatMap((row) => row.findings.filter((one) => one.kind === "drift").map((one) => [row, one]));
   const bad = rows.flatMap((row) => [
-    ...row.findings.filter((one) => ["reject", "failed_before", "ambiguous", "gone"].includes(one.kind)).map((one) => [row, one.kind, one.message]),
-    ...row.operations.filter((one) => one.error).map((one) => [row, one.status, one.error + (one.error_field ? ` (field ${one.error_field})` : "")])]);
-  const held = rows.filter((row) => row.findings.some((one) => one.kind === "held") || row.operations.some((one) => one.status === "held"));
-  const shown = 8, link = (row) => h("button", { class: "link", onclick: choosing({ q: row.key }) }, row.name || row.key);
+    ...row.findings.filter((one) => ["refused", "gone"].includes(one.kind)).map((one) => [row, one.kind, one.message]),
+    ...row.operations.filter((one) => one.error).map((one) => [row, one.status === "failed" ? "refused" : one.status, one.error + (one.error_field ? ` (field ${one.error_field})` : "")])]);
+  const shown = 8;
+  const link = (row) => h("button", { class: "link", onclick: choosing({ q: row.key }) }, row.name || row.key);
   const rest = (all, kind) => all.length > shown ? h("p", { class: "small" }, h("button", { class: "link", onclick: choosing({ kind }) }, `… and ${number(all.length - shown)} more, in the list below`)) : null;
   const table = (heads, lines) => h("div", { class: "scroll" }, h("table", {}, h("tr", {}, heads.map((head) => h("th", { class: head === "sync" || head === "we wrote" ? "wide" : null }, head))), lines));
-  const approve = [...new Set(data.holds.map((one) => one.key))];
   return [
-    data.holds.length ? [h("h2", {}, `Waiting for approval: ${number(approve.length)} ${approve.length === 1 ? "row" : "rows"}`),
-      table(["row", "rule", "field", "in the shop", "would be", "why"], data.holds.slice(0, shown).map((one) => h("tr", {},
+    data.holds.length ? [h("h2", {}, `Waits for a person: ${number(data.tally.waits)} ${data.tally.waits === 1 ? "row" : "rows"}`),
+      table(["row", "rule", "field", "in the shop", "would be", "why"], data.holds.map((one) => h("tr", {},
         h("td", {}, link(rows.find((row) => row.key === one.key && row.sync === one.sync) || one)), h("td", {}, one.rule), h("td", {}, one.field),
         h("td", { class: "value" }, show(one.before)), h("td", { class: "value" }, show(one.after)), h("td", { class: "value" }, one.message)))),
       command(`karvon approve --plan ${data.plan.id}`, "If they are right")] : [],
-    held.length ? [h("h2", {}, `Held back: ${number(held.length)}`), table(["row", "sync", "why"], held.slice(0, shown).map((row) =>
-      h("tr", {}, h("td", {}, link(row)), h("td", { class: "small wide" }, row.sync), h("td", { class: "value" }, gist(row))))), rest(held, "held")] : [],
+    data.causes.length ? [h("h2", {}, "Left alone, by cause"), table(["rows", "what", "sync", "why", "such as"], data.causes.map((one) =>
+      h("tr", {}, h("td", {}, number(one.rows)), h("td", {}, pill(one.kind)), h("td", { class: "small wide" }, one.sync), h("td", { class: "value" }, one.message),
+        h("td", {}, one.key ? link(rows.find((row) => row.key === one.key && row.sync === one.sync) || one) : ""))))] : [],
     drift.length ? [h("h2", {}, `Edited in the shop: ${number(drift.length)}`), table(["row", "field", "what is there now", "we wrote", "will be"],
       drift.slice(0, shown).map(([row, one]) => driftLine(row, one, link))), rest(drift, "drift")] : [],
-    bad.length ? [h("h2", {}, `Rejected and refused: ${number(bad.length)}`), table(["row", "what", "in the words of the model or the API"],
+    bad.length ? [h("h2", {}, `Refused or not sent: ${number(bad.length)}`), table(["row", "what", "in the words of the destination"],
       bad.slice(0, shown).map(([row, kind, message]) => h("tr", {}, h("td", {}, link(row)), h("td", {}, pill(kind)), h("td", { class: "value" }, message)))), rest(bad, bad[0][1])] : [],
   ].flat();
 }
@@ -283,7 +283,8 @@ function summary() {
       h("span", { class: "soft small" }, `${time(plan.created_at)} · ${plan.profile} · Karvon ${plan.version}`)),
     h("div", { class: "tiles" }, tile(number(operations), operations === 1 ? "change" : "changes"), tile(number(plan.requests), "requests"),
       tile(plan.minutes < 1 && plan.requests ? "< 1" : number(plan.minutes), "minutes at the rate limit"),
-      tile(number(of("held")), "rows held back"), tile(number(of("drift")), "rows edited there"), tile(number(of("reject", "failed", "failed_before")), "rejected or refused")),
+      tile(number(data.tally.not_ready), "rows not ready"), tile(number(data.tally.waits), data.tally.waits === 1 ? "row waits for a person" : "rows wait for a person"),
+      tile(number(data.tally.refused), "rows refused"), tile(number(of("drift")), "rows edited there")),
     h("div", { class: "scroll" }, h("table", {}, Object.entries(counts).map(([sync, kinds]) => h("tr", {},
       h("td", { class: "mono" }, sync), h("td", {}, h("div", { class: "chips" }, Object.entries(kinds).map(([kind, rowsOf]) => total(sync, kind, rowsOf)))))))),
     data.measures.length ? measured(data.measures) : null,
@@ -307,7 +308,7 @@ readAddress();
 document.getElementById("page").append(...[...summary(), ...tables()].filter(Boolean),
   h("h2", {}, "Row by row"),
   h("div", { class: "filter" }, search, selects.sync, selects.kind, selects.field,
-    h("label", {}, waits, "held or drift"), h("button", { id: "clear", onclick: choosing({}) }, "Clear")),
+    h("label", {}, waits, "waits or drift"), h("button", { id: "clear", onclick: choosing({}) }, "Clear")),
   count, list, more,
   h("p", { class: "foot" }, "Pictures come from where they are, when a row with them is opened; nothing else leaves this page. ",
     `The first ${number(data.plan.explained)} rows are explained field by field; for any other: karvon explain KEY.`));

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -54,6 +54,14 @@ def rate_per_minute(settings: Settings, only: Collection[str] = frozenset(DESTIN
     return min((window.requests * 60 / window.seconds for window in windows), default=60)
 
 
+def _idle_guards(sync: Sync) -> Iterator[str]:
+    """Guards that the sync gives nothing to watch."""
+    if sync.guards.max_price_change is not None and not any(one.as_ == "money" for one in sync.fields):
+        yield "guards.max_price_change: no column is `as: money`, so it would watch nothing; leave it out"
+    if sync.canary and sync.canary.page and sync.publish != "live":
+        yield "canary.page: with `publish: staging` no page is asked; write `publish: live`, or leave it out"
+
+
 def check(syncs: Sequence[Sync]) -> None:
     """Raises `SyncError` with everything that the destinations find wrong with the syncs."""
     problems = []
@@ -69,6 +77,8 @@ def check(syncs: Sequence[Sync]) -> None:
                 f"it has {', '.join(sorted(destination.resources))}"
             )
         else:
-            problems += [f"{where}: {problem}" for problem in destination.problems(sync)]
+            problems += [
+                f"{where}: {problem}" for problem in (*_idle_guards(sync), *destination.problems(sync))
+            ]
     if problems:
         raise SyncError(problems)

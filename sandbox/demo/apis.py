@@ -75,7 +75,7 @@ def _endpoint(
 
 def anna_crm(world: DemoWorld, request: Request, _: Any) -> Response:
     """Page numbers, bearer token, snake case, ISO times with an offset; a record is on two pages."""
-    if request.headers.get("authorization") != "Bearer sandbox-demo_anna_crm_token":
+    if request.headers.get("authorization") != "Bearer sandbox-anna_crm_token":
         return _answer({"message": "invalid token"}, 401)
     since = request.query_params.get("updated_since")
     people = [
@@ -97,7 +97,7 @@ def anna_crm(world: DemoWorld, request: Request, _: Any) -> Response:
 
 def anna_shop(world: DemoWorld, request: Request, _: Any) -> Response:
     """Cursor, basic authentication, cents, seconds since 1970, nested customer."""
-    expected = base64.b64encode(b"anna:sandbox-demo_anna_shop_password").decode()
+    expected = base64.b64encode(b"anna:sandbox-anna_shop_password").decode()
     if request.headers.get("authorization") != f"Basic {expected}":
         return _answer({"error": "unauthorised"}, 401)
     after = int(request.query_params.get("changed_after", 0))
@@ -121,7 +121,7 @@ def anna_shop(world: DemoWorld, request: Request, _: Any) -> Response:
 
 def anna_ads(world: DemoWorld, request: Request, extra: Any) -> Response:
     """Link header, key in a header, camel case, naive local times with the day first, decimal comma."""
-    if request.headers.get("x-api-key") != "sandbox-demo_anna_ads_key":
+    if request.headers.get("x-api-key") != "sandbox-anna_ads_key":
         return _answer({"error": "key?"}, 403)
     page = int(request.query_params.get("p", 1))
     words = {"new": "Neu", "qualified": "Qualifiziert", "converted": "Gewonnen", "lost": "Verloren"}
@@ -142,7 +142,7 @@ def anna_ads(world: DemoWorld, request: Request, extra: Any) -> Response:
 
 def boris_crm(world: DemoWorld, request: Request, _: Any) -> Response:
     """Offset, key in the query, naive local times, the list two levels down."""
-    if request.query_params.get("token") != "sandbox-demo_boris_crm_key":
+    if request.query_params.get("token") != "sandbox-boris_crm_key":
         return _answer({"result": None, "error": {"code": 7}}, 401)
     offset, limit = int(request.query_params.get("offset", 0)), int(request.query_params.get("limit", 30))
     rows = [
@@ -158,7 +158,7 @@ def boris_crm(world: DemoWorld, request: Request, _: Any) -> Response:
 
 def boris_token(_world: DemoWorld, _request: Request, extra: Any) -> Response:
     fields = dict(part.split("=", 1) for part in str(extra["body"]).split("&") if "=" in part)
-    if fields.get("client_secret") != "sandbox-demo_boris_shop_secret":
+    if fields.get("client_secret") != "sandbox-boris_shop_secret":
         return _answer({"error": "invalid_client"}, 401)
     return _answer({"access_token": "boris-access", "token_type": "Bearer", "expires_in": 3600})
 
@@ -197,7 +197,7 @@ def boris_shop(world: DemoWorld, request: Request, extra: Any) -> Response:
 
 def chen_store(world: DemoWorld, request: Request, extra: Any) -> Response:
     """A search by POST with the page in the body; orders in two currencies, customers beside them."""
-    if request.headers.get("authorization") != "Bearer sandbox-demo_chen_store_token":
+    if request.headers.get("authorization") != "Bearer sandbox-chen_store_token":
         return _answer({"reason": "forbidden"}, 403)
     page = int(extra["body"].get("page", 0))
     facts_now = world.of("chen")

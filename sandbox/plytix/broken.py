@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sandbox.plytix.world import VARIANT
+
 if TYPE_CHECKING:
     from sandbox.plytix.default_world import ProductMaker
     from sandbox.state import Document
@@ -118,6 +120,23 @@ def unknown_tax_category(maker: ProductMaker, index: int) -> None:
     maker.heads[index]["attributes"]["tax_category"] = "НДС 12%"
 
 
+def draft_variant(maker: ProductMaker, index: int) -> None:
+    """Somebody begins a variant below a product that is sold: nothing is known of it but one option."""
+    head = maker.heads[index]
+    sku = f"{head['sku']}-DRAFT"
+    variant = maker.product(head, (sku,), sku, f"{head['label']} draft", VARIANT)
+    variant["status"] = "Draft"
+    variant["attributes"] = {"color": "Black"}
+    maker.add(variant)
+
+
+def unstated_stock(maker: ProductMaker, index: int) -> None:
+    for product in whole(maker, index):
+        product["attributes"].pop("stock", None)
+
+
+ALWAYS: tuple[tuple[int, Breakage], ...] = ((4, unstated_stock), (10, draft_variant))
+"""In worlds of any size, by the place of the product: a single, and a parent."""
 BREAKAGES: tuple[tuple[str, Breakage], ...] = tuple(
     (breakage.__name__, breakage)
     for breakage in (

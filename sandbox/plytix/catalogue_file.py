@@ -83,6 +83,9 @@ class Problems:
 
 def read_rows(path: Path) -> list[Row]:
     """Rows in the order of the file. Raises CatalogueError when it is missing, empty or lacks SKU and name."""
+    if path.exists() and not path.is_file():
+        # A pipe would be waited for, without end.
+        raise CatalogueError(f"{path} is not a file; give the path of a CSV or JSON file")
     try:
         raw = path.read_bytes()
     except OSError as error:

@@ -8,7 +8,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from sandbox.plytix.account_basics import WORLD_BEGIN, fill_categories, fill_schema
-from sandbox.plytix.broken import BREAKAGES
+from sandbox.plytix.broken import ALWAYS, BREAKAGES
 from sandbox.plytix.schema import BRANDS, COLORS, MATERIALS, SHOE_SIZES, SIZES, TAX_CATEGORIES
 from sandbox.plytix.world import PARENT, SINGLE, SUB_VARIANT, VARIANT, World, object_id, stamp
 from sandbox.state import Document
@@ -100,7 +100,7 @@ class ProductMaker:
         """One top-level product with its variants and files; gives the top-level one."""
         family = CYCLE[index % len(CYCLE)]
         head = self._head(index, family)
-        self.heads.append(self._add(head))
+        self.heads.append(self.add(head))
         if family == "Tools":
             self._dress(head, family, [self.random.choice(COLORS)])
             self._price(head)
@@ -111,7 +111,7 @@ class ProductMaker:
             self._footwear_variants(head)
         return head
 
-    def _add(self, product: Document) -> Document:
+    def add(self, product: Document) -> Document:
         self.products.append(product)
         if product["parent_id"]:
             self._below.setdefault(product["parent_id"], []).append(product)
@@ -121,6 +121,9 @@ class ProductMaker:
         for turn, index in enumerate(range(FIRST_BROKEN, count, BREAK_EVERY)):
             _, break_it = BREAKAGES[turn % len(BREAKAGES)]
             break_it(self, index)
+        for index, break_it in ALWAYS:
+            if index < count:
+                break_it(self, index)
 
     def relate(self) -> None:
         """Some links to neighbours; symmetrical ones are visible from both sides."""
@@ -252,7 +255,7 @@ class ProductMaker:
                 }  # fmt: skip
                 self._price(variant, head["attributes"]["price"])
                 variant["assets"], variant["thumbnail"] = [picture], picture
-                self._add(variant)
+                self.add(variant)
 
     def _footwear_variants(self, head: Document) -> None:
         """Three levels: the colour carries the pictures, the size below it price and stock."""
@@ -268,14 +271,14 @@ class ProductMaker:
                 "color": color, "price": head["attributes"]["price"],
                 "image_alt": f"{head['attributes']['web_title']}, {color}",
             }  # fmt: skip
-            self._add(variant)
+            self.add(variant)
             for size in SHOE_SIZES[first : first + 3]:
                 leaf = self.product(
                     variant, (sku, size), f"{sku}-{size}", f"{variant['label']} {size}", SUB_VARIANT
                 )
                 leaf["attributes"]["shoe_size"] = size
                 self._price(leaf, head["attributes"]["price"])
-                self._add(leaf)
+                self.add(leaf)
 
 
 def link(product_id: str, quantity: int, at: str) -> Document:

@@ -10,14 +10,14 @@ from typing import Any
 
 from sandbox.plytix.default_world import ProductMaker, link
 from sandbox.plytix.world import PARENT, SINGLE, World, object_id, stamp
-from sandbox.plytix.writes import delete_product
+from sandbox.plytix.writes import create_product, delete_product
 from sandbox.state import Document
 
 Change = dict[str, Any]
 DEFAULT_DAY = {
     "price": 5, "stock": 5, "title": 2, "description": 2, "image_replaced": 1, "gallery_reordered": 1,
     "new_product": 2, "new_variant": 1, "product_archived": 1, "product_deleted": 1, "category_renamed": 1,
-    "product_recategorised": 1, "field_emptied": 1, "relationship_added": 1,
+    "product_recategorised": 1, "field_emptied": 1, "relationship_added": 1, "draft_variant": 1,
 }  # fmt: skip
 
 
@@ -76,13 +76,13 @@ class Mover:
         return self.world.product(self.random.choice(leaves)["id"])
 
     def leaves(self, product: Document) -> Iterator[Document]:
-        children = self.world.children(product["id"])
+        below = [self.world.products.get(child) for child in self.world.children(product["id"])]
+        # A single whose variants are only drafts is sold itself.
+        children = [child for child in below if child and child["status"] == "Completed"]
         if not children:
             yield product
         for child in children:
-            found = self.world.products.get(child)
-            if found:
-                yield from self.leaves(found)
+            yield from self.leaves(child)
 
     def save(self, product: Document, label: str, before: Any, after: Any) -> Change:
         self.world.save([product], at=self.world.state.now())
@@ -323,6 +323,17 @@ def attribute_type_changed(mover: Mover, turn: Any) -> Change | None:
     return {"label": label, "before": before, "after": "TextAttribute", "products": len(bearers)}
 
 
+def draft_variant(mover: Mover, _turn: Any) -> Change | None:
+    """Somebody begins a variant below a single that is sold, which goes on being sold."""
+    head = mover.head(lambda head: head["level"] == SINGLE and bool(head["attributes"].get("stock")))
+    if head is None:
+        return None
+    body = {"sku": f"{head['sku']}-NEW", "parent_id": head["id"], "attributes": {"color": "Red"}}
+    product_id = object_id("product", "draft", mover.day, body["sku"])
+    create_product(mover.world, body, product_id)
+    return {"id": product_id, "sku": body["sku"], "parent": head["sku"]}
+
+
 def chosen_label(mover: Mover, turn: Any) -> str | None:
     """The label that was asked for, or one that no shop field hangs on. Raises ValueError for an unknown one."""
     known = mover.world.attributes_by_label()
@@ -341,6 +352,6 @@ KINDS: dict[str, Callable[[Mover, Any], Change | None]] = {
     for kind in (
         price, stock, title, description, image_replaced, gallery_reordered, new_product, new_variant,
         product_archived, product_deleted, product_recategorised, field_emptied, relationship_added,
-        category_renamed, attribute_added, attribute_deleted, attribute_type_changed,
+        category_renamed, draft_variant, attribute_added, attribute_deleted, attribute_type_changed,
     )
 }  # fmt: skip

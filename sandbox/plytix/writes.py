@@ -13,7 +13,7 @@ WRITABLE = frozenset(
 )
 
 
-def create_product(world: World, body: Document) -> Document:
+def create_product(world: World, body: Document, product_id: str | None = None) -> Document:
     """Raises ApiError 409 for a SKU that is taken (SKUs are case-sensitive), 422 for a bad value."""
     sku = body.get("sku")
     if not isinstance(sku, str) or not sku:
@@ -24,8 +24,8 @@ def create_product(world: World, body: Document) -> Document:
         parent = world.product(parent["id"]) | {"level": PARENT}
         world.save([parent], at=moment)
     product: Document = {
-        "id": object_id("product", "created", sku, stamp(moment)), "sku": "", "label": None, "status": "Draft",
-        "gtin": None, "created": stamp(moment), "modified": stamp(moment),
+        "id": product_id or object_id("product", "created", sku, stamp(moment)), "sku": "", "label": None,
+        "status": "Draft", "gtin": None, "created": stamp(moment), "modified": stamp(moment),
         "parent_id": parent["id"] if parent else None, "level": parent["level"] + 1 if parent else SINGLE,
         "family_id": parent["family_id"] if parent else body.get("product_family_id"), "attributes": {},
         "categories": [], "assets": [], "thumbnail": None, "relationships": {}, "overwritten": [], "static_lists": [],

@@ -31,7 +31,7 @@ def world(exchange: Exchange, _given: Document) -> Document:
     return {
         **exchange.clock(),
         "lots": exchange.lots, "seed": exchange.seed,
-        "kinds": {name: {"all": len(book.all), "open": len(book.open), "deals": len(book.deals),
+        "kinds": {name: {"all": len(book.all), "open": len(book.open), "deals": len(exchange.deals_shown_in(name)),
                          "failed": len(book.failed)}
                   for name, book in exchange.books.items()},
     }  # fmt: skip

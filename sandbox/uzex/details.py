@@ -10,7 +10,7 @@ import orjson
 from sandbox.uzex import rows
 from sandbox.uzex.exchange import Exchange, Lot
 from sandbox.uzex.subject import Item, Subject, subject_of, typed_by_buyer
-from sandbox.uzex.things import category_name
+from sandbox.uzex.things import category_name, person_of
 
 Json = dict[str, Any]
 
@@ -60,7 +60,7 @@ def auction_lot(exchange: Exchange, lot: Lot, language: int) -> Json:
                                                                                 subject.dice[12])),
         "description": description_of(exchange, lot, subject.items[0], language),
         "delivery_days": 5 + subject.dice[14] % 20,
-        "phone": "+998 71 000-00-00", "email": "buyer@example.uz", "js_details": items,
+        "phone": person_of(lot.number).phone, "email": person_of(lot.number).email, "js_details": items,
         "js_conditions": [{"condition_name": "Доставка за счёт поставщика"}],
     }  # fmt: skip
 
@@ -87,22 +87,32 @@ def shop_lot(exchange: Exchange, lot: Lot, language: int) -> Json:
     }  # fmt: skip
 
 
+def _winner(subject: Subject, lot: Lot) -> Json:
+    """As the portal names one: `fullname` holds a company, or the person who signed for it."""
+    person = person_of(lot.number)
+    return {
+        "id": 12_000 + lot.number, "fullname": person.name if lot.number % 2 else subject.supplier.name,
+        "inn": subject.supplier.inn or str(400_000_000 + lot.number), "pinfl": person.pinfl, "job_title": "direktor",
+        "director_name": person.name, "director_phone": person.phone,
+    }  # fmt: skip
+
+
 def competition(exchange: Exchange, lot: Lot, language: int) -> Json:
-    """Winners come as objects and, the same, as JSON in a string; personal data stands in it."""
+    """Winners come as objects and, the same, as JSON in a string; persons stand in both, and in what people typed."""
     subject = subject_of(exchange, lot)
-    winners = []
-    if lot.ends <= exchange.day:
-        winners = [{"provider_id": 1 + subject.dice[3] % 9_000, "provider_name": subject.supplier.name,
-                    "provider_inn": subject.supplier.inn, "cost": float(subject.deal_cost)}]  # fmt: skip
+    winners = [_winner(subject, lot)] if lot.ends <= exchange.day else []
+    person = person_of(lot.number + 1)
     return {
         "id": lot.id, "start_date": rows.iso(rows.moment(exchange, lot.opened, subject.dice[12])),
         "end_date_submitting_offers": rows.end_of(exchange, lot),
         "cost": float(subject.start_cost), "currency_name": "Доллар" if subject.is_foreign else "Сум",
         "customer_name": subject.buyer.name, "customer_inn": subject.buyer.inn, "customer_address": "Toshkent",
-        "contact_name": "A. Valiyev", "contact_phone": "+998 90 000-00-00",
-        "status_name": "Завершен" if winners else "Прием предложений",
-        "competition_description": description_of(exchange, lot, subject.items[0], language),
-        "delivery_address": "Toshkent",
+        "customer_phone": f"{person.phone} (000)",
+        "organizer_name": f"Bosh mutaxassis {person.name} {person.phone.removeprefix('+998')} brb",
+        "status_name": rows.said(lot, "Совершен") if winners else "Прием предложений",
+        "competition_description": description_of(exchange, lot, subject.items[0], language)
+        + f". Mas’ul: {person.name}, {person.phone}",
+        "delivery_address": "Toshkent, Namuna ko‘chasi 7",
         "delivery_days": 10, "js_details": _lines(subject, language, "p_num"), "js_files": [],
         "winners_ids": winners, "winners_id": orjson.dumps(winners).decode(),
     }  # fmt: skip
@@ -111,7 +121,8 @@ def competition(exchange: Exchange, lot: Lot, language: int) -> Json:
 def direct_purchase(exchange: Exchange, lot: Lot, language: int) -> Json:
     subject = subject_of(exchange, lot)
     return rows.direct_purchase(exchange, lot, language) | {
-        "description_text": description_of(exchange, lot, subject.items[0], language), "delivery_days": 15,
+        "description_text": description_of(exchange, lot, subject.items[0], language)
+        + f" (исполнитель {person_of(lot.number).name}, {person_of(lot.number).email})", "delivery_days": 15,
         "customer_address": "Toshkent", "js_details": _lines(subject, language, "p_num"), "js_contract_files": [],
     }  # fmt: skip
 
@@ -135,7 +146,8 @@ def etender_trade(exchange: Exchange, lot: Lot, language: int) -> Json:
         {"Id": lot.id * 10 + order, "Order_Num": order, "Category_Name": category_name(subject.category, language),
          "Product_Id": lot.id * 10 + order, "Product_Name": item.good.names[language], "Product_Code": item.good.code,
          "Quantity": item.quantity, "Price": float(item.start_price), "Cost": float(item.quantity * item.start_price),
-         "Description": description_of(exchange, lot, item, language), "Js_Properties": _properties(item, "pnum")}
+         "Description": f"{description_of(exchange, lot, item, language)}, tel. {person_of(lot.number).phone}",
+         "Js_Properties": _properties(item, "pnum")}
         for order, item in enumerate(subject.items, 1)
     ]  # fmt: skip
     row = rows.etender_open(exchange, lot, language)
@@ -144,7 +156,8 @@ def etender_trade(exchange: Exchange, lot: Lot, language: int) -> Json:
         "start_date": row["start_date"],
         "end_date": row["end_date"], "start_cost": row["cost"], "customer_name": row["seller_name"],
         "customer_tin": row["seller_tin"], "status_name": "Активный" if lot.ends > exchange.day else "Завершен",
-        "currency_name": row["currency_name"], "contacts": [{"name": "A. Valiyev", "phone": "+998 90 000-00-00"}],
+        "currency_name": row["currency_name"],
+        "contacts": [{"name": person_of(lot.number).name, "phone": person_of(lot.number).phone}],
         "js_fields": [], "budget_products": orjson.dumps(products).decode() if subject.is_budget else None,
         "products": None if subject.is_budget else products,
     }  # fmt: skip

@@ -183,6 +183,20 @@ class Exchange(DatedWorld):
     def has_nul_characters(self) -> bool:
         return bool(self._switches["uzex.nul_characters"])
 
+    @staticmethod
+    def is_in_both_shops(lot: Lot) -> bool:
+        """One deal of the e-shop in nine stands in the list of the national shop too."""
+        return lot.kind == "shop" and lot.number % 9 == 0
+
+    def deals_shown_in(self, kind: str) -> list[Lot]:
+        """The deals that a list shows, in the order in which they happened."""
+        if kind != "national":
+            return self.books[kind].deals
+        both = [lot for lot in self.books["shop"].deals if self.is_in_both_shops(lot)]
+        return sorted(
+            self.books[kind].deals + both, key=lambda lot: (lot.ends, lot.second, lot.kind, lot.number)
+        )
+
     def by_id(self, kind: str, lot_id: int) -> Lot | None:
         number = lot_id - KINDS[kind].first_id
         book = self.books[kind].all

@@ -108,7 +108,11 @@ def window_rows(
     kind = listing.kind
     if kind == "shop" and asked.get("display_on_national"):
         kind = "national"
-    lots: list[Lot] = getattr(exchange.books[kind], listing.status)
+    lots: list[Lot] = (
+        exchange.deals_shown_in(kind)
+        if listing.status == "deals"
+        else getattr(exchange.books[kind], listing.status)
+    )
     if switches["uzex.filters"] == "some":
         for name in listing.filters:
             if asked.get(name) is not None:

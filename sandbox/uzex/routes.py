@@ -93,8 +93,10 @@ class Hosts:
         exchange = self._exchange.ready()
         for kind in kinds:
             lot = exchange.by_id(kind, int(tail))
-            if lot is not None:
+            if lot is not None and has_page(lot):
                 return json_answer(make(exchange, lot, language))
+            if lot is not None:
+                return not_found()
         return failure("ORA-01403: no data found")
 
     def _reference(self, name: str, request: Request, language: int) -> Response:
@@ -118,6 +120,11 @@ class Hosts:
             [{"id": int(tail) * 100 + draw, "name": each.names[language], "code": each.code, "unit_name": each.unit}
              for draw, each in enumerate(things) if keyword in each.names[language].lower()]
         )  # fmt: skip
+
+
+def has_page(lot: Lot) -> bool:
+    """One competition, direct purchase and shop lot in eleven is listed, and its detail answers 404."""
+    return lot.kind not in ("competition", "direct", "shop") or lot.number % 11 != 0
 
 
 def failure(message: str) -> Response:

@@ -13,6 +13,20 @@ Json = dict[str, Any]
 _TREASURY = ("Не отправлен", "На регистрации", "Зарегистрирован")
 
 
+_STATUSES = {
+    "Оплачена": ("Toʻlangan", "Тўланган"), "Поставлена": ("Yetkazib berilgan", "Етказиб берилган"),
+    "Новая": ("Yangi", "Янги"), "Отклонена": ("Rad etilgan", "Ғолиб томонидан рад этилган"),
+    "Отменена": ("Bekor qilingan", "Бекор қилинган"), "На согласовании": ("Kelishuvda", "Келишувда"),
+    "Заключен договор": ("Shartnoma tuzilgan", "Ғолиб томонидан қабул қилинган (Амалга ошган)"),
+    "Совершен": ("Yakunlangan", "Бажарилган"),
+}  # fmt: skip
+
+
+def said(lot: Lot, status: str) -> str:
+    """A status in Russian, Uzbek or Uzbek Cyrillic: as the procedure was entered, whatever language is asked for."""
+    return (status, *_STATUSES.get(status, (status, status)))[lot.number % 3]
+
+
 def moment(exchange: Exchange, day: int, draw: int, hour: int = 9) -> datetime:
     """Local time of Tashkent, without a zone."""
     return datetime.combine(exchange.date_of(day), time(hour)) + timedelta(seconds=draw % 28_800)
@@ -101,9 +115,9 @@ def shop_deal(exchange: Exchange, lot: Lot, language: int) -> Json:
         "customer_region_name": REGIONS[subject.buyer.region][language], "provider_name": subject.supplier.name,
         "provider_inn": subject.supplier.inn, "provider_region_name": REGIONS[subject.supplier.region][language],
         "deal_date": end_of(exchange, lot),
-        "deal_status_name": "Оплачена" if paid == "Оплачен" else "Поставлена" if age > 1 else "Новая",
+        "deal_status_name": said(lot, "Оплачена" if paid == "Оплачен" else "Поставлена" if age > 1 else "Новая"),
         "kazna_payment_status": paid, "display_on_shop": int(lot.kind == "shop"),
-        "display_on_national": int(lot.kind == "national"),
+        "display_on_national": int(lot.kind == "national" or exchange.is_in_both_shops(lot)),
     }  # fmt: skip
 
 
@@ -182,10 +196,12 @@ def etender_open(exchange: Exchange, lot: Lot, language: int) -> Json:
 
 
 def etender_deal(exchange: Exchange, lot: Lot, language: int) -> Json:
-    """One in five is rejected or cancelled later: a row is not a win. `category_name` is really the subject."""
+    """One in five is rejected or cancelled later, one in ten says what nobody knows: a row is not a win.
+
+    `category_name` is really the subject."""
     subject = subject_of(exchange, lot)
     status_id, status, _, _ = treasury(exchange, lot, subject)
-    deal_status = {0: "Отклонена", 1: "Отменена"}.get(subject.dice[15] % 10, "Заключен договор")
+    deal_status = {0: "Отклонена", 1: "Отменена", 2: "Код 17"}.get(subject.dice[15] % 10, "Заключен договор")
     if exchange.day - lot.ends < 2:
         deal_status = "На согласовании"
     return {
@@ -194,7 +210,8 @@ def etender_deal(exchange: Exchange, lot: Lot, language: int) -> Json:
         "deal_cost": float(subject.deal_cost), "currency_name": "Доллар" if subject.is_foreign else "Сум",
         "participants_count": 2 + subject.dice[14] % 5, "customer_name": subject.buyer.name,
         "customer_type_name": "Бюджет" if subject.is_budget else "Корпоратив", "customer_inn": subject.buyer.inn,
-        "provider_name": subject.supplier.name, "provider_inn": subject.supplier.inn, "deal_status_name": deal_status,
+        "provider_name": subject.supplier.name, "provider_inn": subject.supplier.inn,
+        "deal_status_name": said(lot, deal_status),
         "proposal_status_name": "Принято" if deal_status == "Заключен договор" else None, "deal_contract_date": None,
         "deal_contract_status_name": None, "deal_contract_kazna_status_name": status,
         "deal_contract_kazna_status_id": status_id, "category_name": typed_by_buyer(lot, subject.items[0], language),

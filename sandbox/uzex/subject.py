@@ -81,10 +81,18 @@ def _subject(seed: object, lots: int, kind: str, number: int) -> Subject:
     )
 
 
+def _magnitude(kind: str, number: int) -> tuple[int, int]:
+    """What quantity and price are multiplied by: tenders and competitions come to 10^9 and 10^12, few auctions do."""
+    if kind in ("etender", "competition"):
+        return (1, 100, 1_000)[number % 3], (1, 10)[number % 2]
+    return (1_000, 10) if kind == "auction" and number % 20 == 0 else (1, 1)
+
+
 def _item(seed: object, category: int, kind: str, number: int, order: int, steps: int, draw: int) -> Item:
     dice = throws(seed, "item", kind, number, order)
     thing = good(seed, category, dice[0])
     # One lot in thirty is priced far from what its goods usually cost.
     odd = 3 if draw % 30 == 0 else 1
     fiftieth = max(1, thing.price * odd * (85 + dice[1] % 31) // 100 // 50)
-    return Item(thing, 1 + dice[2] % 60, fiftieth * 50, fiftieth * (50 - steps))
+    many, dear = _magnitude(kind, number)
+    return Item(thing, (1 + dice[2] % 60) * many, fiftieth * 50 * dear, fiftieth * (50 - steps) * dear)

@@ -102,6 +102,7 @@ _KINDS_OF_BUYER = (
     ("-sonli bog‘cha", "-детский сад"),
 )
 _SURNAMES = ("Karimov", "Rahimova", "To‘xtayev", "Saidov", "Yusupova", "Aliyev", "Nazarova", "Ergashev")
+_PATRONYMICS = ("Sobir o‘g‘li", "Salim qizi", "Botirovich", "Ravshanovna")
 CATEGORY_COUNT = len(_FIELDS) * len(_BRANCHES)
 
 
@@ -114,6 +115,16 @@ class Good:
     unit: str
     price: int
     category: int
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody made up, whose data must never be landed."""
+
+    name: str
+    phone: str
+    email: str
+    pinfl: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +147,17 @@ def in_cyrillic(text: str) -> str:
     for latin, cyrillic in _LETTERS.items():
         text = text.replace(latin, cyrillic).replace(latin.capitalize(), cyrillic.upper())
     return text
+
+
+def person_of(number: int) -> Person:
+    """One of many who buy, sell and sign."""
+    surname = _SURNAMES[number % len(_SURNAMES)]
+    return Person(
+        f"{surname} Namuna {_PATRONYMICS[number % len(_PATRONYMICS)]}",
+        f"+99890{1_000_000 + number * 7919 % 8_999_999}",
+        f"{surname.lower().replace('‘', '')}.{number}@example.uz",
+        str(30_000_000_000_000 + number * 1_000_003),
+    )
 
 
 def category_id(index: int) -> int:

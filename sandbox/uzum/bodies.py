@@ -128,6 +128,9 @@ def _skus(market: Market, design: Design, language: int, switches: Switches) -> 
     for sku in market.visible_skus(design):
         asked, full = market.sku_price(design, sku, price)
         stock = market.stock(design, sku)
+        if not stock and design.id % 3 == 1:
+            # What is sold out costs nothing, as some sellers write it.
+            asked, full = 0, 0
         shown = shown_stock(stock, cap)
         total, capped = total + stock, capped + shown
         found.append({
@@ -142,6 +145,10 @@ def _skus(market: Market, design: Design, language: int, switches: Switches) -> 
                       "deliveryTitle": titles[language]},
             "restriction": None,
         })  # fmt: skip
+    sold_out = [each for each in found if not each["availableAmount"]]
+    if sold_out and design.id % 3 == 2:
+        # A SKU listed twice, as the real API does now and then.
+        found.append(dict(sold_out[0]))
     if switches["uzum.broken_positions"] and design.id % 10 == 0 and found:
         found[0]["characteristics"] = [{"charIndex": 0, "valueIndex": 99}]
     return found, capped if switches["uzum.stock_cap_total"] else total

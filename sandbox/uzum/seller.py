@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from sandbox.chance import throws
 from sandbox.dated_world import json_answer
 from sandbox.state import State
 from sandbox.uzum import bodies
@@ -32,6 +34,8 @@ Row = TypeVar("Row")
 Handler = Callable[[Request, list[int]], Any]
 # Tashkent's morning, in UTC.
 _SHOPS_OPEN = 3
+_FIRST_NAMES = ("Sinovali", "Namunaxon", "Misolbek")
+_LAST_NAMES = ("Sinovov", "Namunayeva", "Misolov")
 
 
 class BadRequest(Exception):
@@ -215,8 +219,14 @@ class SellerApi:
         item = {"id": line.id, "skuId": line.sku, "productId": line.product, "skuTitle": sku_code(design, line.sku),
                 "title": design.titles[bodies.UZ], "price": line.price, "amount": line.amount}  # fmt: skip
         return {"id": line.id, "status": self._fbs_status(line), "scheme": "FBS", "shopId": shop,
-                "price": line.price * line.amount, "dateCreated": self._moment(line), "cancelReason": None,
-                "orderItems": [item]}  # fmt: skip
+                "price": line.price * line.amount, "dateCreated": self._created(line), "cancelReason": None,
+                "deliveryInfo": _buyer(line), "orderItems": [item]}  # fmt: skip
+
+    def _created(self, line: Line) -> int | str:
+        """The description says milliseconds; every other answer is a time in words."""
+        if line.id % 2:
+            return self._moment(line)
+        return f"{datetime.fromtimestamp(self._moment(line) / 1000, UTC):%Y-%m-%dT%H:%M:%S}.620Z"
 
     def stocks(self, request: Request, own: list[int]) -> Json:
         """FBS stock only. v3 pages by the cursor `skuIdFrom` (given too), v2 gives all."""
@@ -233,6 +243,14 @@ class SellerApi:
         if request.url.path.endswith("/v3/fbs/sku/stocks"):
             found = found[: _size(request, 100)]
         return bodies.envelope({"skuAmountList": found}) | {"errors": [], "error": None}
+
+
+def _buyer(line: Line) -> Json:
+    """Who gets the parcel and where: people who never lived."""
+    dice = throws("buyer", line.order)
+    first, last = _FIRST_NAMES[dice[0] % len(_FIRST_NAMES)], _LAST_NAMES[dice[1] % len(_LAST_NAMES)]
+    return {"customerFullname": f"{last} {first}", "customerPhone": f"+998{900_000_000 + dice[2] % 99_999_999}",
+            "deliveryAddress": f"Toshkent, Sinov ko‘chasi, {1 + dice[3] % 90}-uy"}  # fmt: skip
 
 
 def _shops(request: Request, own: list[int]) -> list[int]:

@@ -54,9 +54,9 @@ def seller(number: int) -> Document:
     }
 
 
-def titled(number: int, seller_number: int, title: str, price: int) -> Document:
+def titled(number: int, seller_number: int, title: str, price: int, stock: int = 5) -> Document:
     """A product as in 2024: without localizableTitle."""
-    skus = [sku(number * 10 + 1, price, 5)]
+    skus = [sku(number * 10 + 1, price, stock)]
     return product(number, 1, skus, title=title, localizableTitle=None, seller=seller(seller_number))
 
 
@@ -93,7 +93,22 @@ def day_1() -> dict[str, Document]:
         "21": titled(21, 2, "Redmi «A305» PRO, smartfon original", 900),
         "22": titled(22, 3, "Чехол прозрачный для Redmi A305", 50),
         "23": titled(23, 3, "Redmi smartfon A305", 990),
+        # Cheaper than 20 and 21, and sold out.
+        "24": titled(24, 4, "Redmi A305 pro smartfon", 100, stock=0),
+        "30": product(30, 1, [sku(301, 79_990, 4, full=99_990), sku(302, 79_990, 4, full=99_990)]),
     }  # fmt: skip
+
+
+def badly_listed() -> Document:
+    """One SKU twice, one without an id, an option that the product does not have, numbers that are none."""
+    skus = [
+        sku(301, 79_990, 0, full=99_990),
+        sku(302, 0, 0, characteristics=pointing((0, 9))),
+        sku(301, 79_990, 4, full=99_990),
+        sku(303, 5, 1, id=None),
+    ]
+    odd = {"reviewsAmount": "many", "warranty": {"amount": {"months": 12}}, "photos": {"photoKey": "p30"}}
+    return product(30, 1, skus, characteristics=OPTIONS, **odd)
 
 
 def changes() -> dict[int, dict[str, Document | None]]:
@@ -106,6 +121,7 @@ def changes() -> dict[int, dict[str, Document | None]]:
             "6": product(6, 7, [sku(61, 4000, 20)], seller=seller(2)),
             "8": product(8, 206, [sku(81, 100, 6), sku(82, 200, 8)], seller=seller(2)),
             "9": product(9, 5, [sku(91, 700, 0)]),
+            "30": badly_listed(),
         },
         3: {
             # Two were sold and ten came in.
@@ -124,7 +140,10 @@ def changes() -> dict[int, dict[str, Document | None]]:
             "8": product(8, 207, [sku(81, 100, 5), sku(82, 200, 3)], seller=seller(2)),
             "9": product(9, 5, [sku(91, 700, 12)]),
         },
-        7: {"1": product(1, 109, [sku(11, 700, 51)])},
+        7: {
+            "1": product(1, 109, [sku(11, 700, 51)]),
+            "30": product(30, 1, [sku(301, 55_993, 4, full=99_990), sku(302, 55_993, 4, full=99_990)]),
+        },
     }  # fmt: skip
 
 

@@ -89,7 +89,22 @@ def uzex() -> dict[str, dict[str, Document]]:
             "3": auction(3, "300", "ООО Бумага", 500, 1, currency_name="Доллар"),
         },
         "auction_deal_items": {"1001": {"lot_id": 1001, "items": items}},
-        "shop_deals": {str(n): shop(n, 100, 10) for n in range(1, 6)} | {"6": shop(6, 150, 10)},
+        "shop_deals": {str(n): shop(n, 100, 10) for n in range(1, 6)}
+        | {"6": shop(6, 150, 10, display_on_shop=1, display_on_national=1)},
+        "national_deals": {
+            "6": shop(6, 150, 10, display_on_shop=1, display_on_national=1),
+            "60": shop(60, 20, 1, product_code="99.1", display_on_shop=0, display_on_national=1),
+        },
+        "auction_lots": {
+            "11": {
+                "id": 11, "category_name": "Насосы", "start_cost": 3e9, "currency_id": 1,
+                "end_date": "2026-02-01T10:00:00",
+            },
+            "12": {
+                "id": 12, "category_name": "Кабель", "start_cost": 3e9, "currency_id": 9,
+                "end_date": "2026-02-01T10:00:00",
+            },
+        },
         "etender_deals": {
             "9": {
                 "deal_id": 9, "trade_id": 90, "start_cost": 1200, "deal_cost": 900, "currency_name": "Сум",
@@ -107,7 +122,16 @@ def uzex() -> dict[str, dict[str, Document]]:
             }
         },
         "competition_details": {
-            "4": {"id": 4, "winners_id": json.dumps([{"winner_name": "ООО Дом", "cost": "12.5"}])}
+            "4": {"id": 4, "winners_id": json.dumps([{"winner_name": "ООО Дом", "cost": "12.5"}])},
+            "14": {
+                "id": 14, "cost": 52_500_500_000.25, "currency_name": "UZS", "status_name": "Совершен",
+                "date_of_opening_offers": "2026-01-04T14:00:00", "customer_inn": "200", "customer_name": "Maktab 5",
+                "winners_ids": [{"id": 3, "fullname": "«Zarafshon Qurilish» MChJ", "inn": "306543210"}],
+                "js_details": [
+                    {"order_num": 1, "product_name": "Насос", "quantity": 1_000_000, "price": 52_500.5,
+                     "js_properties": [{"property_name": "Единица измерения", "user_value": "шт"}]},
+                ],
+            },
         },
         "offers": {"8": {"id": 8, "price": 10, "date_ini": "09/21/2026 13:05:00", "currency_name": "Сум"}},
     }  # fmt: skip
@@ -124,6 +148,10 @@ def own_shop() -> dict[str, dict[str, Document]]:
             "1": line | {"id": 1, "amount": 2, "amountReturns": 1, "commission": 100, "logisticDeliveryFee": 50},
             "2": line | {"id": 2, "amount": 1, "commission": 100},
             "3": line | {"id": 3, "amount": 0, "commission": 100, "status": "CANCELED"},
+        },
+        "seller_fbs_orders": {
+            "7": {"id": 7, "status": "COMPLETED", "dateCreated": "2026-01-03T06:00:20.620Z", "price": 150_000},
+            "8": {"id": 8, "status": "CREATED", "dateCreated": milliseconds(3), "price": 9},
         },
         "seller_products": {"1": {"productId": 1, "skuList": [{"skuId": 11, "price": 1000, "quantityActive": 5}]}},
         "seller_expenses": {
@@ -146,6 +174,9 @@ def market(project: Build) -> Build:
             minute=0,
             connection="kazan",
         )
+    # What a first load brings is no news.
+    begun = {"0": {"id": 0, "name": "Eski noutbuk", "end_date": "2025-02-01T10:00:00"}}
+    project.land("raw_uzex.etender_lots", begun, load_id=f"{NOW - 75_000}.1", minute=7000)
     for schema, resources in (("raw_uzex", uzex()), ("raw_uzum", own_shop())):
         for resource, documents in resources.items():
             project.land(f"{schema}.{resource}", documents, load_id=f"{NOW - 70_000}.{resource}", minute=8000)
@@ -169,7 +200,7 @@ def test_currencies_are_never_added(market: Build) -> None:
     )
     assert [tuple(row.values()) for row in paper] == [
         ("USD", Decimal(490)),
-        ("UZS", Decimal(900 + 6500 + 77)),
+        ("UZS", Decimal(900 + 6500 + 77 + 20)),
     ]
 
 
@@ -215,12 +246,47 @@ def test_prices_per_unit_and_savings(market: Build) -> None:
 def test_open_and_failed_lots_are_leads_and_closed_ones_are_not(market: Build) -> None:
     lots = market.rows("select module, lot_id, state from marts.open_lots order by 1, 2")
     assert [tuple(row.values()) for row in lots] == [
-        ("etender", 1, "open"), ("etender", 2, "open"), ("etender_failed", 7, "failed"),
+        ("auction", 11, "open"), ("auction", 12, "open"), ("etender", 1, "open"), ("etender", 2, "open"),
+        ("etender_failed", 7, "failed"),
     ]  # fmt: skip
 
 
+def test_a_deal_that_both_shops_show_is_one_deal(market: Build) -> None:
+    both = market.rows("select deal_key, module from marts.deals where deal_id in (6, 60) order by deal_id")
+    assert [tuple(row.values()) for row in both] == [
+        ("default:shop:6", "shop"),
+        ("default:shop:60", "national"),
+    ]
+    (paper,) = market.rows("select * from marts.deal_items where deal_key = 'default:shop:6'")
+    assert paper["cost_amount"] == 1500
+
+
+def test_a_rule_in_sums_fires_on_auctions_that_give_their_currency_as_a_number(market: Build) -> None:
+    big = market.rows("select subject_key, currency, url from marts.alert_events where rule = 'big_lots'")
+    assert [tuple(row.values()) for row in big] == [
+        ("default:auction:11", "UZS", "https://xarid.uzex.uz/auction/detail/11")
+    ], "a number that nobody knows is no sum"
+
+
+def test_a_competitions_winner_and_items_reach_the_marts(market: Build) -> None:
+    (deal,) = market.rows("select * from marts.deals where deal_key = 'default:competition:14'")
+    assert (deal["supplier_inn"], deal["supplier_name"], deal["is_award"]) == (
+        "306543210", "«Zarafshon Qurilish» MChJ", True,
+    )  # fmt: skip
+    assert (deal["start_amount"], deal["deal_amount"]) == (Decimal("52500500000.25"), None), (
+        "its price is not told"
+    )
+    (pump,) = market.rows("select * from marts.deal_items where module = 'competition'")
+    assert (pump["product_name"], pump["unit_name"], pump["is_announced_price"]) == ("Насос", "шт", True)
+    assert pump["cost_amount"] == Decimal("52500500000.00"), (
+        "price times quantity, which 18 digits do not hold"
+    )
+
+
 def test_winners_and_american_dates_are_read(market: Build) -> None:
-    (winner,) = market.rows("select winner_name, award_amount from staging.stg_uzex__competition_winners")
+    (winner,) = market.rows(
+        "select winner_name, award_amount from staging.stg_uzex__competition_winners where award_amount is not null"
+    )
     assert (winner["winner_name"], winner["award_amount"]) == ("ООО Дом", Decimal("12.50"))
     (offer,) = market.rows("select offered_at from staging.stg_uzex__offers")
     assert offer["offered_at"] == datetime(2026, 9, 21, 8, 5, tzinfo=UTC)
@@ -234,9 +300,10 @@ def test_lots_are_found_by_a_keyword_in_either_alphabet(market: Build) -> None:
 
 
 def test_alerts_tell_an_event_once_and_what_happened(market: Build) -> None:
-    empty = market.rows("select * from marts.alert_events where rule = 'sold_out'")
+    empty = market.rows("select * from marts.alert_events where rule = 'sold_out' order by subject_key desc")
     assert [(row["subject_key"], row["fact"]) for row in empty] == [
-        ("default:9", "out of stock; it sold 2 a day")
+        ("default:9", "out of stock; it sold 2 a day"),
+        ("default:30", "2 of 2 out of stock; it sold 8 a day"),
     ]
 
 
@@ -250,6 +317,15 @@ def test_own_profit_takes_returns_cancelled_lines_and_expenses_into_account(mark
         2000 - 200 - 50 - 60,
     )
     assert profit[None]["expense_amount"] == 7
+
+
+def test_times_of_parcels_are_read_in_both_forms(market: Build) -> None:
+    orders = market.by("fbs_order_id", "staging.stg_uzum__seller_fbs_orders")
+    assert (orders["7"]["created_at"], orders["8"]["created_at"]) == (
+        datetime(2026, 1, 3, 6, 0, 20, 620_000, tzinfo=UTC),
+        datetime(2026, 1, 3, 6, tzinfo=UTC),
+    )
+    assert not any(order["cast_failures"] for order in orders.values())
 
 
 def test_the_estimate_is_held_against_the_sellers_own_orders(market: Build) -> None:

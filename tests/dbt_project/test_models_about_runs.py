@@ -69,7 +69,7 @@ def built(project: Build) -> Build:
 
 def test_a_run_counts_its_operations(built: Build) -> None:
     run = built.by("plan_id", "marts.sync_runs")["p2"]
-    names = ("operation_count", "update_count", "done_count", "failed_count", "open_count")
+    names = ("operation_count", "update_count", "done_count", "refused_count", "open_count")
     assert [run[name] for name in names] == [5, 5, 3, 1, 1]
     assert run["duration_seconds"] == 30
     assert run["failed_share"] == 0.25
@@ -82,7 +82,7 @@ def test_an_error_keeps_the_words_and_whether_it_still_stands(built: Build) -> N
 
 def test_a_day_adds_up_what_was_done_and_what_it_cost(built: Build) -> None:
     (day,) = built.rows("select * from marts.sync_daily")
-    names = ("run_count", "done_count", "failed_count", "request_count", "throttled_count")
+    names = ("run_count", "done_count", "refused_count", "request_count", "throttled_count")
     assert [day[name] for name in names] == [2, 5, 1, 12, 2]
     assert day["duration_seconds"] == 40
 

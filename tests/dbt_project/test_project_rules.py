@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ def test_no_sync_reads_what_a_sync_wrote(manifest: dict[str, Any]) -> None:
         "raw_user_apis",
         "restricted",
         "reverse_etl",
+        "staging",
     }
     waiting = [node["unique_id"] for node in models(manifest) if node["schema"] == "activation"]
     above: set[str] = set()
@@ -49,6 +51,12 @@ def test_models_about_runs_are_views_and_go_through_the_source(manifest: dict[st
         if reads:
             assert node["config"]["materialized"] == "view", node["name"]
         assert "reverse_etl." not in node["raw_code"], node["name"]
+
+
+def test_names_of_unit_tests_fit_postgres(manifest: dict[str, Any]) -> None:
+    """dbt makes a relation of each, and no name of Postgres is longer."""
+    assert manifest["unit_tests"]
+    assert [one["name"] for one in manifest["unit_tests"].values() if len(one["name"]) > 63] == []
 
 
 def test_everything_is_described(manifest: dict[str, Any]) -> None:
@@ -110,7 +118,81 @@ def test_what_the_market_sends_is_ready_to_be_switched_on(manifest: dict[str, An
         assert node["unique_id"] in exposed
 
 
+def test_unit_tests_have_names_that_postgres_takes(manifest: dict[str, Any]) -> None:
+    """dbt makes a relation of the name."""
+    assert [test["name"] for test in manifest["unit_tests"].values() if len(test["name"]) > 63] == []
+
+
+def test_what_staging_finds_wrong_is_recorded(manifest: dict[str, Any]) -> None:
+    """A new model needs the column `rejects`, which `unpack` makes (macros/rejects.sql)."""
+    own = {"stg_uzum__visits", "stg_uzum__revisits"}
+    for node in models(manifest):
+        if node["schema"] == "staging" and "user_apis" not in node["path"] and node["name"] not in own:
+            assert "rejects" in node["columns"], node["name"]
+
+
+def test_what_others_wrote_stops_no_build(manifest: dict[str, Any]) -> None:
+    """Error severity in staging is for what the models themselves promise: keys, made unique by rule."""
+    promised = {"is_key", "is_key_among_new", "is_unique_together"}
+    for node in manifest["nodes"].values():
+        if node["resource_type"] != "test" or node["config"]["severity"].lower() == "warn":
+            continue
+        if "/staging/" in node["original_file_path"]:
+            # The publication is a word of our own.
+            is_ours = node["name"].startswith("accepted_values_stg_webflow__collection_items_publication")
+            assert is_ours or node["test_metadata"]["name"] in promised, node["name"]
+
+
 def test_only_the_market_selector_builds_market_models(manifest: dict[str, Any]) -> None:
     folders = ("staging/uzum", "staging/uzex", "marts/market", "marts/procurement", "activation/market")
     for node in models(manifest):
         assert ("market" in node["tags"]) is node["path"].startswith(folders), node["name"]
+
+
+def test_names_of_unit_tests_fit_into_postgres(manifest: dict[str, Any]) -> None:
+    """Each makes a relation of its name."""
+    assert [one["name"] for one in manifest["unit_tests"].values() if len(one["name"]) > 63] == []
+
+
+SMALL = ("block.number * 1000", "cohorts.cohort_month)) * 12", "0.9 * count(*)", "'.parent' * level")
+"""Products of whole numbers that stay small, of a constant and a count, and of Jinja's own."""
+CHANCES = "crawl_priorities.sql"
+"""It has rates and chances, in floating point."""
+OPERATION = re.compile(
+    r"""[\w)\]}"']\s+(?P<sign>[*/])\s+(?P<right>[\w({]+)|\b[a-z_]\w*(?P<tight>[*/])[a-z_]\w*[._ ]"""
+)
+NO_ARITHMETIC = re.compile(
+    r"\{#.*?#\}|--[^\n]*|\bselect( distinct on \([^)]*\))?\s+\*|\bcount\(\*\)|as double precision\)\s*[/*]",
+    re.DOTALL,
+)
+
+
+def bare_arithmetic(sql: str) -> list[str]:
+    """Products and quotients of columns, Jinja's strings included; a quotient by a constant never grows."""
+    for allowed in SMALL:
+        sql = sql.replace(allowed, "")
+    found = OPERATION.finditer(NO_ARITHMETIC.sub(" ", sql))
+    return [one[0] for one in found if one["sign"] != "/" or not one["right"].isdigit()]
+
+
+BARE = (
+    "select price * quantity from items",
+    "select {{ money('price * quantity') }}",
+    "select a.price*b.quantity",
+    "select price / nullif(quantity, 0)",
+    "select (price + 1) * ({{ product('a', 'b') }})",
+    "select price * 1.3",
+)
+
+
+def test_columns_are_multiplied_and_divided_by_the_wide_macros_alone(project: Build) -> None:
+    """18 digits overflow on DuckDB: a price of 10^8 times a quantity of 10^7 did."""
+    assert all(bare_arithmetic(sql) for sql in BARE)
+    files = [*project.project.glob("models/**/*.sql"), *project.project.glob("macros/*.sql")]
+    assert len(files) > 100
+    bare = {
+        str(file.relative_to(project.project)): found
+        for file in files
+        if file.name not in ("arithmetic.sql", CHANCES) and (found := bare_arithmetic(file.read_text()))
+    }
+    assert bare == {}

@@ -48,10 +48,14 @@ def story(project: Build) -> dict[str, dict[str, str]]:
         connection="second",
         committed=False,
     )
+    project.land(raw, versions("g", label="tied, first load"), load_id=FIRST, minute=7, committed=False)
     project.dbt("run", "--select", MODEL)
     after["first"] = labels(project)
 
     project.land(raw, [("b", versions("b", label="second")["b"]), ("c", None)], load_id=SECOND, minute=2)
+    # Of versions of one moment the one of the newest load counts.
+    project.land(raw, versions("g", label="tied, second load"), load_id=SECOND, minute=7, committed=False)
+    project.land(raw, versions("g", label="tied, third load"), load_id=DEAD, minute=7, committed=False)
     # A repeated document, a load killed long ago, one killed just now, and one that is half committed.
     project.land(raw, versions("a", label="first"), load_id=DEAD, minute=0, committed=False)
     project.land(raw, versions("d", label="killed"), load_id=KILLED, minute=3, committed=False)
@@ -83,6 +87,12 @@ def test_the_newest_version_wins_and_a_tombstone_is_kept_as_deleted(story: dict[
     assert story["second"]["default:b"] == "second"
     assert story["second"]["default:c"] == "deleted"
     assert story["third"]["default:c"] == "back"
+
+
+def test_of_two_versions_of_one_moment_the_newest_load_wins(
+    story: dict[str, dict[str, str]], project: Build
+) -> None:
+    assert story["second"]["default:g"] == story["third"]["default:g"] == "tied, second load"
 
 
 def test_an_older_version_that_arrives_later_loses(story: dict[str, dict[str, str]]) -> None:

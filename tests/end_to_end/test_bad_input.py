@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -173,10 +174,19 @@ def test_a_warehouse_that_another_process_holds(karvon: Karvon) -> None:
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        impatient = karvon.having(KARVON_WAREHOUSE_LOCK_SECONDS="1")
-        for command in ("run", "status"):
-            _fails(impatient(command), f"in use by process {holder.pid}", "Wait for it or stop it")
-        holder.communicate(b"\n")
+        impatient = karvon.having(KARVON_WAREHOUSE_LOCK_SECONDS="1", KARVON_RUN_LOCK_SECONDS="1")
+        _fails(impatient("run"), f"in use by process {holder.pid}", "Wait for it or stop it")
+        for command in ("status", "history", "errors", "counts"):
+            seen = impatient(command)
+            assert seen.status == 0, seen.output
+            assert "As of " in seen.output
+        # A run waits for as long as somebody looks, and then does its work.
+        closing = threading.Timer(20, lambda: holder.communicate(b"\n"))
+        closing.start()
+        waited = karvon.having(KARVON_WAREHOUSE_LOCK_SECONDS="1")("run")
+        closing.join()
+        assert waited.status == 0, waited.output
+        assert f"in use by process {holder.pid}" in waited.output
     _recovers(karvon)
 
 

@@ -44,6 +44,13 @@ def test_products_made_by_hand_are_left_alone(first_run: FirstRun, karvon: Karvo
     assert not [path for path in written if any(name in path for name in by_hand)]
 
 
+@pytest.mark.usefixtures("first_run")
+def test_no_person_stands_in_what_was_landed(karvon: Karvon) -> None:
+    told = karvon("doctor")
+    assert told.status == 0, told.output
+    assert "persons in raw: none found" in told.output
+
+
 def test_a_second_run_loads_nothing_writes_nothing_and_says_so(karvon: Karvon) -> None:
     done = karvon("run")
     assert done.status == 0, done.output

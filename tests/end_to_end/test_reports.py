@@ -72,5 +72,5 @@ def test_after_a_run_parity_and_the_clock_are_told(karvon: Karvon) -> None:
     assert 0 < measured["webflow__skus"]["p50_seconds"] < 240
     with karvon.warehouse.session() as session:
         (day,) = session.rows("SELECT * FROM marts.sync_daily WHERE destination = 'webflow_store'")
-    assert day["failed_count"] == 0
+    assert day["refused_count"] == 0
     assert day["request_count"] > 0

@@ -21,10 +21,10 @@ from karvon.http import (
     RemoteError,
     Throttled,
     Unavailable,
-    parse_json,
-    redact,
 )
+from karvon.http_body import parse_json
 from karvon.rate_limits import RateWindow
+from karvon.redaction import redact
 
 _accounts = itertools.count()
 Reply = httpx.Response | Exception

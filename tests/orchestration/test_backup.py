@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import pytest
 from kept_warehouse import Profile, fill, land, picture
 
 from karvon.warehouse import Warehouse
+
+pytestmark = pytest.mark.usefixtures("files_close")
 
 LABEL = "karvon-backup.json"
 
@@ -145,6 +148,94 @@ def overwritten(file: Path) -> Path:
     content[middle] = bytes(byte ^ 0xFF for byte in content[middle])
     file.write_bytes(content)
     return file
+
+
+def rotten(path: Path, table: str) -> None:
+    """Turn bytes over in a block that holds rows of the table, as a failing disk does."""
+    import duckdb
+
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CHECKPOINT")
+        block = connection.execute(
+            f"SELECT max(block_id) FROM pragma_storage_info('{table}') WHERE persistent"
+        ).fetchall()[0][0]
+    with path.open("r+b") as file:
+        # Three headers of 4 KiB, then blocks of 256 KiB, each with its checksum first.
+        file.seek(3 * 4096 + block * 262_144 + 300)
+        turned = bytes(byte ^ 0xFF for byte in file.read(64))
+        file.seek(-64, 1)
+        file.write(turned)
+
+
+def long_rows(warehouse: Warehouse) -> None:
+    """A table whose rows take blocks of their own on DuckDB, and stand outside of it on Postgres."""
+    with warehouse.session() as session:
+        session.execute("CREATE TABLE marts.letters (id bigint, body text)")
+        for number in range(40):
+            body = "".join(hashlib.sha256(f"{number}/{part}".encode()).hexdigest() for part in range(300))
+            session.execute("INSERT INTO marts.letters VALUES ($1, $2)", (number, body))
+
+
+def test_a_warehouse_that_cannot_be_read_whole_gets_no_backup_and_the_table_is_named(
+    profile: Profile, tmp_path: Path
+) -> None:
+    long_rows(profile.warehouse)
+    if profile.warehouse.dialect == "duckdb":
+        rotten(profile.warehouse.path, "marts.letters")
+    else:
+        with profile.warehouse.session() as session:
+            session.execute("SET allow_system_table_mods = on")
+            session.execute("CREATE TABLE public.spare (body text)")
+            # What stands outside of the rows is found in the empty files of another table.
+            session.execute(
+                "UPDATE pg_class SET relfilenode = other.relfilenode FROM pg_class AS other, pg_class AS one, "
+                "pg_class AS two WHERE one.relname = 'letters' AND two.relname = 'spare' AND ("
+                "pg_class.oid = one.reltoastrelid AND other.oid = two.reltoastrelid OR "
+                "pg_class.oid = (SELECT indexrelid FROM pg_index WHERE indrelid = one.reltoastrelid) AND "
+                "other.oid = (SELECT indexrelid FROM pg_index WHERE indrelid = two.reltoastrelid))"
+            )
+    with profile.warehouse.session() as session:
+        assert session.value("SELECT count(*) FROM marts.letters") == 40, "a count does not notice"
+    refused = profile.karvon("backup", str(tmp_path / "all.backup"))
+    assert refused.exit_code == 1
+    assert "The table marts.letters" in refused.output
+    assert "`karvon restore FILE`" in refused.output
+    assert not (tmp_path / "all.backup").exists()
+    assert not list(tmp_path.glob("*.part"))
+
+
+def changed_inside(file: Path, tmp_path: Path, *, label_too: bool = False) -> Path:
+    """The same backup with rows that rotted before they were packed: every checksum of the zip is right."""
+    changed = file.with_name("changed.backup")
+    with zipfile.ZipFile(file) as source, zipfile.ZipFile(changed, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "warehouse.duckdb":
+                unpacked = tmp_path / "unpacked.duckdb"
+                unpacked.write_bytes(content)
+                rotten(unpacked, "marts.letters")
+                content = unpacked.read_bytes()
+            elif name.startswith("rows/"):
+                content = content.replace(b"39\t", b"38\t")
+            elif name == LABEL and label_too:
+                content = json.dumps(json.loads(content) | {"checksums": {}}).encode()
+            target.writestr(name, content)
+    return changed
+
+
+def test_rows_that_are_not_those_that_were_saved_are_not_restored(profile: Profile, tmp_path: Path) -> None:
+    long_rows(profile.warehouse)
+    file = tmp_path / "all.backup"
+    assert profile.karvon("backup", str(file)).exit_code == 0
+    before = picture(profile.warehouse)
+    refused = profile.karvon("restore", str(changed_inside(file, tmp_path)), "--yes")
+    assert refused.exit_code == 1
+    assert "checksum differs" in refused.output
+    if profile.warehouse.dialect == "duckdb":
+        refused = profile.karvon("restore", str(changed_inside(file, tmp_path, label_too=True)), "--yes")
+        assert refused.exit_code == 1
+        assert "The table marts.letters" in refused.output
+    assert picture(profile.warehouse) == before
 
 
 def test_the_other_engine_is_named(duckdb_url: str, postgres_url: str, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jsonschema
 import pytest
@@ -22,23 +22,39 @@ from orchestration.cli import cli
 Karvon = Callable[..., Result]
 _ORDERS = [
     {"id": f"o{number}", "created_at": "2026-03-01T10:00:00Z", "updated_at": "2026-03-02T10:00:00Z", "state": state,
-     "total": 10 + number, "currency": "EUR", "customer": {"id": number, "email": f"p{number}@x.example"}}
-    for number, state in enumerate(["paid", "pending", "on_the_moon"])
+     "total": 10.5 + number, "currency": "EUR", "customer": {"id": number, "email": f"p{number}@x.example"}}
+    for number, state in enumerate(["paid", "pending", "on_the_moon", "paid", "paid"])
 ]  # fmt: skip
 
 
 class _Shop(BaseHTTPRequestHandler):
     """A list of orders behind a bearer token, and another one that anybody may read."""
 
+    asked: ClassVar[list[str]] = []
+
     def do_GET(self) -> None:
+        self.asked.append(self.path)
         is_open = self.path.startswith("/open")
         allowed = is_open or self.headers.get("Authorization") == "Bearer t0ken-of-the-shop"
-        body = json.dumps({"items": _ORDERS} if allowed else {"error": "no"}).encode()
+        body = json.dumps(self._page() if allowed else {"error": "no"}).encode()
         self.send_response(200 if allowed else 401)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def _page(self) -> dict[str, Any]:
+        """Three orders, then two; `cents` and `texts` are lists of one page whose amounts are no plain ones."""
+        if "cents" in self.path:
+            return {"items": [{**one, "total": 1999} for one in _ORDERS]}
+        if "texts" in self.path:
+            return {"items": [{**one, "total": f"{number + 1}.250"} for number, one in enumerate(_ORDERS)]}
+        if "page=2" in self.path:
+            return {"items": _ORDERS[3:], "next": None}
+        return {
+            "items": _ORDERS[:3],
+            "next": f"http://{self.headers['Host']}{self.path.partition('?')[0]}?page=2",
+        }
 
     def log_message(self, *_: object) -> None: ...
 
@@ -63,7 +79,7 @@ def karvon(tmp_path: Path, folder: Path) -> Iterator[Karvon]:
     before = dict(os.environ)
     os.environ |= {
         "KARVON_HOME": str(tmp_path / "home"), "KARVON_SOURCES_DIR": str(folder), "KARVON_PROFILE": "sandbox",
-        "SHOP_TOKEN": "t0ken-of-the-shop",
+        "ANNA_SHOP_TOKEN": "t0ken-of-the-shop",
     }  # fmt: skip
 
     def run(*arguments: str, answers: str = "") -> Result:
@@ -84,7 +100,7 @@ def _declare(folder: Path, url: str, **changes: Any) -> Path:
 
 
 def test_a_source_is_added_by_answering_questions(karvon: Karvon, folder: Path, shop: str) -> None:
-    answers = ["anna", "shop", f"{shop}/v1", "orders", "bearer", "since", "SHOP_TOKEN", "y"]
+    answers = ["anna", "shop", f"{shop}/v1", "orders", "bearer", "since", "ANNA_SHOP_TOKEN", "y"]
     done = karvon("sources", "add", answers="\n".join(answers))
     assert done.exit_code == 0, done.output
     path = folder / "anna" / "shop.yml"
@@ -93,7 +109,7 @@ def test_a_source_is_added_by_answering_questions(karvon: Karvon, folder: Path, 
     assert "t0ken" not in text + done.output
     assert "# open: status: what is 'on_the_moon' for us?" in text
     source = yaml.safe_load(text)
-    assert source["auth"] == {"type": "bearer", "token": "${SHOP_TOKEN}"}
+    assert source["auth"] == {"type": "bearer", "token": "${ANNA_SHOP_TOKEN}"}
     resource = source["resources"][0]
     assert resource["key"] == "id"
     assert resource["entity"] == "order"
@@ -103,12 +119,42 @@ def test_a_source_is_added_by_answering_questions(karvon: Karvon, folder: Path, 
         "email": "customer.email", "gross_amount": "total", "currency": "currency",
         "status": {"path": "state", "map": {"paid": "paid", "pending": "pending"}},
     }  # fmt: skip
+    assert resource["paginator"]["type"] == "json_link"
     tested = karvon("sources", "test", "anna/shop")
-    assert "orders: 3 records on the first page" in tested.output
+    assert "orders: 3 records on the first page, paging: json_link, 2 on the second" in tested.output
     assert "status ← state: 'paid', not in `map`: ['on_the_moon']" in tested.output
+    assert (
+        "o0: ordered_at 2026-03-01 10:00 UTC, updated_at 2026-03-02 10:00 UTC, customer_key 0, email …"
+        in tested.output
+    )
+    assert 'rejected, 1 of 5, such as o2: status "on_the_moon" is not mapped' in tested.output
+    assert "total EUR: 3 paid orders, 38.5000 paid, 0 paid back, 38.5000 net" in tested.output
+    assert "@x.example" not in tested.output
     again = karvon("sources", "add", answers="\n".join(answers))
     assert again.exit_code == 1
     assert "exists; edit it" in again.output
+
+
+@pytest.mark.parametrize(
+    ("path", "question"),
+    [
+        ("cents", "gross_amount ← total: only whole numbers, such as 1999; if they are cents, write"),
+        ("texts", 'gross_amount "1.250" can be read in two ways'),
+    ],
+)
+def test_what_the_sample_does_not_prove_is_a_question(
+    karvon: Karvon, folder: Path, shop: str, path: str, question: str
+) -> None:
+    done = karvon("sources", "add", "--user", "anna", "--source", "shop", "--url", f"{shop}/open", "--path", path,
+                  "--auth", "none", "--since-param", "", "--yes")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    text = (folder / "anna" / "shop.yml").read_text()
+    resource = yaml.safe_load(text)["resources"][0]
+    assert not {"paginator", "entity", "fields"} & set(resource)
+    for told in (text, done.output):
+        assert question in told
+        assert "# open: paging looks like single_page, and no second page with other records was seen" in told
+        assert "#     gross_amount: total" in told
 
 
 def test_a_refused_sample_writes_nothing(karvon: Karvon, folder: Path, shop: str) -> None:
@@ -214,3 +260,22 @@ def test_forgetting_asks_first(karvon: Karvon, tmp_path: Path) -> None:
     assert "Erase the user anna for good?" in asked.output
     with warehouse.session() as session:
         assert session.value("SELECT count(*) FROM marts.user_records") == 1
+
+
+@pytest.mark.parametrize("name", ["PLYTIX_API_PASSWORD", "BORIS_SHOP_TOKEN", "HOME"])
+def test_a_variable_of_somebody_else_is_refused_before_a_request_leaves(
+    karvon: Karvon, folder: Path, shop: str, name: str
+) -> None:
+    os.environ[name] = "value-of-somebody-else"
+    _declare(folder, shop, headers={"X-Take": f"${{{name}}}"})
+    asked = len(_Shop.asked)
+    for command in ("validate", "test anna/shop", "list"):
+        done = karvon("sources", *command.split())
+        assert f"anna may not use ${{{name}}}" in done.output
+        assert "connections.yml" in done.output
+        assert done.exit_code == (0 if command == "list" else 1)
+    answers = ["anna", "crm", f"{shop}/open", "orders", "bearer", "", name, "y"]
+    added = karvon("sources", "add", answers="\n".join(answers))
+    assert (added.exit_code, f"anna may not use ${{{name}}}" in added.output) == (1, True)
+    assert not (folder / "anna" / "crm.yml").exists()
+    assert len(_Shop.asked) == asked

@@ -12,6 +12,8 @@ from kept_warehouse import Profile, fill, picture
 from karvon.warehouse import Warehouse
 from orchestration.instance import PROCESS_TAG
 
+pytestmark = pytest.mark.usefixtures("files_close")
+
 
 @dg.op
 def nothing() -> None: ...

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from karvon.settings import PROJECT_ROOT, Settings, load_settings
 from karvon.warehouse import Warehouse
 from orchestration import build_outcome, built_models, dbt
+from orchestration.cli import cli
 
 PROJECT_FILE = """
 name: karvon
@@ -233,3 +235,60 @@ def test_a_part_is_built_with_what_it_reads_and_was_never_built(
     assert names(with_reports) == {"goods", "stg_goods", "prices", "dear_prices"}
     build()
     assert names(dbt.stale_models(manifest, shop, among=["model.karvon.goods"])) == set()
+
+
+SYNC = """
+sources: [{name: raw_shop, tables: [{name: goods}]}]
+models:
+  - name: prices
+    config: {meta: {sync: {destination: files, key: id, mode: mirror, options: {format: csv}}}}
+    columns:
+      - {name: id, data_type: bigint, config: {meta: {field: id}}}
+  - {name: dear_prices}
+"""
+
+
+def test_a_plan_of_edited_sql_names_the_models_that_are_not_built_and_build_builds_them(
+    project: Path, settings: Settings, shop: Warehouse, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KARVON_WAREHOUSE_URL", settings.warehouse_url)
+
+    def plan(*options: str) -> tuple[int, str]:
+        done = CliRunner().invoke(cli, ["plan", *options])
+        return done.exit_code, done.output
+
+    (project / "models" / "_models.yml").write_text(SYNC)
+    status, said = plan()
+    assert (status, "prices (models/prices.sql)" in said) == (1, True), said
+    status, said = plan("--build")
+    assert status == 2, said
+    with shop.session() as session:
+        assert not session.has_table("marts.goods"), "no sync reads it"
+    # What no sync reads does not matter.
+    change(project, "goods.sql", "select", "select distinct")
+    assert plan()[0] == 2
+
+    change(project, "prices.sql", "1 as id", "2 as id")
+    before = execute_value(shop, "SELECT count(*) FROM reverse_etl.plans")
+    status, said = plan()
+    assert (status, "prices (models/prices.sql)" in said) == (1, True), said
+    assert "goods" not in said
+    assert "karvon plan --build" in said
+    assert execute_value(shop, "SELECT count(*) FROM reverse_etl.plans") == before
+    status, said = plan("--build")
+    assert status == 2, said
+    assert execute_value(shop, "SELECT max(id) FROM marts.prices") == 2
+    assert plan()[0] == 2
+
+
+def test_a_changed_macro_makes_every_model_stale(
+    project: Path, settings: Settings, shop: Warehouse, build: Build
+) -> None:
+    build()
+    (project / "macros" / "rounded.sql").write_text("{% macro rounded(it) %}round({{ it }}, 2){% endmacro %}")
+    assert stale(settings, shop) == {"stg_goods", "goods", "prices", "dear_prices"}
+
+
+def execute_value(warehouse: Warehouse, query: str) -> Any:
+    with warehouse.session() as session:
+        return session.value(query)

@@ -115,6 +115,10 @@ class Market:
             )
         return {row["document_key"]: json.loads(row["document"]) for row in rows if not row["is_deleted"]}
 
+    def tables(self, schema: str) -> list[str]:
+        found = self.rows(f"SELECT table_name FROM information_schema.tables WHERE table_schema = '{schema}'")
+        return [row["table_name"] for row in found]
+
     def rows(self, sql: str) -> list[dict[str, Any]]:
         with self.warehouse.session() as session:
             return session.rows(sql)

@@ -129,6 +129,33 @@ def test_a_refusal_ends_the_crawl_at_once_and_deletes_nothing(market: Market, ki
     assert market.live("raw_uzum.products") == before
 
 
+def test_a_slice_that_was_broken_off_deletes_nothing_that_it_did_not_find(market: Market) -> None:
+    """Ids that answered 404 before the refusal came may be gone, or the trouble may have begun with them."""
+    whole = {"slice_size": 60, "last_id": 60, "stop_after_missing": 0}
+    market.crawl(at=NOON, universe=whole)
+    before = market.live("raw_uzum.products")
+    first, *_, last = sorted(int(key) for key in before)
+    market.control("POST", "uzum/edit", {"product": first, "vanish": True})
+    market.fault(f"/product/{last}$", "status", status=401, body={"message": "no"})
+    alone = replace(market.uzum(universe=whole), manners=market.manners(concurrency=1))
+    with pytest.raises(LoadError):
+        list(crawl_due(SOURCE, alone, market.warehouse, LoadOptions(now=NOON + 2 * DAY)))
+    assert market.live("raw_uzum.products").keys() == before.keys()
+    deleted = sum(one.deleted for one in market.crawl(at=NOON + 3 * DAY, universe=whole))
+    assert deleted == 1, "a whole slice is believed"
+
+
+@pytest.mark.parametrize(
+    ("first", "stop", "scopes"),
+    [(1, 20, ["ids 1-20"]), (1, 21, ["ids 1-20", "ids 21-40"]), (1001, 0, ["ids 1001-1020"])],
+)
+def test_a_market_of_which_nothing_is_known_is_walked_as_far_as_so_many_may_be_missing(
+    market: Market, first: int, stop: int, scopes: list[str]
+) -> None:
+    universe = {"first_id": first, "last_id": 0, "stop_after_missing": stop}
+    assert list(states(market, NOON, universe=universe)) == scopes
+
+
 def test_a_source_that_is_down_ends_the_crawl(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.crawl.FAILURES_IN_A_ROW", 2)
     market.fault("/product/", "status", times=0, status=404, body={"x": 1})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -89,6 +90,25 @@ def test_a_change_back_to_an_older_version_is_a_change(warehouse: Warehouse) -> 
         '{"id":1,"price":2}',
         '{"id":1,"price":1}',
     ]
+
+
+def test_of_two_loads_at_one_moment_the_later_one_is_the_last(warehouse: Warehouse) -> None:
+    """Clocks are coarse and histories are made up: what is known of a key is what its last load brought."""
+    at = LoadOptions(now=datetime(2026, 3, 1, tzinfo=UTC))
+
+    def land_then(*batches: Batch) -> tuple[int, int, int, int, int]:
+        return counts(load(source_of(*batches), Account("default"), warehouse, at))
+
+    assert land_then(goods([1], price=1)) == (1, 1, 0, 0, 0)
+    assert land_then(goods([1], price=2)) == (1, 0, 1, 0, 0)
+    assert land_then(goods([1], price=2)) == (1, 0, 0, 1, 0)
+    assert land_then(goods([1], price=1)) == (1, 0, 1, 0, 0)
+    assert land_then(goods([1], price=3)) == (1, 0, 1, 0, 0)
+    assert land_then(Batch(gone=["1"])) == (0, 0, 0, 0, 1)
+    (tombstone,) = [document for _, document, is_deleted in stored(warehouse) if is_deleted]
+    assert tombstone == '{"id":1,"price":3}', "it repeats what was there last"
+    assert land_then(Batch(gone=["1"])) == (0, 0, 0, 0, 0), "what is gone goes once"
+    assert land_then(goods([1], price=3)) == (1, 0, 1, 0, 0), "and comes back"
 
 
 def test_a_key_that_comes_twice_in_one_load_keeps_its_last_version(warehouse: Warehouse) -> None:

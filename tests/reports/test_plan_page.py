@@ -27,7 +27,7 @@ def page(duckdb_warehouse: Warehouse, tmp_path: Path) -> Path:
             operation(5, status="failed", error=f"Field 'price': {ATTACK}", error_field="price"),
         ],
         Finding("drift", "webflow__skus", "default:1", "description was edited", "description"),
-        Finding("held", "webflow__products", "default:9", "status is Draft"),
+        Finding("not_ready", "webflow__products", "default:9", "status is Draft"),
         broken=True,
     )
     target = tmp_path / "plan.html"
@@ -56,9 +56,9 @@ def test_typing_and_choosing_narrow_the_list(browser: Browser, page: Path) -> No
     browser.click("#waits")
     counted(browser, "2 of 6 rows")
     assert rows(browser) == ["default:1", "default:9"]
-    browser.click("button.pill.held")
+    browser.click("button.pill.not_ready")
     counted(browser, "1 of 6 rows")
-    assert browser.value("location.hash") == "#sync=webflow__products&kind=held"
+    assert browser.value("location.hash") == "#sync=webflow__products&kind=not_ready"
 
 
 def test_a_view_can_be_passed_on_by_its_address(browser: Browser, page: Path) -> None:

@@ -56,13 +56,13 @@ SYNCS: dict[str, dict[str, Any]] = {
     "webflow__products": {"resource": "products", "key": "product_key", "match": ["sku", "slug"]},
     "webflow__skus": {
         "resource": "skus", "key": "sku_key", "match": ["sku", "slug"],
-        "parent": {"sync": "webflow__products", "column": "product_key"},
+        "parent": {"sync": "webflow__products", "column": "product_key"}, "unstated_stock": "endless",
     },
 }  # fmt: skip
 
 
 def manifest_of(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Any]:
-    """What dbt writes for the three models; `overrides` change sync settings per model."""
+    """What dbt writes for the three models; `overrides` change sync settings per model, None leaves one out."""
     nodes = {}
     for name, columns in MODELS.items():
         sync = {
@@ -73,7 +73,8 @@ def manifest_of(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> dic
             "resource_type": "model", "name": name, "schema": "activation", "alias": name,
             "original_file_path": f"models/activation/webflow/{name}.sql",
             "patch_path": "karvon://models/activation/webflow/_webflow.yml",
-            "config": {"meta": {"sync": sync}}, "depends_on": {"nodes": ["source.karvon.raw_plytix.products"]},
+            "config": {"meta": {"sync": {key: value for key, value in sync.items() if value is not None}}},
+            "depends_on": {"nodes": ["source.karvon.raw_plytix.products"]},
             "columns": {
                 column: {"name": column, "data_type": kind, "config": {"meta": meta}}
                 for column, (kind, meta) in columns.items()

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from cms_bench import CmsBench
-from in_process import InProcess, client_of
 from served_sandbox import served_sandbox
 from shop_bench import Bench
 
-from karvon import http
 from karvon.warehouse import Warehouse
-from sandbox.server import create_app
 
 _names = itertools.count()
 
@@ -65,13 +61,3 @@ def bench(warehouse: Warehouse, sandbox_url: str, tmp_path: Path) -> Iterator[Be
     made.control.delete("/faults")
     made.control.delete("/switches")
     made.close()
-
-
-@pytest.fixture
-def shop_in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
-    """The sandbox in this process; every client that is made meanwhile asks it, and waits for nothing."""
-    transport = InProcess(create_app(tmp_path / "sandbox", products=1, public_url="http://sandbox"))
-    monkeypatch.setattr(http, "_wait_before_retry", lambda _: 0)
-    stand_in = types.SimpleNamespace(**{**vars(http.httpx), "AsyncClient": client_of(transport)})
-    monkeypatch.setattr(http, "httpx", stand_in)
-    return transport

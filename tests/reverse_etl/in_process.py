@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -105,7 +106,7 @@ class _Quick(_DuckDBSession):
     """Remembers which tables there are: here none ever goes, and asking is a tenth of a plan."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, tables: set[str]) -> None:
-        super().__init__(connection)
+        super().__init__(connection, Path(":memory:"))
         self._tables = tables
 
     def has_table(self, table: str) -> bool:

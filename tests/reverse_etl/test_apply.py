@@ -16,7 +16,7 @@ def seeded(bench) -> None:
     bench.change("skus", "p2-M", stock_quantity=7)
     bench.mirror()
     result = bench.apply(bench.plan())
-    assert (result.failed, result.held, result.stopped) == (0, 0, None)
+    assert (result.failed, result.deferred, result.stopped) == (0, 0, None)
 
 
 def actions(plan) -> list[tuple[str, str]]:
@@ -31,7 +31,7 @@ def test_a_new_catalogue_is_created_with_the_stated_requests_and_the_next_plan_i
     bench.mirror()
     plan = bench.plan()
     result = bench.apply(plan)
-    assert (result.applied, result.failed, result.held) == (8, 0, 0)
+    assert (result.applied, result.failed, result.deferred) == (8, 0, 0)
     # collections, category, two products with their default SKUs, two more SKUs in one call, one stock
     assert len(bench.requests()) == result.requests == plan.request_count == 6
     product = bench.shop()["products"]["p-p2"]
@@ -207,7 +207,7 @@ def test_a_limit_keeps_products_with_their_skus_and_needed_categories(bench) -> 
     assert {one.key for one in plan.operations} == {"p0", "p0-S", "p0-M", "p1", "p1-S", "p1-M", "c5", "c4"}
     for _ in range(3):
         result = bench.apply(bench.plan(limit=2))
-        assert (result.failed, result.held) == (0, 0)
+        assert (result.failed, result.deferred) == (0, 0)
     assert bench.settle().is_empty
 
 

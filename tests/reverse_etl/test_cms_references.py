@@ -55,7 +55,7 @@ def test_a_reference_to_a_row_that_is_not_there_waits_and_the_rest_goes(cms: Cms
     assert result.failed == 0, result.errors
     assert cms.names("sheets") == {"s-s1": "Sheet"}
     plan = cms.settle()
-    assert [(one.kind, one.field) for one in plan.findings] == [("waiting", "maker")]
+    assert [(one.kind, one.field) for one in plan.findings] == [("deferred", "maker")]
     cms.row("z_makers", "m9")
     cms.run()
     assert cms.items("sheets")["s-s1"]["fields"]["maker"] == cms.items("makers")["s-m9"]["id"]

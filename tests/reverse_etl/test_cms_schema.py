@@ -7,6 +7,8 @@ import re
 import pytest
 from cms_bench import CmsBench
 
+from reverse_etl.destinations.webflow.validation import validate
+
 
 def told(bench: CmsBench, kind: str) -> list[str]:
     return [one.message for one in bench.settle().findings if one.kind == kind]
@@ -109,3 +111,32 @@ def test_a_disabled_sync_is_not_there(cms: CmsBench) -> None:
     things(cms, {})
     cms.models["things"][0].update(enabled=False, profiles={"live": {"enabled": True}})
     assert cms.syncs == ()
+
+
+def test_validation_reads_values_as_a_plan_does(cms: CmsBench) -> None:
+    """Options by the names that the view holds, and of rows that go to several collections each in its own."""
+    cms.collection("tales", kind=("Option", ["Short", "Long"]), note=("PlainText", {"maxLength": 40}))
+    cms.collection("poems", kind=("Option", ["Haiku", "Sonnet"]), note=("PlainText", {"maxLength": 5}))
+    cms.model(
+        "texts", {"place": ("text", {}), "kind": ("text", {"field": "kind"}), "note": ("text", {"field": "note"})},
+        collection={"column": "place", "among": ["tales", "poems"]},
+    )  # fmt: skip
+    cms.model("tales_only", {"kind": ("text", {"field": "kind"})}, collection="tales")
+    cms.row("texts", "t1", place="tales", kind="Long", note="Twenty letters, fine")
+    cms.row("texts", "p1", place="poems", kind="Haiku", note="Five")
+    cms.row("tales_only", "t2", kind="Short")
+    cms.mirror()
+    cms.build()
+    with cms.warehouse.session() as session:
+        assert validate(session, cms.syncs, cms.folder) == []
+    cms.row("texts", "p2", place="poems", kind="Long", note="Far too long")
+    cms.row("tales_only", "t3", kind="Epic")
+    cms.build()
+    with cms.warehouse.session() as session:
+        told = {
+            (one.model, one.field, one.what.split(":")[0]) for one in validate(session, cms.syncs, cms.folder)
+        }
+    assert told == {
+        ("texts", "kind", "1 row (first p2)"), ("texts", "note", "1 row (first p2)"),
+        ("tales_only", "kind", "1 row (first t3)"),
+    }  # fmt: skip

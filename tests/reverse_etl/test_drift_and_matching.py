@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 
 def kinds(plan, kind: str) -> list[tuple[str, str | None]]:
     return [(one.key, one.field) for one in plan.findings if one.kind == kind]
@@ -101,7 +103,7 @@ def test_an_adopted_product_takes_new_skus_by_the_ids_of_its_own_options(bench) 
     bench.change("products", "p1", sku_properties='[{"name": "Größe", "values": ["S", "M", "L"]}]')
     bench.sku("p1", "L", 2)
     result = bench.run()
-    assert result.failed == result.held == 0, result.errors
+    assert result.failed == result.deferred == 0, result.errors
     assert bench.shop()["products"]["p-p1"]["broken_variants"] == 0
     assert bench.settle().is_empty
 
@@ -120,14 +122,56 @@ def test_an_adopted_product_gets_only_what_differs_in_one_call_with_its_default_
     assert bench.settle().is_empty
 
 
-def test_a_product_is_adopted_by_slug_with_its_only_sku(bench) -> None:
-    bench.hand_made(name="Old", slug="p-p1", price=1000, sku="LEGACY")
+def test_a_product_of_the_same_slug_waits_until_somebody_says_that_it_is_the_same(bench) -> None:
+    bench.hand_made(name="Old", slug="p-p1", price=1900)
     bench.product("p1")
+    for _ in range(2):
+        plan = bench.settle()
+        assert plan.is_empty
+        [hold] = plan.holds
+        assert (hold.sync, hold.key, hold.rule) == ("webflow__products", "p1", "adoption")
+        assert "is this the same?" in hold.message
+    bench.approve(keys=["p1"])
     plan = bench.settle()
-    assert [(one.action, one.key) for one in plan.operations] == [("adopt", "p1"), ("adopt", "p1")]
+    assert [(one.action, one.key) for one in plan.operations if not one.is_stock] == [
+        ("adopt", "p1"),
+        ("adopt", "p1"),
+    ]
     bench.apply(plan)
     assert len([one for one in bench.shop()["hand_made"] if one["fields"]["slug"] == "p-p1"]) == 1
     assert bench.settle().is_empty
+
+
+@pytest.mark.parametrize("sku", ["LEGACY", "CODE-P2"])
+def test_a_product_of_the_same_slug_with_another_sku_is_another_product(bench, sku) -> None:
+    bench.hand_made(name="Old", slug="p-p1", price=1900, sku=sku)
+    before = bench.shop()["hand_made"]
+    bench.product("p1")
+    bench.product("p3")
+    plan = bench.settle()
+    assert {one.key for one in plan.operations} == {"p3"}
+    assert kinds(plan, "ambiguous") == [("p1", None)]
+    assert bench.apply(plan).failed == 0
+    assert bench.shop()["hand_made"] == before
+    plan = bench.settle()
+    assert plan.is_empty
+    assert kinds(plan, "ambiguous") == [("p1", None)]
+
+
+def test_the_sku_of_a_product_that_is_yet_to_be_made_is_not_looked_for_in_other_products(bench) -> None:
+    """Their slugs agree, and the product of ours is not there yet: the SKU belongs to somebody else's."""
+    bench.hand_made(name="Theirs", slug="theirs", price=1900)
+    theirs = next(one for one in bench.shop()["hand_made"] if one["fields"]["slug"] == "theirs")
+    before = bench.shop()["hand_made"]
+    bench.product("p1")
+    bench.change("skus", "p1", slug=theirs["skus"][0]["fields"]["slug"])
+    plan = bench.settle()
+    assert kinds(plan, "ambiguous") == [("p1", None)]
+    assert "SKU of another product there" in next(
+        one.message for one in plan.findings if one.kind == "ambiguous"
+    )
+    assert bench.apply(plan).failed == 0
+    assert bench.shop()["hand_made"] == before
 
 
 def test_a_product_whose_skus_belong_to_two_products_there_is_left_alone(bench) -> None:

@@ -79,7 +79,7 @@ def test_held_refused_and_absent_rows_say_why(bench: Bench) -> None:
     bench.drop("b")
     bench.build()
     held = told(bench, "a")["webflow__products", "a"]
-    assert held.reasons[0] == "Held: it has no name."
+    assert held.reasons[0] == "Not ready: it has no name."
     gone = told(bench, "b")["webflow__products", "b"]
     assert gone.reasons[0].startswith("It is not in activation.webflow__products")
     assert "the next plan takes it out" in gone.reasons[1]

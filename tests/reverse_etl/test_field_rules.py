@@ -174,3 +174,17 @@ def test_wrong_guards_and_canaries_are_told_with_their_file(bench, settings, sai
         _ = bench.syncs
     assert said in str(error.value)
     assert "models/activation/webflow/_webflow.yml, model webflow__products" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"guards": {"max_price_change": "30%"}}, "guards.max_price_change: no column is `as: money`"),
+        ({"canary": {"rows": 2, "page": "https://x/{slug}"}}, "canary.page: with `publish: staging` no page"),
+    ],
+)
+def test_a_guard_that_could_never_speak_is_an_error_of_configuration(bench, settings, said) -> None:
+    bench.overrides = {"webflow__products": settings}
+    with pytest.raises(SyncError) as error:
+        bench.plan()
+    assert said in str(error.value)

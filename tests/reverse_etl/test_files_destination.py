@@ -158,7 +158,7 @@ def test_a_model_that_moved_since_the_plan_is_held(bench) -> None:
     shop.row("a", price=9)
     shop.build()
     result = shop.apply(plan)
-    assert (result.held, names(shop)) == (1, [])
+    assert (result.deferred, names(shop)) == (1, [])
     assert "plan again" in result.errors[0]
     shop.run()
     assert table(shop.out / "items.csv")[1][2] == "9.00"
@@ -188,11 +188,64 @@ def test_old_files_go_and_those_of_others_stay(bench) -> None:
     shop = bench(options={"name": "items-{plan}", "keep": 2})
     shop.out.mkdir(parents=True)
     (shop.out / "items-of-somebody.csv").write_text("not ours")
+    (shop.out / "prices-1.csv").write_text("another sync's")
+    (shop.out / "prices-1.csv.manifest.json").write_text(
+        '{"sync": "prices", "file": "prices-1.csv", "created_at": "2020-01-01T00:00:00+00:00"}'
+    )
     for price in range(4):
         shop.row("a", price=price)
         shop.run()
-    assert len([name for name in names(shop) if name.endswith(".csv")]) == 3
-    assert "items-of-somebody.csv" in names(shop)
+    files = [name for name in names(shop) if name.endswith(".csv")]
+    newest = [name for name in files if name.startswith("items-2")]
+    assert [table(shop.out / name)[1][2] for name in newest] == ["2.00", "3.00"]
+    assert set(files) - set(newest) == {"items-of-somebody.csv", "prices-1.csv"}
+    assert {f"{name}.manifest.json" for name in (*newest, "prices-1.csv")} <= set(names(shop))
+
+
+def test_a_model_that_is_built_while_its_file_is_written_is_not_published(bench, monkeypatch) -> None:
+    shop = bench()
+    shop.row("a", price=1)
+    genuine = FilesChannel._write
+
+    def write(self, scan, *rest):
+        written = genuine(self, scan, *rest)
+        scan.session.execute("UPDATE activation.items SET price = 7")
+        return written
+
+    plan = shop.plan()
+    with monkeypatch.context() as patch:
+        patch.setattr(FilesChannel, "_write", write)
+        result = shop.apply(plan)
+    assert (result.deferred, result.applied, names(shop)) == (1, 0, [])
+    shop.rows["a"]["price"] = 7
+    shop.run()
+    assert table(shop.out / "items.csv")[1][2] == "7.00"
+
+
+def test_rows_do_not_leave_a_file_because_a_source_was_half_read(bench) -> None:
+    shop = bench()
+    shop.row("a")
+    shop.row("b")
+    shop.run()
+    with shop.warehouse.session() as session:
+        session.execute("CREATE SCHEMA raw_x")
+        session.execute(
+            "CREATE TABLE raw_x.observations (resource text, connection text, scope text, "
+            "observed_at timestamptz, is_complete boolean)"
+        )
+        session.execute(
+            "INSERT INTO raw_x.observations VALUES ('things', 'eu', 'all', now(), false), "
+            "('things', 'us', 'all', now(), true), ('others', 'us', 'all', now(), false)"
+        )
+    del shop.rows["b"]
+    shop.row("c")
+    plan = shop.plan()
+    assert plan.is_empty
+    assert "raw_x.things (eu) was not complete" in plan.findings[0].message
+    with shop.warehouse.session() as session:
+        session.execute("UPDATE raw_x.observations SET is_complete = true WHERE connection = 'eu'")
+    shop.run()
+    assert [row[0] for row in table(shop.out / "items.csv")[1:]] == ["a", "c"]
 
 
 @pytest.mark.parametrize("export", ["full", "changes"])
@@ -269,6 +322,11 @@ def _once_then_killed():
         ({"options": {"name": "../x"}}, "plain file name"),
         ({"options": {"name": "{week}"}}, "unknown week"),
         ({"options": {"export": "changes", "name": "fixed"}}, "put {time} or {plan} into it"),
+        ({"guards": {"max_price_change": "30%"}}, "guards.max_price_change: files cannot honour it"),
+        ({"guards": {"max_emptied": 3}}, "guards.max_emptied: files cannot honour it"),
+        ({"canary": 2}, "canary: files has no records to look at"),
+        ({"cap": 5}, "cap: a file is one call"),
+        ({"publish": "live"}, "publish: files has no records to look at"),
     ],
 )
 def test_wrong_yaml_is_told_with_file_and_way_out(bench, settings, words) -> None:
@@ -278,7 +336,8 @@ def test_wrong_yaml_is_told_with_file_and_way_out(bench, settings, words) -> Non
 
 
 cells = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12) | st.sampled_from(
-    ["=1+1", "+1", "-1", "@x", "\tx", "\rx", 'a"b', "a,b", "a;b", "line\nline", "line\r\nline", " x ", "'", "",]
+    ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\n=1", "\r\n@x", "＝1+1", "＋1", "－1", "＠x", 'a"b', "a,b",
+     "a;b", "line\nline", "line\r\nline", " x ", "'", "",]
 )  # fmt: skip
 
 
@@ -301,7 +360,7 @@ def test_any_text_survives_a_round_trip_through_csv(tmp_path_factory, rows, line
 
 def _expected(cell: str | None) -> str:
     text = cell or ""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠") else text
 
 
 @pytest.mark.proof

@@ -78,7 +78,12 @@ def test_held_rows_are_neither_created_nor_updated_nor_removed_and_hold_their_sk
     bench.change("skus", "p00", price_minor=5)
     plan = bench.plan()
     assert plan.is_empty
-    assert kinds(plan) == {("held", "p00"), ("held", "p9"), ("held", "p9-S"), ("held", "p9-M")}
+    assert kinds(plan) == {
+        ("not_ready", "p00"),
+        ("not_ready", "p9"),
+        ("not_ready", "p9-S"),
+        ("not_ready", "p9-M"),
+    }
     del bench.tables["webflow__skus"]["p00"]
     assert bench.plan().is_empty
 
@@ -90,7 +95,7 @@ def test_rows_without_a_key_or_with_a_shared_one_are_rejects(bench) -> None:
         bench.drop_skus(f"x{name}")
     plan = bench.plan()
     assert plan.is_empty
-    assert plan.counts["webflow__products"]["reject"] == 2
+    assert plan.counts["webflow__products"]["not_ready"] == 3
     assert kinds(plan) == {("reject", ""), ("reject", "twice")}
 
 
@@ -101,7 +106,7 @@ def test_a_product_needs_exactly_one_default_sku(bench) -> None:
     bench.drop_skus("p2")
     plan = bench.settle()
     assert plan.is_empty
-    assert kinds(plan) == {("held", "p1"), ("held", "p2")}
+    assert kinds(plan) == {("not_ready", "p1"), ("not_ready", "p2")}
 
 
 def test_one_bad_row_never_sinks_the_others_and_is_not_tried_again_by_itself(bench) -> None:
@@ -118,7 +123,7 @@ def test_one_bad_row_never_sinks_the_others_and_is_not_tried_again_by_itself(ben
     assert rows["p2"]["is_permanent"]
     plan = bench.settle()
     assert plan.is_empty
-    assert ("failed_before", "p1-L") in kinds(plan)
+    assert ("refused", "p1-L") in kinds(plan)
     assert len(bench.plan(retry=True).operations) == 3
     bench.change("skus", "p1-L", main_image_url="https://img.example/fine.png")
     result = bench.apply(bench.plan())
@@ -193,7 +198,7 @@ def test_rows_that_moved_since_the_plan_are_held_and_the_rest_goes_on(bench) -> 
     bench.edit("p-p02", fieldData={"brand": "Edited"})
     bench.mirror()
     result = bench.apply(plan)
-    assert (result.held, result.applied) == (3, 1)
+    assert (result.deferred, result.applied) == (3, 1)
     assert sum("changed since the plan" in one for one in result.errors) == 2
 
 
@@ -202,7 +207,7 @@ def test_a_changed_mapping_holds_an_old_plan(bench) -> None:
     plan = bench.settle()
     bench.meta["webflow__products", "brand"] = {"field": "material"}
     result = bench.apply(plan)
-    assert (result.applied, result.held) == (0, 2)
+    assert (result.applied, result.deferred) == (0, 2)
 
 
 def test_a_plan_is_stored_and_an_empty_one_stores_no_operations(bench) -> None:
@@ -249,7 +254,7 @@ def test_a_product_waits_with_its_categories_while_they_are_held(bench) -> None:
     result = bench.run()
     assert result.failed == 0
     assert bench.shop()["products"]["p-p1"]["categories"] == []
-    assert ("waiting", "p1") in kinds(bench.settle())
+    assert ("deferred", "p1") in kinds(bench.settle())
     bench.change("categories", "c1", hold_reasons=None)
     bench.run()
     assert bench.shop()["products"]["p-p1"]["categories"] == ["c-c1", "c-c2"]

@@ -185,7 +185,7 @@ def test_a_picture_that_is_too_big_is_made_smaller_uploaded_and_never_again(
     plan = _plan(bench)
     assert plan.request_count == 2
     result = _apply(bench, plan)
-    assert (result.failed, result.held) == (0, 0)
+    assert (result.failed, result.deferred) == (0, 0)
     assert bench.requests("POST") == [
         f"POST /sites/{bench.site_id}/assets",
         f"POST /sites/{bench.site_id}/products",
@@ -230,7 +230,7 @@ def test_without_the_setting_a_row_with_a_big_picture_is_held_alone_with_the_rea
     bench.change("skus", "p1-M", main_image_url=big)
     _world(bench, {"files": "files"}, {big: ("image/png", 9 * MB, True)})
     plan = _plan(bench)
-    (held,) = [one for one in plan.findings if one.kind == "held"]
+    (held,) = [one for one in plan.findings if one.kind == "not_ready"]
     assert (held.key, held.field) == ("p1-M", "main-image")
     assert "has 9.4 MB, the shop takes 4.2" in held.message
     assert {one.key for one in plan.operations} == {"p1", "p2", "p1-S"}
@@ -253,7 +253,7 @@ def test_a_file_that_cannot_be_had_or_read_holds_its_row(
     bench.change("skus", "p1", main_image_url=url, more_image_urls="[]")
     _world(bench, NEEDED, {url: ("image/tiff", 200_000, True)})
     result = _apply(bench, _plan(bench))
-    assert (result.held, result.failed) == (2, 0)
+    assert (result.deferred, result.failed) == (2, 0)
     assert words in result.errors[0]
     assert bench.requests("POST") == []
 
@@ -284,7 +284,7 @@ def test_a_token_without_the_scope_for_assets_holds_only_what_needs_it(
     )
     result = _apply(bench, _plan(bench))
     assert "assets:write" in result.errors[0]
-    assert (result.held, result.applied) == (2, 2)
+    assert (result.deferred, result.applied) == (2, 2)
     assert set(bench.shop()["products"]) == {"p-p2"}
 
 

@@ -257,6 +257,6 @@ def test_coverage_tells_what_is_mapped_and_where_the_rows_are(bench: Bench, proj
     with bench.warehouse.session() as session:
         found = {one.sync: one for one in coverage(session, bench.syncs)}
     products = found["webflow__products"]
-    assert (products.collection, products.rows, products.held, products.in_shop) == ("product", 2, 1, 1)
+    assert (products.collection, products.rows, products.not_ready, products.in_shop) == ("product", 2, 1, 1)
     assert "material" in products.unmapped
     assert "brand" in products.mapped

@@ -136,7 +136,7 @@ def test_a_key_that_nobody_knows_and_a_row_that_is_held(bench: Bench) -> None:
         _preview(bench, "nobody")
     made = _preview(bench, "p1")
     assert _shown(made) == []
-    assert ("held", "no price") in [(one.kind, one.message) for one in made.findings]
+    assert ("not_ready", "no price") in [(one.kind, one.message) for one in made.findings]
 
 
 def test_an_estimate_counts_what_a_first_sync_would_take(bench: Bench) -> None:

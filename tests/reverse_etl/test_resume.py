@@ -197,7 +197,7 @@ def test_the_same_plan_can_be_taken_up_after_a_kill(bench, monkeypatch) -> None:
 def test_a_destination_that_is_down_stops_the_run_and_the_next_one_finishes_it(bench, monkeypatch) -> None:
     from karvon import http
 
-    monkeypatch.setattr(http, "_wait_before_retry", lambda _: 0.01)
+    monkeypatch.setattr(http, "wait_before_retry", lambda _: 0.01)
     filled(bench)
     plan = bench.plan()
     bench.fault("drop_connection", path="/", times=0)
@@ -231,6 +231,35 @@ def test_the_lease_of_a_dead_run_ends(bench, holder) -> None:
     assert bench.apply(plan).failed == 0
 
 
+def test_a_lease_of_another_machine_is_taken_for_alive_until_it_expires(bench) -> None:
+    filled(bench)
+    plan = bench.plan()
+    with bench.warehouse.session() as session:
+        session.execute(
+            "INSERT INTO reverse_etl.leases VALUES ($1, $2, $3, $4, $5)",
+            (*TARGET, "elsewhere:99999999:x", now(), now() + timedelta(minutes=2)),
+        )
+    with pytest.raises(Busy, match="elsewhere:99999999:x"):
+        bench.apply(plan)
+    assert bench.requests() == []
+
+
+def test_a_lease_is_about_one_connection_and_a_lost_one_stops_the_run(bench) -> None:
+    """A site that is busy keeps nobody from another, and a run whose lease was taken writes no more."""
+    filled(bench)
+    plan = bench.plan()
+    with hold(bench.warehouse, [("webflow_store", "other site"), ("webflow_cms", "default")]) as other:
+        assert bench.apply(plan).failed == 0
+        with bench.warehouse.session() as session:
+            other.renew(session)
+            before = session.rows("SELECT connection, expires_at FROM reverse_etl.leases ORDER BY 1")
+            assert [row["connection"] for row in before] == ["default", "other site"]
+            session.execute("UPDATE reverse_etl.leases SET holder = 'thief:1:x' WHERE connection = 'default'")
+            with pytest.raises(leases.LeaseLost, match="webflow_cms"):
+                other.renew(session)
+    assert bench.rows("SELECT holder FROM reverse_etl.leases") == [{"holder": "thief:1:x"}]
+
+
 def stock(bench) -> int:
     return bench.shop()["products"]["p-p1"]["skus"][0]["inventory"]["quantity"]
 
@@ -260,7 +289,7 @@ def test_a_moved_stock_is_held_where_the_sync_says_so(bench) -> None:
     bench.change("skus", "p1", stock_quantity=15)
     plan = bench.plan()
     bench.sale("CODE-p1", 2)
-    assert bench.apply(plan).held == 1
+    assert bench.apply(plan).deferred == 1
     assert stock(bench) == 8
 
 
@@ -300,6 +329,6 @@ def test_a_stock_write_whose_outcome_nobody_can_tell_is_left_to_a_person(bench, 
     bench.recover()
     plan = bench.plan()
     assert plan.is_empty
-    assert plan.findings[0].kind == "failed_before"
+    assert plan.findings[0].kind == "refused"
     assert "15 was sent without an answer, and now it is 14" in plan.findings[0].message
     assert stock(bench) == 14

@@ -27,7 +27,7 @@ def price(bench, key: str) -> int:
 
 
 def held(bench) -> list[tuple[str, str, str]]:
-    return [(one.key, one.rule, one.field) for one in waiting(bench.warehouse)[0]]
+    return [(one.key, one.rule, one.field) for one in waiting(bench.warehouse).holds]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_hold_ends_when_the_model_takes_the_change_back(bench) -> None:
     bench.change("skus", "p00", price_minor=9000)
     first = bench.plan().holds[0]
     bench.plan()
-    (still,) = waiting(bench.warehouse)[0]
+    (still,) = waiting(bench.warehouse).holds
     assert still.held_at < now()
     assert still.plan_id != first.plan_id
     bench.change("skus", "p00", price_minor=1999)
@@ -143,9 +143,9 @@ def test_a_broken_guard_is_allowed_for_one_plan_only(bench) -> None:
     for key in ("p1", "p2"):
         bench.product(key)
     other, plan = bench.settle(), bench.plan()
-    assert [one["guard"] for one in waiting(bench.warehouse)[1]] == ["max_creates"]
+    assert [one["guard"] for one in waiting(bench.warehouse).guards] == ["max_creates"]
     bench.approve(plan_id=plan.plan_id)
-    assert waiting(bench.warehouse)[1] == []
+    assert waiting(bench.warehouse).guards == []
     with pytest.raises(Blocked):
         bench.apply(other)
     assert bench.apply(plan).applied == 4

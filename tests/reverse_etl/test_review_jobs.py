@@ -17,6 +17,7 @@ from shop_bench import Bench
 from karvon.settings import Settings, load_settings
 from karvon.warehouse import Warehouse
 from orchestration.cli import cli
+from orchestration.dbt import Stale
 from orchestration.defs.messages import tell_about_held_rows
 from orchestration.defs.review import review
 from reverse_etl.stored_plans import latest_plan_id, load_plan
@@ -74,13 +75,19 @@ def test_the_commands_list_what_waits_and_let_it_go(shop: Bench, monkeypatch: py
         done = CliRunner().invoke(cli, arguments)
         return done.exit_code, done.output
 
-    assert command("held") == (0, "Nothing waits.\n")
+    assert command("held") == (0, "0 not ready, 0 wait for a person, 0 refused.\n")
     shop.change("skus", "p1", price_minor=9999)
     shop.plan()
     status, said = command("held")
     assert status == 3
     assert "webflow__skus p1 [max_price_change]" in said
     assert [row["key"] for row in json.loads(command("held", "--json")[1])["rows"]] == ["p1"]
+    # Nothing else would change, and the plan says all the same that somebody is waited for.
+    monkeypatch.setattr("orchestration.dbt.read_manifest", lambda *_: {})
+    monkeypatch.setattr("orchestration.built.stale_above", lambda *_: Stale((), False))
+    monkeypatch.setattr("reverse_etl.manifest.read_syncs", lambda *_: shop.syncs)
+    status, said = command("plan")
+    assert (status, "0 changes" in said, "1 waits for a person" in said) == (3, True, True), said
     assert command("approve")[0] == 2
     assert command("approve", "--key", "p2")[0] == 1
     assert command("approve", "--key", "p1", "--by", "Malika") == (
@@ -88,7 +95,7 @@ def test_the_commands_list_what_waits_and_let_it_go(shop: Bench, monkeypatch: py
         "Malika approved max_price_change of webflow__skus p1\n",
     )
     assert [one.key for one in shop.plan().operations] == ["p1"]
-    assert command("held") == (0, "Nothing waits.\n")
+    assert command("held") == (0, "0 not ready, 0 wait for a person, 0 refused.\n")
 
 
 def test_a_job_that_has_nothing_to_do_or_may_not_says_why(shop: Bench) -> None:

@@ -105,7 +105,7 @@ def test_a_lost_answer_is_reported_and_never_sent_twice_by_itself(bench) -> None
     shop.row("a", price=6)
     plan = shop.plan()
     assert plan.is_empty
-    assert [one.kind for one in plan.findings] == ["failed_before"]
+    assert [one.kind for one in plan.findings] == ["refused"]
     assert len(shop.messages()) == 1
     shop.run(retry=True)
     assert len(shop.messages()) == 2
@@ -215,6 +215,12 @@ def test_a_row_whose_message_cannot_be_written_is_a_reject(bench) -> None:
         ({"options": {"template": "slack", "text": "{{ title"}}, "the template '{{ title' is wrong"),
         ({"options": {"tmplate": "slack"}}, "options.tmplate: unknown key"),
         ({"match": ["title"]}, "no records to look at"),
+        ({"guards": {"max_removals": 0}}, "guards.max_removals: webhook cannot honour it"),
+        ({"guards": {"max_read_age_hours": 4}}, "guards.max_read_age_hours: webhook cannot honour it"),
+        ({"mode": "once", "guards": {"max_emptied": 1}}, "guards.max_emptied: webhook cannot honour it"),
+        ({"mode": "once", "guards": {"max_updates": 1}}, "guards.max_updates: webhook cannot honour it"),
+        ({"mode": "upsert", "guards": {"max_price_change": "5%"}}, "no column is `as: money`"),
+        ({"canary": 1}, "canary: webhook has no records to look at"),
     ],
 )
 def test_wrong_yaml_is_told_with_file_and_way_out(bench, settings, words) -> None:
@@ -229,3 +235,12 @@ def test_a_template_cannot_leave_its_sandbox(bench) -> None:
     plan = shop.plan()
     assert plan.is_empty
     assert "unsafe" in plan.findings[0].message
+
+
+def test_a_message_that_was_taken_with_a_long_answer_is_sent_once(bench) -> None:
+    shop = bench(mode="upsert")
+    shop.row("a", price=1)
+    shop.fault("status", fault={"status": 200, "body": {"log": "x" * 2_000_000}}, times=5)
+    result = shop.run()
+    assert (result.applied, result.failed) == (1, 0)
+    assert shop.plan().is_empty

@@ -28,7 +28,7 @@ def test_a_default_day_does_some_of_most_kinds_and_says_what(sandbox: SandboxCli
     assert answer["counts"] == {
         "price": 5, "stock": 5, "title": 2, "description": 2, "image_replaced": 1, "gallery_reordered": 1,
         "new_product": 2, "new_variant": 1, "product_archived": 1, "product_deleted": 1, "category_renamed": 1,
-        "product_recategorised": 1, "field_emptied": 1, "relationship_added": 1,
+        "product_recategorised": 1, "field_emptied": 1, "relationship_added": 1, "draft_variant": 1,
     }  # fmt: skip
     assert len(answer["changes"]) == sum(answer["counts"].values())
     assert sandbox.control("POST", "/plytix/next-day")["day"] == 2

@@ -256,6 +256,10 @@ def test_the_default_world_holds_every_kind_of_broken_product(sandbox: SandboxCl
     assert len(titles) != len(set(titles))
     assert max(len(title or "") for title in titles) == 300
     assert "   " in titles
+    below = {product["parent_id"] for product in products}
+    sold = [one for one in products if one["id"] not in below and one["status"] == "Completed"]
+    assert any("stock" not in one["attributes"] for one in sold)
+    assert any(one["status"] == "Draft" and one["parent_id"] for one in products)
     ready = [bag for bag in values if bag["web_completeness"] == 100]
     assert len(ready) > 0.9 * len(values)
 

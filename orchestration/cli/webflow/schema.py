@@ -118,7 +118,7 @@ def validate_command(as_json: bool) -> None:
 @as_json_option
 @plain_errors
 def info_command(as_json: bool) -> None:
-    """What each sync feeds: its collection, mapped and unmapped fields, rows ready, held and in the shop."""
+    """What each sync feeds: its collection, mapped and unmapped fields, rows, those not ready and those in the shop."""
     from reverse_etl.destinations.webflow.validation import coverage
 
     _, warehouse, syncs = project_syncs()
@@ -128,7 +128,10 @@ def info_command(as_json: bool) -> None:
         say_json([asdict(one) for one in found])
         return
     rows = [
-        (one.sync, one.collection, one.mode, len(one.mapped), one.rows, one.held, one.in_shop, ", ".join(one.unmapped))
+        (one.sync, one.collection, one.mode, len(one.mapped), one.rows, one.not_ready, one.in_shop,
+         ", ".join(one.unmapped))
         for one in found
     ]  # fmt: skip
-    say_table(("sync", "collection", "mode", "mapped", "rows", "held", "in shop", "unmapped fields"), rows)
+    say_table(
+        ("sync", "collection", "mode", "mapped", "rows", "not ready", "in shop", "unmapped fields"), rows
+    )

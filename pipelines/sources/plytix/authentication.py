@@ -11,7 +11,9 @@ from typing import Any
 import httpx
 
 from karvon.connections import PlytixConnection
-from karvon.http import Malformed, Refused, RemoteError, Throttled, Unavailable, parse_json
+from karvon.http import Malformed, Refused, RemoteError, Throttled, Unavailable
+from karvon.http_body import parse_json
+from karvon.redaction import remember
 from pipelines.sources.plytix.settings import SIGN_IN_ATTEMPTS, TOKEN_MARGIN_SECONDS, TOKEN_SECONDS
 
 
@@ -84,6 +86,7 @@ class PlytixSignIn(httpx.Auth):
             raise self._error(
                 Malformed, status, "answered without a token; check the sign-in address (PLYTIX_AUTH_URL)"
             ) from None
+        remember(self._token)
         margin = min(TOKEN_MARGIN_SECONDS, lifetime / 10)
         self._valid_until = self._clock() + lifetime - margin
         return None

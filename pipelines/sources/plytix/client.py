@@ -104,11 +104,15 @@ class PlytixClient(HttpClient):
         """The first page, or None if the API refuses such a search: a question about the API itself."""
         body = query.body(1, (), self.dates_only)
         try:
-            return self._data(await self.request("POST", query.path, json=body), query.path)
+            answer = await self.request("POST", query.path, json=body)
         except Refused as refusal:
             if refusal.status not in (400, 422):
                 raise
             return None
+        rows = self._data(answer, query.path)
+        if not query.windows and not query.skus and query.path.endswith("/products/search"):
+            self.findings.products_total = _all_of(rows, _pagination(answer))
+        return rows
 
     async def single(self, path: str) -> list[Row]:
         """The rows of a GET; raises `NotFound` when the record does not exist."""
@@ -190,8 +194,7 @@ class PlytixClient(HttpClient):
                     if unchanged and not await self._adapt(query, refusal):
                         raise
                 continue
-            pagination = answer.data.get("pagination") if isinstance(answer.data, dict) else None
-            return self._data(answer, query.path), pagination if isinstance(pagination, dict) else {}
+            return self._data(answer, query.path), _pagination(answer)
 
     async def _adapt(self, query: Query, refusal: Refused) -> bool:
         """Change what is asked so that the refused search may pass: fewer columns, or dates without a time."""
@@ -228,6 +231,22 @@ class PlytixClient(HttpClient):
                 body=str(answer.data)[:500],
             )
         return data
+
+
+def _pagination(answer: Answer) -> dict[str, Any]:
+    pagination = answer.data.get("pagination") if isinstance(answer.data, dict) else None
+    return pagination if isinstance(pagination, dict) else {}
+
+
+def _all_of(rows: list[Row], pagination: dict[str, Any]) -> int:
+    """How many rows there are, by the first page of a search without a filter; 0 for unknown.
+
+    A page that is not full holds them all; of a full one a number that only counts the page says nothing.
+    """
+    if len(rows) < (_whole_number(pagination.get("page_size")) or PAGE_SIZE):
+        return len(rows)
+    told = max(_whole_number(pagination.get(name)) for name in ("count", "total_count"))
+    return told if told > len(rows) else 0
 
 
 def _names(refusal: Refused, column: str) -> bool:

@@ -44,7 +44,7 @@ async def fetch_products(context: Context) -> AsyncIterator[Batch]:
             }
         yield _batch(context, rows, missing, seen)
     sweep: Sweep | None = None
-    if sweep_is_due(context) or _some_are_gone(client, context, seen):
+    if sweep_is_due(context) or await _some_are_gone(client, context, reader.path, seen):
         sweep = await sweep_ids(client, context, reader.path, seen, _single(context))
         client.findings.all_products = sweep.listed
     wanted = await _variants(client, context, reader.path, parents, sweep) if parents else {}
@@ -111,10 +111,16 @@ async def fetch_product_details(context: Context) -> AsyncIterator[Batch]:
     yield Batch(present=list(everything), cursor=None if context.key else found.newest)
 
 
-def _some_are_gone(client: PlytixClient, context: Context, seen: Collection[str]) -> bool:
-    """Every answer says how many products there are: fewer than known means deletions, at no request."""
-    total = client.findings.products_total
-    return context.since is None and 0 < total < len(context.known() | set(seen))
+async def _some_are_gone(client: PlytixClient, context: Context, path: str, seen: Collection[str]) -> bool:
+    """Fewer products than known means deletions. Answers mostly say how many there are, at no request; where everything
+    was just modified they cannot prove it, and a search without a filter is asked.
+    """
+    known = context.known()
+    if context.since is not None or not known - set(seen):
+        return False
+    if not client.findings.products_total:
+        await client.sample(Query(path))
+    return 0 < client.findings.products_total < len(known | set(seen))
 
 
 def products_are_swept(context: Context) -> bool:

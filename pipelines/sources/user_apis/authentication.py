@@ -14,6 +14,7 @@ from dlt.sources.helpers.rest_client.auth import (
 
 from karvon.credentials import CredentialStore
 from karvon.http import Malformed
+from karvon.redaction import remember
 from pipelines.sources.user_apis.definition import (
     ApiKey,
     Basic,
@@ -71,6 +72,7 @@ class _OAuth2(OAuth2ClientCredentials):  # type: ignore[misc]  # dlt's types are
     def parse_access_token(self, response_json: Any) -> str:
         if not isinstance(response_json, Mapping) or not response_json.get("access_token"):
             raise Malformed(f"{self._name}: the token address answered without an access_token")
+        remember(*(str(value) for name, value in response_json.items() if name.endswith("token")))
         if self._refreshes and self._store is not None and response_json.get("refresh_token"):
             # Before it is used: a refresh token that is lost here would lock the user out.
             self._store.write(self._name, {"refresh_token": str(response_json["refresh_token"])})

@@ -11,25 +11,22 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from pipelines.sources.user_apis.entities import ENTITIES, Entity
+from pipelines.sources.user_apis.mapping import Conditions, FieldMapping, Path, Spec, Zone, wrong
+from pipelines.sources.user_apis.paths import json_path
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME = r"^[a-z][a-z0-9_]{0,62}$"
-_PATH_STEP = re.compile(r"\.?([A-Za-z_@$][\w@$-]*)|\[(\d+)\]|\['([^'\\]+)'\]")
 _FORBIDDEN_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "user-agent"})
 
 
 class Misconfigured(Exception):
     """A variable or a sign-in that a definition needs is not there."""
-
-
-class Spec(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 def _secret(value: str) -> str:
@@ -44,39 +41,8 @@ def _clean(value: str) -> str:
     return value
 
 
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError(f"{value!r} is no time zone; write one such as Europe/Berlin or UTC") from None
-    return value
-
-
-def json_path(text: str) -> str:
-    """`emails[0].address` → `$."emails"[0]."address"`, which both engines read. Raises `ValueError`."""
-    rest, steps = text.removeprefix("$").removeprefix("."), []
-    place = 0
-    while place < len(rest):
-        step = _PATH_STEP.match(rest, place)
-        if step is None:
-            raise ValueError(
-                f"{text!r} is no path; write names and places such as customer.emails[0].address"
-            )
-        name = step[1] or step[3]
-        steps.append(f'."{name}"' if name else f"[{step[2]}]")
-        place = step.end()
-    return "$" + "".join(steps)
-
-
-def _path(value: str) -> str:
-    json_path(value)
-    return value
-
-
 SecretRef = Annotated[str, AfterValidator(_secret)]
 Clean = Annotated[str, AfterValidator(_clean)]
-Zone = Annotated[str, AfterValidator(_zone)]
-Path = Annotated[str, AfterValidator(_path)]
 
 
 class NoAuth(Spec):
@@ -218,36 +184,6 @@ class Incremental(Spec):
     """Read again behind a cursor that is a time: clocks differ, and rows may become visible late."""
 
 
-class FieldMapping(Spec):
-    """Where a field of ours comes from: a path in their record, or a constant."""
-
-    path: Path | None = None
-    constant: str | None = None
-    map: dict[str, str] | None = None
-    """Their value → ours."""
-    default: str | None = None
-    """For a value that is missing or not in `map`."""
-    zone: Zone | None = None
-    """Zone of times that carry none; unsaid, the source's `time_zone`."""
-    date_order: Literal["iso", "day_first", "month_first"] = "iso"
-    """Of times such as 03.04.2026 10:00; seconds since 1970 and ISO 8601 need nothing."""
-    decimal: Literal["point", "comma"] = "point"
-    """Of amounts written as text: 1,234.50 or 1.234,50."""
-    minor_units: int | None = Field(None, ge=0, le=4)
-    """Amounts in the smallest unit: how many digits it has."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _shorthand(cls, value: object) -> object:
-        return {"path": value} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if (self.path is None) == (self.constant is None):
-            raise ValueError("give either `path` or `constant`")
-        return self
-
-
 class ResourceSpec(Spec):
     """One list of the API."""
 
@@ -261,6 +197,8 @@ class ResourceSpec(Spec):
     """Unsaid, it is found out from the first answer."""
     data_path: str | None = None
     """Where the list is in the answer; unsaid, it is found out."""
+    missing_list: Literal["error", "empty"] = "error"
+    """`empty`: an API that leaves an empty list out of its answer (Google's do), or says null for one."""
     key: str | tuple[str, ...]
     """The record's identity: a path, or several."""
     incremental: Incremental | None = None
@@ -268,6 +206,10 @@ class ResourceSpec(Spec):
     """`remove`: a complete list without a record we know means that it was deleted there."""
     entity: Entity | None = None
     fields: dict[str, FieldMapping] = {}
+    ignore: Conditions = ()
+    """Records that take no part, such as test orders: they are landed and in no figure."""
+    deleted: Conditions = ()
+    """Records that say of themselves that they are gone: tombstones for every model."""
 
     @property
     def key_paths(self) -> tuple[str, ...]:
@@ -284,19 +226,22 @@ class ResourceSpec(Spec):
                 "`deletions: remove` needs complete lists; take `incremental` out, or `deletions`"
             )
         if self.entity is None:
-            if self.fields:
-                raise ValueError("`fields` need an `entity`: lead, customer or order")
+            if self.fields or self.ignore or self.deleted:
+                raise ValueError("`fields`, `ignore` and `deleted` need an `entity`: lead, customer or order")
             return self
         known = ENTITIES[self.entity]
         if unknown := sorted(set(self.fields) - set(known)):
             raise ValueError(f"a {self.entity} has no field {', '.join(unknown)}; it has {', '.join(known)}")
         if missing := [name for name, field in known.items() if field.required and name not in self.fields]:
             raise ValueError(f"a {self.entity} needs the field {', '.join(missing)}")
-        for name, mapping in self.fields.items():
-            choices = known[name].choices
-            ours = {*(mapping.map or {}).values(), mapping.default or "", mapping.constant or ""}
-            if choices and (wrong := sorted(ours - {*choices, ""})):
-                raise ValueError(f"{name} cannot be {', '.join(wrong)}; it can be {', '.join(choices)}")
+        problems = {name: wrong(name, known[name], mapping) for name, mapping in self.fields.items()}
+        if any(problems.values()):
+            # Each at its own line of the file.
+            raise ValidationError.from_exception_data("fields", [
+                {"type": PydanticCustomError("mapping", "{said}", {"said": said}), "loc": ("fields", name),
+                 "input": None}
+                for name, said in problems.items() if said
+            ])  # fmt: skip
         return self
 
 
@@ -350,6 +295,13 @@ class DataSource(Spec):
                           else self.base_url).scheme  # fmt: skip
         if scheme not in ("http", "https"):
             raise ValueError("`base_url` must begin with https:// (or http://)")
+        try:
+            # A date without quotes or a number beyond 64 bits could neither be sent nor kept.
+            orjson.dumps(
+                self.model_dump(), option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+            )
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"a value is neither text nor number ({error}); put it in quotes") from None
         if wrong := sorted(name for name in self.headers if name.lower() in _FORBIDDEN_HEADERS):
             raise ValueError(f"the header {', '.join(wrong)} cannot be set here")
         names = [resource.name for resource in self.resources]

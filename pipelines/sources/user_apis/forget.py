@@ -7,7 +7,7 @@ must be rewritten, Postgres vacuumed (docs/user_apis.md, "Forgetting").
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -15,6 +15,8 @@ from karvon.warehouse import Session
 from pipelines.sources.user_apis import privacy
 
 _OURS = ("raw_user_apis", "staging", "restricted", "marts", "activation", "reverse_etl")
+Also = Callable[[Session], None]
+"""What must happen with an erasure or not at all."""
 _BY_RECORD = (
     "staging.stg_user_apis__records",
     "restricted.record_fields",
@@ -31,8 +33,8 @@ class Erased:
     records: int = 0
 
 
-def forget_user(session: Session, user_id: str) -> Erased:
-    """Erase everything of a user."""
+def forget_user(session: Session, user_id: str, also: Also = lambda _: None) -> Erased:
+    """Erase everything of a user, all of it or nothing; to do it again does no harm."""
     privacy.prepare(session)
     private = privacy.read(session)
     erased = Erased()
@@ -45,12 +47,15 @@ def forget_user(session: Session, user_id: str) -> Erased:
                 column = "connection" if table.endswith("observations") else "document_key"
                 _erase(session, erased, table, f"{column} = $1 OR {column} LIKE $1 || '/%'", (user_id,))
         _suppress(session, user_id, [private.hash_of(f"user:{user_id}")])
+        also(session)
     return erased
 
 
-def forget_person(session: Session, email: str, user_id: str | None = None) -> Erased:
-    """Erase every record that holds the e-mail address, of one user or of all; phone numbers of such records too
-    are not landed again."""
+def forget_person(
+    session: Session, email: str, user_id: str | None = None, also: Also = lambda _: None
+) -> Erased:
+    """Erase every record that holds the e-mail address, of one user or of all, or nothing; phone numbers of such
+    records too are not landed again. To do it again does no harm."""
     privacy.prepare(session)
     private = privacy.read(session)
     erased = Erased()
@@ -73,6 +78,7 @@ def forget_person(session: Session, email: str, user_id: str | None = None) -> E
         for user in sorted(users):
             phones = [one["phone_hash"] for one in people if one["user_id"] == user and one["phone_hash"]]
             _suppress(session, user, [wanted, *phones])
+        also(session)
     return erased
 
 
@@ -87,8 +93,9 @@ def remains(session: Session, text: str) -> list[str]:
         if row["s"] in _OURS:
             columns.setdefault(f'"{row["s"]}"."{row["t"]}"', []).append(row["c"])
     for table, names in columns.items():
-        where = " OR ".join(f'lower(CAST("{name}" AS text)) LIKE $1' for name in names)
-        if session.value(f"SELECT count(*) FROM {table} WHERE {where}", (f"%{text.lower()}%",)):
+        # Not LIKE: an address may hold an underscore.
+        where = " OR ".join(f'position($1 IN lower(CAST("{name}" AS text))) > 0' for name in names)
+        if session.value(f"SELECT count(*) FROM {table} WHERE {where}", (text.lower(),)):
             found.append(table.replace('"', ""))
     return found
 

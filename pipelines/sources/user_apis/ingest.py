@@ -7,24 +7,26 @@ or answers rubbish costs its own thread until its own time limit, and nobody els
 from __future__ import annotations
 
 import itertools
+import logging
 import queue
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from karvon.addresses import ForbiddenAddress
+from karvon.credentials import CredentialError
 from karvon.http import RemoteError
 from karvon.progress import track
-from karvon.warehouse import Session, Warehouse
+from karvon.warehouse import Session, Warehouse, WarehouseError
 from pipelines.landing import COLUMNS, OBSERVATION_COLUMNS, Marks, making_tables, write_package
 from pipelines.load_report import ResourceReport
 from pipelines.sources.user_apis import privacy, status
 from pipelines.sources.user_apis.definition import DataSource, Misconfigured
 from pipelines.sources.user_apis.fetch import SCHEMA, Fetch, Piece, Surroundings
-from pipelines.sources.user_apis.registry import Registry
-from pipelines.sources.user_apis.registry_documents import registry_rows
+from pipelines.sources.user_apis.registry import USERS_FILE, Registry
+from pipelines.sources.user_apis.registry_documents import known_users, registry_rows
 from pipelines.sources.user_apis.status import SourceRun
 
 RECORD_COLUMNS = {
@@ -40,11 +42,12 @@ PACKAGE_SECONDS = 10.0
 """A package is loaded when it has so many rows, or when its first row has waited so long."""
 
 
-_OF_THE_SOURCE = (
-    RemoteError, ForbiddenAddress, Misconfigured, ValueError, TypeError, KeyError, IndexError, AttributeError,
-    type(None),
+_FORESEEN = (
+    RemoteError, ForbiddenAddress, Misconfigured, CredentialError, ValueError, TypeError, KeyError, IndexError,
+    AttributeError, type(None),
 )  # fmt: skip
 """What an API can cause: dlt's paginators raise such errors for answers that are not as declared."""
+_log = logging.getLogger("karvon.user_apis")
 
 
 @dataclass
@@ -80,6 +83,8 @@ def ingest(
     # The outer session keeps the DuckDB file open between the threads' short ones.
     with warehouse.session() as session:
         _prepare(session, warehouse)
+        if any(problem.file == USERS_FILE for problem in registry.problems):
+            registry = replace(registry, users={**registry.users, **known_users(session, SCHEMA)})
         declared = [Piece("registry", *one) for one in registry_rows(registry, warehouse, SCHEMA)]
         last, private = status.last_runs(session), privacy.read(session)
         used = status.used_today(session)
@@ -148,14 +153,17 @@ class _Ingestion:
                 self._report.runs += runs
                 step.advance(len(runs))
         if self._defects:
-            # Ours, not a source's: the others are landed by now, and this must be seen.
+            # The warehouse's, or a wish to stop: the others are landed by now, and this must be seen.
             raise self._defects[0]
 
     def _finisher(self, fetch: Fetch) -> Callable[[Future[None]], None]:
         def finish(future: Future[None]) -> None:
             error = future.exception()
-            if not isinstance(error, _OF_THE_SOURCE):
-                self._defects += [error] if error else []
+            if isinstance(error, WarehouseError) or not isinstance(error, Exception | None):
+                self._defects.append(error)
+            elif not isinstance(error, _FORESEEN):
+                # It stays the problem of this source all the same, and must be seen.
+                _log.error("%s failed in a way nobody foresaw", fetch.source.connection, exc_info=error)
             run = fetch.ended(error, self._last.get(fetch.source.connection))
             self._report.resources[run.connection] = fetch.reports
             self._pieces.put(Piece(run.connection, "source_runs", run.as_arrow(), run))

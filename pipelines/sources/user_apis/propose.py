@@ -8,7 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipelines.sources.user_apis.cleaning import Cleaned, cleaned
+from pipelines.sources.user_apis.definition import DataSource, ResourceSpec
 from pipelines.sources.user_apis.entities import ENTITIES, Entity
+from pipelines.sources.user_apis.mapping import FieldMapping
 from pipelines.sources.user_apis.records import value_at
 
 _NAMES: Mapping[str, tuple[str, ...]] = {
@@ -91,6 +94,81 @@ def propose(records: Sequence[Mapping[str, Any]]) -> Proposal:
     if key is None:
         questions.append("no field has a different value in each record")
     return Proposal(key, _match("updated_at", paths), entity, fields, questions)
+
+
+def money_questions(
+    found: Proposal,
+    records: Sequence[Mapping[str, Any]],
+    exponents: Mapping[str, int],
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """Of the proposed fields those that the cleaned sample proves, those that it does not, and what to ask of them."""
+    fields, open_fields, questions = dict(found.fields), {}, list(_leave_outs(found, records))
+    resource = ResourceSpec.model_construct(
+        name="sample", path="", key=found.key or "id", entity=found.entity,
+        fields={name: FieldMapping.model_validate(one) for name, one in fields.items()},
+    )  # fmt: skip
+    source = DataSource.model_construct(user_id="", source_id="", base_url="", resources=())
+    rows = [cleaned(source, resource, record, exponents) for record in records]
+    for name, known in ENTITIES[found.entity or "lead"].items():
+        if known.type != "amount" or name not in fields:
+            continue
+        path, reasons = (
+            fields[name],
+            Counter(one for row in rows for one in row.reasons if one.startswith(name)),
+        )
+        if reasons:
+            questions.append(reasons.most_common(1)[0][0])
+        elif not any(name in row.fields for row in rows):
+            questions.append(f"{name} ← {path}: nothing in the sample says so much as one amount")
+        elif _may_be_minor(name, rows, exponents):
+            questions.append(
+                f"{name} ← {path}: only whole numbers, such as {_example(records, path)}; if they are cents, write "
+                f"{{path: {path}, minor_units: true}}"
+            )
+        else:
+            continue
+        open_fields[name] = fields.pop(name)
+    if "refunded_amount" not in fields and (lists := _lists_of_refunds(records)):
+        questions.append(f"refunds are in {lists}: write refunded_amount: {{sum: '{lists}[].…', sign: …}}")
+    return fields, open_fields, questions
+
+
+def _may_be_minor(name: str, rows: Sequence[Cleaned], exponents: Mapping[str, int]) -> bool:
+    """Whether all amounts are whole although their currency has a smaller unit: nothing tells euros from cents then."""
+    said = [(row.fields[name], row.fields.get("currency", "")) for row in rows if row.fields.get(name)]
+    return bool(said) and all(
+        amount == amount.to_integral_value() and exponents.get(currency, 2) > 0 for amount, currency in said
+    )
+
+
+def _example(records: Sequence[Mapping[str, Any]], path: str) -> Any:
+    return next((value for record in records if (value := value_at(record, path)) not in (None, "", 0)), 0)
+
+
+def _lists_of_refunds(records: Sequence[Mapping[str, Any]]) -> str | None:
+    return next(
+        (
+            name
+            for record in records
+            for name, value in record.items()
+            if isinstance(value, list) and "refund" in name.lower()
+        ),
+        None,
+    )
+
+
+def _leave_outs(found: Proposal, records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    names = {name: value for record in records for name, value in record.items() if value is not None}
+    for name in sorted(names):
+        word = _plain(name)
+        if word in ("test", "is_test", "test_mode", "livemode", "sandbox") and isinstance(names[name], bool):
+            live = word == "livemode"
+            yield f"records say `{name}`: are some to be left out? ignore: {{{name}: {'false' if live else 'true'}}}"
+        elif word in ("deleted", "is_deleted", "removed", "trashed", "deleted_at"):
+            test = "{exists: true}" if word.endswith("_at") else "true"
+            yield f"records say `{name}`: are some deleted? deleted: {{{name}: {test}}}"
+        elif word in ("cancelled_at", "canceled_at") and found.entity == "order":
+            yield f"records say `{name}`: cases: [{{when: {{{name}: {{exists: true}}}}, then: cancelled}}] for status?"
 
 
 def _paths(record: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[str]:

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 import orjson
 
-from pipelines.sources.user_apis.definition import Incremental, json_path
-
-_STEP = re.compile(r'\."([^"]+)"|\[(\d+)\]')
+from pipelines.sources.user_apis.definition import Incremental
+from pipelines.sources.user_apis.paths import plain_route, step_to
 
 
 def value_at(record: Any, path: str) -> Any:
     """The value at a path, or None where the record has nothing."""
-    for step in _steps(path):
-        if isinstance(step, str):
-            record = record.get(step) if isinstance(record, dict) else None
-        else:
-            record = record[step] if isinstance(record, list) and step < len(record) else None
-    return record
-
-
-@lru_cache(maxsize=4096)
-def _steps(path: str) -> tuple[str | int, ...]:
-    return tuple(name or int(place) for name, place in _STEP.findall(json_path(path)))
+    return step_to(record, plain_route(path))
 
 
 def document_key(paths: Sequence[str]) -> Callable[[Any], str | None]:
@@ -39,7 +26,7 @@ def document_key(paths: Sequence[str]) -> Callable[[Any], str | None]:
 
     if len(paths) > 1:
         return combined
-    path, steps = paths[0], _steps(paths[0])
+    path, steps = paths[0], plain_route(paths[0])
     if len(steps) == 1 and isinstance(name := steps[0], str):
         # Nearly all keys are such, and it is asked of every record.
         return lambda record: _key_part(record.get(name))
@@ -56,10 +43,11 @@ def highest(records: Sequence[Any], path: str, so_far: str | None) -> str | None
     """The highest cursor of the records, as text; numbers are compared as numbers."""
     values = [value for value in (value_at(record, path) for record in records) if value is not None]
     values += [] if so_far is None else [so_far]
-    return str(max(values, key=_rank)) if values else None
+    return str(max(values, key=rank)) if values else None
 
 
-def _rank(value: Any) -> tuple[int, float, str]:
+def rank(value: Any) -> tuple[int, float, str]:
+    """What cursors are compared by: numbers as numbers, everything else as text."""
     try:
         return 0, float(value), ""
     except (TypeError, ValueError):
@@ -71,7 +59,7 @@ def cursor_parameter(spec: Incremental, cursor: str | None) -> str | int | None:
     if cursor is None:
         return spec.initial
     overlap = timedelta(minutes=spec.overlap_minutes)
-    at = _instant(cursor)
+    at = instant(cursor)
     if at is None:
         return cursor
     at -= overlap
@@ -87,7 +75,8 @@ def cursor_parameter(spec: Incremental, cursor: str | None) -> str | int | None:
     return at.isoformat().replace("+00:00", "Z") if cursor.endswith("Z") else at.isoformat()
 
 
-def _instant(cursor: str) -> datetime | None:
+def instant(cursor: str) -> datetime | None:
+    """The moment that a cursor stands for, without a zone where it has none; None if it is no time."""
     try:
         if cursor.replace(".", "", 1).isdigit():
             seconds = float(cursor)
@@ -96,17 +85,3 @@ def _instant(cursor: str) -> datetime | None:
         return datetime.fromisoformat(cursor)
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def replace_at(record: Any, path: str, value: Any) -> Any:
-    """A copy of the record with another value at a path that it has."""
-    return _replaced(record, _steps(path), value)
-
-
-def _replaced(record: Any, steps: Sequence[str | int], value: Any) -> Any:
-    if not steps:
-        return value
-    step, rest = steps[0], steps[1:]
-    if isinstance(record, dict):
-        return {**record, step: _replaced(record[step], rest, value)}
-    return [*record[:step], _replaced(record[step], rest, value), *record[step + 1 :]]  # type: ignore[operator,misc]

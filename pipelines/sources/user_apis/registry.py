@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
-from pipelines.sources.user_apis.definition import DataSource, Spec, User, Users
+from karvon.written_yaml import UnreadableYaml, children, parse, read_text
+from pipelines.sources.user_apis.definition import VARIABLE, DataSource, User, Users
+from pipelines.sources.user_apis.grants import Grants
+from pipelines.sources.user_apis.mapping import Spec
 
 USERS_FILE = "users.yml"
+_USER_ID = re.compile(r"(?m)^user_id:[ \t]*['\"]?([a-z][a-z0-9_]{0,62})['\"]?[ \t\r]*(?:#.*)?$")
+"""In a file that cannot be parsed."""
 _Loc = tuple[int | str, ...]
 _Read = TypeVar("_Read", bound=Spec)
 
@@ -25,10 +32,15 @@ class Problem:
     line: int
     key: str
     message: str
+    user_id: str | None = None
+    """Whose file it says it is, if that can be read."""
 
     def __str__(self) -> str:
         place = f" {self.key}:" if self.key else ""
-        return f"{self.file}:{self.line}:{place} {self.message}"
+        whose = f" (user {self.user_id})" if self.user_id else ""
+        text = f"{self.file}:{self.line}:{place} {self.message}{whose}"
+        # Names of files and keys are written by users: nothing in them moves a terminal's cursor or breaks a log.
+        return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 @dataclass(frozen=True)
@@ -44,55 +56,162 @@ class Registry:
     """Of every user who has a source."""
 
 
-def read_registry(folder: Path) -> Registry:
-    """All data sources below a folder, in the order of their names."""
-    sources: dict[str, DataSource] = {}
-    problems: list[Problem] = []
-    files: dict[str, Path] = {}
-    declared: dict[str, User] = {}
-    for path in sorted((*folder.rglob("*.yml"), *folder.rglob("*.yaml"))):
-        name = str(path.relative_to(folder))
-        text = path.read_text(encoding="utf-8")
-        if name == USERS_FILE:
-            listed, wrong = read_yaml(Users, text, name)
-            problems += wrong
-            declared = {user.user_id: user for user in listed.users} if listed else {}
-            continue
-        source, wrong = read_yaml(DataSource, text, name)
-        problems += wrong
-        if source is None:
-            continue
-        if source.connection in sources:
-            other = files[source.connection].relative_to(folder)
-            problems.append(Problem(name, 1, "source_id", f"{source.connection} is declared in {other} too"))
-            continue
-        sources[source.connection], files[source.connection] = source, path
-    problems += _wrong_links(sources, files, folder)
-    users = {source.user_id: User(user_id=source.user_id) for source in sources.values()} | declared
-    return Registry(folder, tuple(sources[name] for name in sorted(sources)), tuple(problems), files, users)
+def read_registry(folder: Path, grants: Grants = Grants()) -> Registry:  # noqa: B008 - frozen
+    """All data sources below a folder, in the order of their names; what is wrong with a file is its own problem."""
+    found = _Found(folder, grants)
+    paths = list(_definition_files(folder, found.problems))
+    listed = [path for path in paths if found.name(path) == USERS_FILE]
+    for path in listed:
+        found.take_users(path)
+    for path in paths:
+        if path not in listed:
+            found.read(path)
+    found.choose()
+    problems = [*found.problems, *_wrong_links(found.sources, found.files, folder)]
+    users = {user_id: User(user_id=user_id) for user_id in {one.user_id for one in found.sources.values()}}
+    ordered = tuple(found.sources[name] for name in sorted(found.sources))
+    return Registry(folder, ordered, tuple(problems), found.files, users | found.declared)
+
+
+def _definition_files(folder: Path, problems: list[Problem]) -> Iterator[Path]:
+    """What is called as a definition, in the order of the names. Hidden folders are not looked into: mounted
+    configuration keeps its versions there."""
+
+    def unreadable(error: OSError) -> None:
+        place = os.path.relpath(error.filename or folder, folder)
+        problems.append(
+            Problem(place, 1, "", f"the folder cannot be read ({error.strerror}); check its rights")
+        )
+
+    found: list[Path] = []
+    if folder.exists():
+        for place, folders, files in os.walk(folder, onerror=unreadable):
+            found += [Path(place, name) for name in (*files, *folders) if name.endswith((".yml", ".yaml"))]
+            folders[:] = [name for name in folders if not name.startswith(".")]
+    yield from sorted(found)
+
+
+class _Found:
+    """What was read so far. All are read before one is chosen: a name may be declared twice, or be another user's."""
+
+    def __init__(self, folder: Path, grants: Grants) -> None:
+        self._folder, self._grants = folder, grants
+        self.problems: list[Problem] = []
+        self.declared: dict[str, User] = {}
+        self.sources: dict[str, DataSource] = {}
+        self.files: dict[str, Path] = {}
+        self._read: list[tuple[Path, DataSource, Any]] = []
+        self._ids: set[str] = set()
+        """Ids of all users that any file names, usable or not."""
+
+    def name(self, path: Path) -> str:
+        return str(path.relative_to(self._folder))
+
+    def take_users(self, path: Path) -> None:
+        listed, wrong, _ = _read_file(Users, path, self._folder)
+        self.problems += wrong
+        self.declared = {user.user_id: user for user in listed.users} if listed else {}
+
+    def read(self, path: Path) -> None:
+        source, wrong, tree = _read_file(DataSource, path, self._folder)
+        if user_id := _user_id(tree):
+            self._ids.add(user_id)
+        self.problems += [replace(one, user_id=user_id or one.user_id) for one in wrong]
+        if source is not None:
+            self._read.append((path, source, tree))
+
+    def choose(self) -> None:
+        """Of files that declare the same source the one in the user's own folder counts, else the first."""
+        users = {*self.declared, *self._ids}
+        for path, source, tree in sorted(self._read, key=self._rank):
+            if wrong := [*self._foreign(path, source), *self._not_granted(path, source, tree, users)]:
+                self.problems += wrong
+            elif source.connection in self.sources:
+                other = self.name(self.files[source.connection])
+                self.problems.append(
+                    Problem(
+                        self.name(path), 1, "source_id", f"{source.connection} is declared in {other} too"
+                    )
+                )
+            else:
+                self.sources[source.connection], self.files[source.connection] = source, path
+
+    def _rank(self, read: tuple[Path, DataSource, Any]) -> tuple[bool, Path]:
+        path, source, _ = read
+        return path.relative_to(self._folder).parts[0] != source.user_id, path
+
+    def _foreign(self, path: Path, source: DataSource) -> Iterator[Problem]:
+        """The folder of a user of `users.yml` holds sources of that user only: whoever writes there is that user."""
+        owner = path.relative_to(self._folder).parts[0]
+        if owner in self.declared and owner != source.user_id:
+            yield Problem(
+                self.name(path),
+                1,
+                "user_id",
+                f"in the folder of {owner} only sources of {owner} are declared",
+            )
+
+    def _not_granted(
+        self, path: Path, source: DataSource, tree: Any, users: Collection[str]
+    ) -> Iterator[Problem]:
+        for line, key, name in _variables(tree):
+            if refusal := self._grants.refusal(source.user_id, name, users):
+                yield Problem(self.name(path), line, key, refusal, source.user_id)
+
+
+def _read_file(spec: type[_Read], path: Path, folder: Path) -> tuple[_Read | None, list[Problem], Any]:
+    name = str(path.relative_to(folder))
+    try:
+        text = read_text(path, within=folder)
+    except UnreadableYaml as error:
+        said = _USER_ID.search(error.text)
+        return None, [Problem(name, error.line, "", str(error), said and said[1])], None
+    return _read_text(spec, text, name)
 
 
 def read_yaml(spec: type[_Read], text: str, file: str) -> tuple[_Read | None, list[Problem]]:
     """One file: what it declares, or None and what is wrong with it."""
+    found, problems, _ = _read_text(spec, text, file)
+    return found, problems
+
+
+def _read_text(spec: type[_Read], text: str, file: str) -> tuple[_Read | None, list[Problem], Any]:
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        twice = list(_doubled(tree, file)) if tree else []
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        reason = getattr(error, "problem", None) or str(error)
-        return None, [Problem(file, mark.line + 1 if mark else 1, "", f"not valid YAML: {reason}")]
-    if twice:
-        return None, twice
+        tree, content = parse(text)
+    except UnreadableYaml as error:
+        said = _USER_ID.search(text)
+        return None, [Problem(file, error.line, "", str(error), said and said[1])], None
+    if twice := list(_doubled(tree, file)):
+        return None, twice, tree
     if not isinstance(content, dict):
         needed = ", ".join(name for name, field in spec.model_fields.items() if field.is_required())
-        return None, [Problem(file, 1, "", f"the file must hold {needed}")]
+        return None, [Problem(file, 1, "", f"the file must hold {needed}")], tree
     try:
-        return spec.model_validate(content), []
+        return spec.model_validate(content), [], tree
     except ValidationError as error:
-        return None, [
-            _problem(file, tree, one) for one in error.errors(include_url=False, include_input=False)
-        ]
+        listed = error.errors(include_url=False, include_input=False)
+        return None, [_problem(file, tree, one) for one in listed], tree
+
+
+def _user_id(tree: Any) -> str | None:
+    """Whose file it says it is, whatever else is wrong with it."""
+    pairs = tree.value if isinstance(tree, yaml.MappingNode) else ()
+    said = (value.value for key, value in pairs if key.value == "user_id")
+    return next((one for one in said if isinstance(one, str) and re.fullmatch(r"[a-z][a-z0-9_]*", one)), None)
+
+
+def _variables(node: Any, key: str = "") -> Iterator[tuple[int, str, str]]:
+    """Line, key and name of each variable that a file refers to, in keys too."""
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            yield from _variables(name, key)
+            yield from _variables(value, f"{key}.{name.value}".lstrip("."))
+    elif isinstance(node, yaml.ScalarNode):
+        for found in VARIABLE.findall(node.value):
+            yield node.start_mark.line + 1, key, found
+    else:
+        for one in children(node):
+            yield from _variables(one, key)
 
 
 def _problem(file: str, tree: Any, error: Any) -> Problem:
@@ -130,6 +249,9 @@ def _doubled(node: Any, file: str) -> Iterator[Problem]:
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                yield Problem(file, key.start_mark.line + 1, "", "a key is a text")
+                continue
             if key.value in seen:
                 yield Problem(file, key.start_mark.line + 1, str(key.value), "is given twice")
             seen.add(key.value)

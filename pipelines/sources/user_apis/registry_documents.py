@@ -9,12 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from karvon.warehouse import Warehouse
+from karvon.warehouse import Session, Warehouse
 from pipelines.load_report import ResourceReport
 from pipelines.raw_table import RawTable
 from pipelines.source import Batch, Document
-from pipelines.sources.user_apis.definition import DataSource, ResourceSpec, json_path
+from pipelines.sources.user_apis.definition import DataSource, ResourceSpec, User
 from pipelines.sources.user_apis.entities import ENTITIES
+from pipelines.sources.user_apis.mapping import Condition, Conditions, as_rules
+from pipelines.sources.user_apis.paths import as_json_path, json_path, route
 from pipelines.sources.user_apis.registry import Registry
 
 CONNECTION = "registry"
@@ -25,6 +27,7 @@ class _Documents:
     name: str
     key: Callable[[Document], str]
     noise: tuple[str, ...] = ()
+    kept: None = None
     shrink_advice: str = "check KARVON_SOURCES_DIR"
 
 
@@ -38,6 +41,8 @@ def registry_rows(registry: Registry, warehouse: Warehouse, schema: str) -> list
     What is gone gets a tombstone, unless a file is wrong: its sources may only seem to be gone.
     """
     now = datetime.now(UTC)
+    # Nor does a folder that is not there, such as one that was not mounted, mean that all its files were deleted.
+    keep = bool(registry.problems) or not registry.folder.is_dir()
     definitions = [
         _definition(source, resource)
         for source in registry.sources
@@ -46,9 +51,21 @@ def registry_rows(registry: Registry, warehouse: Warehouse, schema: str) -> list
     ]
     users = [user.model_dump(mode="json", exclude={"quotas"}) for user in registry.users.values()]
     return [
-        *_changes(schema, _DEFINITIONS, definitions, warehouse, now, bool(registry.problems)),
-        *_changes(schema, _USERS, users, warehouse, now, bool(registry.problems)),
+        *_changes(schema, _DEFINITIONS, definitions, warehouse, now, keep),
+        *_changes(schema, _USERS, users, warehouse, now, keep),
     ]
+
+
+def known_users(session: Session, schema: str) -> dict[str, User]:
+    """The users as they were last landed, for a run whose `users.yml` cannot be read: who was suspended stays so."""
+    if not session.has_table(f"{schema}.{_USERS.name}"):
+        return {}
+    rows = session.rows(
+        f"SELECT DISTINCT ON (document_key) CAST(document AS text) AS document, is_deleted FROM {schema}.{_USERS.name} "
+        "ORDER BY document_key, landed_at DESC, _dlt_load_id DESC"
+    )
+    users = [User.model_validate_json(row["document"]) for row in rows if not row["is_deleted"]]
+    return {user.user_id: user for user in users}
 
 
 def _changes(
@@ -61,7 +78,7 @@ def _changes(
 
 
 def _definition(source: DataSource, resource: ResourceSpec) -> dict[str, Any]:
-    known = ENTITIES[resource.entity] if resource.entity else {}
+    flags = {"is_ignored": resource.ignore, "is_deleted": resource.deleted}
     return {
         "user_id": source.user_id,
         "source_id": source.source_id,
@@ -69,19 +86,59 @@ def _definition(source: DataSource, resource: ResourceSpec) -> dict[str, Any]:
         "entity": resource.entity,
         "links_to": source.links_to,
         "fields": [
-            {
-                "field": name,
-                "field_type": known[name].type,
-                "is_required": known[name].required,
-                "json_path": json_path(mapping.path) if mapping.path else None,
-                "constant": mapping.constant,
-                "value_map": mapping.map,
-                "default_value": mapping.default,
-                "time_zone": mapping.zone or source.time_zone,
-                "date_order": mapping.date_order,
-                "decimal": mapping.decimal,
-                "minor_units": mapping.minor_units,
-            }
-            for name, mapping in sorted(resource.fields.items())
+            *(_field(source, resource, name) for name in sorted(resource.fields)),
+            *(_flag(name, conditions) for name, conditions in flags.items() if conditions),
         ],
     }
+
+
+def _field(source: DataSource, resource: ResourceSpec, name: str) -> dict[str, Any]:
+    mapping, field = resource.fields[name], ENTITIES[resource.entity or "lead"][name]
+    digits = mapping.minor_units
+    opens_places = field.type == "amount" and mapping.opens_places
+    return {
+        "field": name,
+        "field_type": field.type,
+        "is_required": field.required,
+        "take": mapping.take,
+        "separator": mapping.separator,
+        "paths": [_branch(path, opens_places) for path in mapping.paths],
+        "cases": [{"when": _rules(case.when), "then": case.then} for case in mapping.cases],
+        "constant": mapping.constant,
+        "value_map": mapping.map,
+        "default_value": mapping.default,
+        "time_zone": mapping.zone or source.time_zone,
+        "date_order": mapping.date_order,
+        "decimal": mapping.decimal,
+        "sign": mapping.sign,
+        "reads_one": opens_places,
+        "is_minor": mapping.is_minor,
+        "minor_digits": digits if isinstance(digits, int) and not isinstance(digits, bool) else None,
+        "minor_exceptions": digits if isinstance(digits, dict) else None,
+    }
+
+
+def _flag(name: str, conditions: Conditions) -> dict[str, Any]:
+    """What a record says of itself, as a field: true where a condition holds."""
+    cases = [{"when": _rules(condition), "then": "true"} for condition in conditions]
+    return {"field": name, "field_type": "flag", "take": "first", "paths": [], "cases": cases}
+
+
+def _branch(path: str, opens_places: bool) -> dict[str, Any]:
+    """A path as the models walk it: through lists, and from the last entry on to the value."""
+    found = route(path, open_places=opens_places)
+    return {
+        "lists": [
+            {
+                "path": as_json_path(one.steps),
+                "place": one.place,
+                "where": [{"path": as_json_path(way), "value": said} for way, said in one.where],
+            }
+            for one in found.lists
+        ],
+        "path": as_json_path(found.steps),
+    }
+
+
+def _rules(condition: Condition) -> list[dict[str, Any]]:
+    return [{**rule, "path": json_path(rule["path"])} for rule in as_rules(condition)]

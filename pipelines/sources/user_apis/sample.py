@@ -1,82 +1,180 @@
-"""One page of a source, for people: what it looks like, and what the mapping makes of it."""
+"""Two pages of a source, for people: what they look like, what the mapping makes of them, and what that adds up to."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
-from pipelines.sources.user_apis.api import Api
+from karvon.http import RemoteError
+from pipelines.sources.user_apis.api import Capped
+from pipelines.sources.user_apis.cleaning import Cleaned, cleaned, totals
 from pipelines.sources.user_apis.definition import DataSource, ResourceSpec
 from pipelines.sources.user_apis.entities import ENTITIES
 from pipelines.sources.user_apis.fetch import Surroundings
-from pipelines.sources.user_apis.propose import propose
-from pipelines.sources.user_apis.records import document_key, value_at
+from pipelines.sources.user_apis.paths import as_text, route, walk
+from pipelines.sources.user_apis.propose import money_questions, propose
+from pipelines.sources.user_apis.records import document_key
 
 SHOWN = 200
+"""Records of a page that are looked at."""
+_ROWS = 5
+_PERSONAL = ("email", "phone", "name")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The records of a first page, and the definition of the paginator that read it."""
+    """The records of the first two pages, and the definition of the paginator that read them."""
 
-    records: Sequence[Mapping[str, Any]]
+    pages: Sequence[Sequence[Mapping[str, Any]]]
     paginator: Mapping[str, Any]
+    problem: str | None = None
+    """Why the second page could not be read."""
 
-    def mapping_report(self, resource: ResourceSpec) -> Iterator[str]:
-        """A line for each field: where it comes from, an example, and how many records lack it."""
-        key_of = document_key(resource.key_paths)
-        keyless = sum(key_of(record) is None for record in self.records)
-        yield f"key {', '.join(resource.key_paths)}: {keyless or 'no'} records without one"
-        known = ENTITIES[resource.entity] if resource.entity else {}
-        for name, mapping in resource.fields.items():
-            if mapping.constant is not None:
-                yield f"{name} = {mapping.constant!r} always"
-                continue
-            values = [value_at(record, mapping.path or "") for record in self.records]
-            missing = sum(value in (None, "") for value in values)
-            unmapped = {
-                str(value)
-                for value in values
-                if mapping.map
-                and mapping.default is None
-                and value is not None
-                and str(value) not in mapping.map
-            }
-            example = next((value for value in values if value not in (None, "")), None)
-            yield (
-                f"{name} ← {mapping.path}: {example!r}"
-                f"{f', missing in {missing} of {len(values)}' if missing else ''}"
-                f"{f', not in `map`: {sorted(unmapped)}' if unmapped else ''}"
-            )
-        if left := [name for name in known if name not in resource.fields]:
-            yield f"not mapped: {', '.join(left)}"
+    @property
+    def records(self) -> Sequence[Mapping[str, Any]]:
+        return [record for page in self.pages for record in page]
+
+    def is_paging_proven(self, key: str | None) -> bool:
+        """Whether a second page was read, and holds other records than the first."""
+        if len(self.pages) < 2 or not self.pages[1] or key is None:
+            return False
+        key_of = document_key((key,))
+        return {key_of(one) for one in self.pages[0]}.isdisjoint({key_of(one) for one in self.pages[1]})
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A definition of what the sample proves, what else it suggests, and what a person must say."""
+
+    definition: Mapping[str, Any]
+    suggested: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of the resource that nothing proves."""
+    questions: Sequence[str] = ()
 
 
 def read_sample(source: DataSource, resource: ResourceSpec, around: Surroundings) -> Sample:
-    """The first page. Raises from the `RemoteError` tree, `ForbiddenAddress`, `Misconfigured`."""
-    with Api(source, around.variable, around.credentials, around.transport) as api:
-        page, paginator = api.first_page(resource)
-    return Sample(page[:SHOWN], paginator)
+    """The first two pages. Raises from the `RemoteError` tree, `ForbiddenAddress`, `Misconfigured` for the first."""
+    with around.open(source) as api:
+        first, found = api.first_page(resource)
+        pages: list[Any] = []
+        try:
+            # Not gathered at once: the second page may fail when the first is there.
+            for page in islice(api.pages(resource, None), 2):
+                pages.append(page[:SHOWN])
+        except (RemoteError, Capped) as error:
+            return Sample(pages or [first[:SHOWN]], found, str(error))
+    return Sample(pages, found)
+
+
+def report(
+    source: DataSource, resource: ResourceSpec, sample: Sample, exponents: Mapping[str, int]
+) -> Iterator[str]:
+    """Lines for people: where each field comes from, cleaned rows, rejects, and totals by currency."""
+    key_of = document_key(resource.key_paths)
+    keyless = sum(key_of(record) is None for record in sample.records)
+    yield f"key {', '.join(resource.key_paths)}: {keyless or 'no'} records without one"
+    if resource.entity is None:
+        return
+    yield from _fields(resource, sample.records)
+    rows = [(key_of(record), cleaned(source, resource, record, exponents)) for record in sample.records]
+    for key, row in rows[:_ROWS]:
+        yield f"{key}: {_shown(row)}"
+    if len(rows) > _ROWS:
+        yield f"… and {len(rows) - _ROWS} more"
+    reasons = Counter(
+        reason for _, row in rows for reason in row.reasons if not (row.is_ignored or row.is_deleted)
+    )
+    for reason, count in reasons.most_common():
+        first = next(key for key, row in rows if reason in row.reasons)
+        yield f"rejected, {count} of {len(rows)}, such as {first}: {reason}"
+    counts = {
+        "left out": sum(row.is_ignored for _, row in rows),
+        "deleted": sum(row.is_deleted for _, row in rows),
+    }
+    yield from (f"{what}: {count} of {len(rows)}" for what, count in counts.items() if count)
+    if resource.entity == "order":
+        found = totals(row for _, row in rows)
+        for currency, (count, gross, refunded) in sorted(found.items()):
+            net = gross - refunded
+            yield f"total {currency}: {count} paid orders, {gross:,f} paid, {refunded:,f} paid back, {net:,f} net"
+        if not found:
+            yield "total: no paid order in the sample"
+
+
+def _fields(resource: ResourceSpec, records: Sequence[Any]) -> Iterator[str]:
+    for name, mapping in resource.fields.items():
+        if not mapping.paths:
+            yield f"{name} = {mapping.constant!r}" if mapping.constant is not None else f"{name} by its cases"
+            continue
+        texts = [
+            [as_text(one.value) for path in mapping.paths for one in walk(record, route(path))]
+            for record in records
+        ]
+        found = [text for several in texts for text in several if text is not None]
+        missing = sum(not any(several) for several in texts)
+        unmapped = sorted(
+            {text for text in found if mapping.map and mapping.default is None and text not in mapping.map}
+        )
+        example = "…" if name in _PERSONAL and found else repr(found[0] if found else None)
+        way = "" if mapping.take == "first" else f"{mapping.take} of "
+        yield (
+            f"{name} ← {way}{', '.join(mapping.paths)}: {example}"
+            f"{f', missing in {missing} of {len(records)}' if missing else ''}"
+            f"{f', not in `map`: {unmapped}' if unmapped else ''}"
+        )
+    if left := [name for name in ENTITIES[resource.entity or "lead"] if name not in resource.fields]:
+        yield f"not mapped: {', '.join(left)}"
+
+
+def _shown(row: Cleaned) -> str:
+    said = {
+        name: "…"
+        if name in _PERSONAL
+        else f"{value:%Y-%m-%d %H:%M} UTC"
+        if hasattr(value, "tzinfo")
+        else f"{value}"
+        for name, value in row.fields.items()
+    }
+    state = (
+        "left out" if row.is_ignored else "deleted" if row.is_deleted else "rejected" if row.reasons else ""
+    )
+    return ", ".join([*([state] if state else []), *(f"{name} {value}" for name, value in said.items())])
 
 
 def proposed(
-    draft: Mapping[str, Any], sample: Sample, since_param: str | None
-) -> tuple[dict[str, Any], list[str]]:
-    """The draft's definition with what the sample shows, and what a person must still say."""
+    draft: Mapping[str, Any], sample: Sample, since_param: str | None, exponents: Mapping[str, int]
+) -> Proposed:
+    """The draft's definition with what the sample proves; all else is a question."""
     found = propose(sample.records)
-    resource = {**draft["resources"][0], "paginator": dict(sample.paginator), "key": found.key or "id"}
+    resource = {**draft["resources"][0], "key": found.key or "id"}
+    suggested: dict[str, Any] = {}
     questions = list(found.open_questions)
+    if sample.is_paging_proven(found.key):
+        resource["paginator"] = dict(sample.paginator)
+    else:
+        suggested["paginator"] = dict(sample.paginator)
+        why = sample.problem or "no second page with other records was seen"
+        questions.append(
+            f"paging looks like {sample.paginator['type']}, and {why}: is the list complete without it?"
+        )
     if since_param and found.cursor:
         resource["incremental"] = {"cursor": found.cursor, "param": since_param}
     elif since_param:
         questions.append("nothing in the sample looks like a time of change; no cursor was proposed")
     if found.entity:
         known = ENTITIES[found.entity].items()
-        if missing := [name for name, field in known if field.required and name not in found.fields]:
+        fields, open_fields, asked = money_questions(found, sample.records, exponents)
+        questions += asked
+        missing = [name for name, one in known if one.required and name not in fields]
+        if missing:
             questions.append(
                 f"it looks like a list of {found.entity}s; map {', '.join(missing)} to make it one"
             )
+            suggested |= {"entity": found.entity, "fields": {**fields, **open_fields}}
         else:
-            resource |= {"entity": found.entity, "fields": dict(found.fields)}
-    return {**draft, "resources": [resource]}, questions
+            resource |= {"entity": found.entity, "fields": fields}
+            suggested |= {"fields": open_fields} if open_fields else {}
+    return Proposed({**draft, "resources": [resource]}, suggested, questions)

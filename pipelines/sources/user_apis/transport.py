@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from requests import PreparedRequest, Response, Session
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from karvon.http import Answer, HttpClient, Refused, Unavailable
+from karvon.http import Answer, HttpClient, Malformed, Refused, Unavailable
 
 _CARRIED = ("authorization", "content-type")
 _Sent = tuple[str, str, bytes | None, tuple[tuple[str, str], ...]]
@@ -59,13 +59,17 @@ async def _cancel_others() -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
+class TimeIsUp(Unavailable):
+    """The time that a run may take was over before an answer came."""
+
+
 class Parsed(Response):
     """An answer whose JSON was parsed already."""
 
     def __init__(self, request: PreparedRequest, answer: Answer) -> None:
         super().__init__()
         self.request, self.url = request, request.url or ""
-        self.status_code, self.data = answer.status, answer.data
+        self.status_code, self.data, self.echoes = answer.status, answer.data, answer.echoes
         self.headers = CaseInsensitiveDict(answer.headers)
         self._content = b""
 
@@ -80,12 +84,18 @@ class PolicyAdapter(BaseAdapter):
     """
 
     def __init__(self, http: HttpClient, loop: LoopThread, origins: frozenset[str],
-                 headers: frozenset[str], seconds: float) -> None:  # fmt: skip
+                 headers: frozenset[str], seconds: float, sign_in: Collection[str] = ()) -> None:  # fmt: skip
         super().__init__()
         self._http, self._loop, self._origins = http, loop, origins
         self._headers = {name.lower() for name in headers} | {*_CARRIED}
+        self._sign_in = {url.rstrip("/") for url in sign_in}
         self._deadline = time.monotonic() + seconds
         self._expected: dict[_Sent, Future[Answer]] = {}
+        self._asked: set[tuple[str, str, bytes | None]] = set()
+
+    def begin_list(self) -> None:
+        """From here on no page is asked for twice."""
+        self._asked.clear()
 
     def expect(self, urls: Sequence[str], like: PreparedRequest) -> None:
         """Have the same request to these URLs under way, and no other that was expected before."""
@@ -105,15 +115,28 @@ class PolicyAdapter(BaseAdapter):
     def send(self, request: PreparedRequest, *_: Any, **__: Any) -> Response:
         """Raises from the `RemoteError` tree."""
         sent = self._checked(request)
+        self._refuse_circle(sent)
         answer = self._expected.pop(sent, None) or self._begin(sent)
         try:
             return Parsed(request, answer.result(max(0.0, self._deadline - time.monotonic())))
         except TimeoutError:
             answer.cancel()
-            raise Unavailable(
+            raise TimeIsUp(
                 f"{self._http.name}: the time that a run may take was over while {request.method} "
                 f"{origin(request.url or '')} was not answered; raise `limits: {{seconds: …}}` if that is expected"
             ) from None
+
+    def _refuse_circle(self, sent: _Sent) -> None:
+        """An API that names a page again would be read for ever. Signing in is the same request each time."""
+        method, url, body, _ = sent
+        if url.rstrip("/") in self._sign_in:
+            return
+        if (method, url, body) in self._asked:
+            raise Malformed(
+                f"{self._http.name}: the API names a page again that was read before (a cursor or link that repeats), "
+                "so the list would never end"
+            )
+        self._asked.add((method, url, body))
 
     def _inside(self, url: str) -> str:
         if origin(url) not in self._origins:

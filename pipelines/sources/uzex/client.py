@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from karvon.connections import UzexConnection
-from karvon.http import HttpClient, Meaning, NotFound, parse_json
+from karvon.http import HttpClient, Meaning, NotFound
+from karvon.http_body import parse_json
 from pipelines.source import Context, Document
 from pipelines.sources.uzex.settings import JSON_TEXTS, NO_DATA, REFUSALS
 

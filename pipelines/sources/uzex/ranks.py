@@ -28,6 +28,8 @@ class Walk:
     top: str = ""
     """The same of the walk under way."""
     rank: int = 0
+    variant: int = 0
+    """Which of the conditions of a list is being read."""
 
     @staticmethod
     def at(cursor: str | None) -> Walk:
@@ -69,15 +71,24 @@ async def read_down(context: Context, listed: RankList) -> AsyncIterator[Batch]:
 
 
 async def read_whole(context: Context, listed: RankList) -> AsyncIterator[Batch]:
-    """A list that has no dates, whole in one load, so that what left it is known to be gone."""
-    for variant in listed.variants:
-        one = replace(listed, body={**listed.body, **variant})
-        is_last = False
-        async for window in windows(UzexClient.of(context), one, 1, context.connection.windows_per_run):
-            is_last = window.is_last
+    """A list that has no dates, whole in one load, so that what left it is known to be gone.
+
+    One that is longer than a load may read is read on by the next; neither says anything about what it does not hold.
+    """
+    began = walk = Walk.at(context.reached)
+    for number in range(began.variant, len(listed.variants)):
+        one = replace(listed, body={**listed.body, **listed.variants[number]})
+        rank, ended = walk.rank or 1, False
+        async for window in windows(UzexClient.of(context), one, rank, context.connection.windows_per_run):
+            rank, ended = window.next_rank, window.is_last
             yield Batch(ours(one, window.rows))
-        # Longer than we may read: it says nothing about what it does not hold.
-        yield Batch(failed=not is_last)
+        walk = replace(began, number=began.number + 1, rank=0 if ended else rank, variant=number)
+        if not ended:
+            break
+    if not walk.rank:
+        walk = replace(walk, variant=0)
+    if walk.rank or began.rank:
+        yield Batch(cursor=walk.cursor, failed=1)
 
 
 @dataclass(frozen=True)

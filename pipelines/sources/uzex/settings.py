@@ -1,4 +1,4 @@
-"""UZEX as data: its lists with their windows, its details, what is not kept (Uzum dossier §2).
+"""UZEX as data: its lists with their windows, its details (Uzum dossier §2); what is kept of them stands in `kept.py`.
 
 Left out, and why: procurement plans (dead since 2022), civil contracts and medicines (one report each that they
 exist), the portals' own HTML.
@@ -61,8 +61,6 @@ LISTS = (
     RankList("offers", "shop", XARID + "GetOffersList", ("id",), "fixed", rows=12, overlap=1, date="date_ini"),
 )  # fmt: skip
 
-LIST_NOISE = ("rn", "total_count")
-"""They ride on every row and change with every other row."""
 DEAL_DATE_FORMS = ("%m/%d/%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y")
 """Forms of times beside ISO; offers have the American one."""
 WINDOWS_PER_SLICE = 20
@@ -92,12 +90,6 @@ DETAILS = (
            (("etender_lots", "id"), ("etender_deals", "trade_id"), ("etender_failed", "trade_id"))),
 )  # fmt: skip
 
-PERSONAL = (
-    "phone", "email", "fax", "contacts", "contact", "contact_name", "contact_phone", "contact_email",
-    "contact_person", "responsible_person", "responsible_person_phone", "customer_phone", "customer_email",
-    "phone_number", "director_name", "director_phone",
-)  # fmt: skip
-"""Of details: phones and names of people. Nothing here needs them (dossier §2.4)."""
 JSON_TEXTS = (
     "budget_products",
     "products",

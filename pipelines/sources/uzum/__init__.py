@@ -9,12 +9,12 @@ from karvon.connections import UzumConnection
 from karvon.http import NotFound
 from pipelines.slices import VISITS
 from pipelines.source import Batch, Context, Document, Resource, Source
+from pipelines.sources.uzum import kept
 from pipelines.sources.uzum.client import UzumClient, visit_product
 from pipelines.sources.uzum.seller import SELLER_SOURCE
 from pipelines.sources.uzum.settings import (
     CATEGORIES,
     CATEGORY_NOISE,
-    REVIEW_NOISE,
     REVIEW_PAGE,
     REVIEW_PAGES,
     REVIEWS,
@@ -141,10 +141,13 @@ SOURCE = Source(
             sweep=True,
             shrink_advice="the tree may need UZUM_TOKEN",
         ),
-        Resource("products", lambda product: str(product["id"]), visit=visit_product),
+        Resource("products", lambda product: str(product["id"]), kept=kept.PRODUCT, visit=visit_product),
         Resource("keyword_positions", _position_key, fetch_keyword_positions),
         Resource(
-            "reviews", lambda review: str(review.get("reviewId") or review["id"]), fetch_reviews, REVIEW_NOISE
+            "reviews",
+            lambda review: str(review.get("reviewId") or review["id"]),
+            fetch_reviews,
+            kept=kept.REVIEW,
         ),
         # Written by the crawl itself: which numbers a revisit asked for.
         Resource(VISITS, lambda visit: str(visit["key"])),

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from karvon.connections import UzumConnection
-from karvon.http import HttpClient, Meaning, NotFound, parse_json
+from karvon.http import HttpClient, Meaning, NotFound
+from karvon.http_body import parse_json
 from pipelines.source import Context, Document
 from pipelines.sources.uzum.settings import (
     BUSY_WORDS,
     MISSING_CODES,
     PRODUCT,
-    PRODUCT_NOISE,
-    SELLER_NOISE,
-    SKU_NOISE,
     SMALL_BODY,
-    STOCK_NOISE,
 )
 
 __all__ = ["UzumClient", "meaning", "visit_product"]
@@ -71,32 +66,11 @@ def meaning(status: int, body: bytes) -> Meaning | None:
 
 
 async def visit_product(http: HttpClient, number: int) -> Document:
-    """One product without noise. Raises `NotFound` for all three kinds of missing."""
+    """One product and the language it is in. Raises `NotFound` for all three kinds of missing."""
     path = PRODUCT.format(id=number)
     answer = await http.request("GET", path)
     product = (answer.data.get("payload") or {}).get("data") if isinstance(answer.data, dict) else None
     if not isinstance(product, dict) or not product.get("title"):
         raise NotFound(f"{http.name}: {path} answered a product without a title", status=answer.status)
     language = http.language if isinstance(http, UzumClient) else None
-    return {**without_noise(product), "language": language}
-
-
-def without_noise(product: dict[str, Any]) -> Document:
-    """A product without what changes with who looks and when."""
-    kept = _less(product, PRODUCT_NOISE)
-    if isinstance(seller := kept.get("seller"), dict):
-        kept["seller"] = _less(seller, SELLER_NOISE)
-    if isinstance(skus := kept.get("skuList"), list):
-        kept["skuList"] = [_sku(sku) if isinstance(sku, dict) else sku for sku in skus]
-    return kept
-
-
-def _sku(sku: dict[str, Any]) -> dict[str, Any]:
-    kept = _less(sku, SKU_NOISE)
-    if isinstance(stock := kept.get("stock"), dict):
-        kept["stock"] = _less(stock, STOCK_NOISE)
-    return kept
-
-
-def _less(record: dict[str, Any], noise: tuple[str, ...]) -> dict[str, Any]:
-    return {name: value for name, value in record.items() if name not in noise}
+    return {**product, "language": language}

@@ -116,6 +116,7 @@ SELLER_SOURCE = Source(
                 listed.name,
                 lambda row, key=listed.key: str(row[key]),  # type: ignore[misc]
                 _listed(listed),
+                kept=listed.kept,
                 sweep=not listed.by_day and listed.name != "seller_fbs_orders",
             )
             for listed in SELLER_LISTS

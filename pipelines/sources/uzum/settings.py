@@ -1,29 +1,19 @@
-"""Uzum as data: its endpoints, what of a product is kept, and the pages of the seller's API (Uzum dossier §1).
+"""Uzum as data: its endpoints and the pages of the seller's API (Uzum dossier §1); what is kept stands in `kept.py`.
 
 Left out, and why: seller pages (each product carries its whole seller), REST search and category listings (answer
-404 or stop at 10,000), `seo` (repeats half the bytes), customers' names.
+404 or stop at 10,000), `seo` (repeats half the bytes).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipelines.kept import Kept
+from pipelines.sources.uzum import kept
+
 PRODUCT = "/api/v2/product/{id}"
 CATEGORIES = "/api/main/root-categories"
 
-PRODUCT_NOISE = (
-    "favourite", "showKitty", "bonusProduct", "colorPhotoPreview", "topFeedback", "productOptionDtos", "synonyms",
-    "circularPhotosList", "hasCircularPhotos", "fastDeliveryInfo", "returnsInfo", "disclaimer",
-)  # fmt: skip
-"""Of a product: what depends on who looks and when, and one customer's review with the customer's name."""
-SKU_NOISE = ("productOptionDtos", "installment", "fastDeliveryInfo", "restriction", "videoUrl")
-"""Of each SKU: instalment plans and delivery promises, which change with the hour and not with the product."""
-STOCK_NOISE = ("deliveryDays", "deliveryTitle", "deliveryDate")
-SELLER_NOISE = (
-    "contacts", "categories", "currentCategory", "filters", "appliedFilters", "priceFilter", "totalProducts",
-    "parents", "products",
-)  # fmt: skip
-"""Of the seller: contact data, and what is always empty here."""
 CATEGORY_NOISE = ("children", "icon", "iconSvg", "iconLink", "seoMetaTag", "seoHeader")
 
 MISSING_CODES = ("not-found", "not_found")
@@ -35,7 +25,6 @@ SMALL_BODY = 8_192
 REVIEWS = "/api/product/{id}/reviews"
 REVIEW_PAGE = 20
 REVIEW_PAGES = 50
-REVIEW_NOISE = ("customer", "customerName", "avatar", "photos")
 
 SEARCH_SORTS = ("BY_RELEVANCE_DESC", "BY_ORDERS_NUMBER_DESC")
 SEARCH_PAGE = 48
@@ -60,15 +49,16 @@ class SellerList:
     rows: str
     key: str
     page_size: int
+    kept: Kept | None = None
     by_day: bool = False
     """Takes `dateFrom` in seconds, although it answers milliseconds."""
 
 
 SELLER_LISTS = (
     SellerList("seller_products", "/v1/product/shop/{shop}", "productList", "productId", 50),
-    SellerList("seller_orders", "/v1/finance/orders", "orderItems", "id", 20, by_day=True),
+    SellerList("seller_orders", "/v1/finance/orders", "orderItems", "id", 20, kept.SELLER_ORDER, by_day=True),
     SellerList("seller_expenses", "/v1/finance/expenses", "payments", "id", 20, by_day=True),
-    SellerList("seller_fbs_orders", "/v2/fbs/orders", "orders", "id", 20),
+    SellerList("seller_fbs_orders", "/v2/fbs/orders", "orders", "id", 20, kept.FBS_ORDER),
     SellerList("seller_stocks", "/v2/fbs/sku/stocks", "skuAmountList", "skuId", 100),
 )
 FBS_STATUSES = (

@@ -13,7 +13,7 @@ from karvon.connections import files_connections
 from karvon.rate_limits import RateWindow
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
-from reverse_etl.destination import Opener, WithoutMirror, without_shop_settings
+from reverse_etl.destination import Opener, WithoutMirror, without_guards, without_shop_settings
 from reverse_etl.destinations.files.channel import FilesChannel
 from reverse_etl.destinations.files.options import FileOptions
 from reverse_etl.options import problems_of
@@ -28,6 +28,11 @@ class Files(WithoutMirror):
     def problems(self, sync: Sync) -> Iterator[str]:
         yield from without_shop_settings(sync)
         yield from problems_of(FileOptions, sync)
+        yield from without_guards(
+            sync, "max_price_change", "max_emptied", reason="a file goes out whole and holds no single row"
+        )
+        if sync.cap:
+            yield "cap: a file is one call; leave it out"
         if sync.mode != "mirror" or sync.on_removal == "keep":
             yield "mode: a file is as the model is, rows that left it included; write `mode: mirror`"
         is_key_there = any(field.column == sync.key for field in sync.fields)
@@ -37,7 +42,7 @@ class Files(WithoutMirror):
             yield "field _action: the name is taken; choose another"
 
     def channels(self, settings: Settings) -> Mapping[str, Opener]:
-        warehouse = Warehouse(settings.warehouse_url, lock_seconds=settings.warehouse_lock_seconds)
+        warehouse = Warehouse.of(settings)
         return {
             name: partial(FilesChannel, folder, warehouse)
             for name, folder in files_connections(settings).items()

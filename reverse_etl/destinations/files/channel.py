@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import orjson
 
+from karvon.home import share_like_folder
 from karvon.warehouse import Warehouse
 from reverse_etl import sets
 from reverse_etl.destination import Known, Outcome
@@ -78,12 +79,12 @@ class FilesChannel:
         try:
             with self._scan(sync) as scan:
                 if not sets.take(scan, operation):
-                    return Outcome(operation, "held", error=_MOVED)
+                    return Outcome(operation, "deferred", error=_MOVED)
                 self.folder.mkdir(parents=True, exist_ok=True)
                 rows, names = self._write(scan, operation, options, place)
                 if not sets.still_stands(scan, operation):
                     place.discard()
-                    return Outcome(operation, "held", error=_MOVED)
+                    return Outcome(operation, "deferred", error=_MOVED)
             place.publish(_manifest(operation, sync, place, rows, names))
             _retire(self.folder, operation.sync, options.keep)
         except (OSError, DoesNotFit) as error:
@@ -147,8 +148,9 @@ class _Place:
 
     def publish(self, manifest: Mapping[str, Any]) -> None:
         self.manifest_draft.write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
-        _flush(self.draft)
-        _flush(self.manifest_draft)
+        for draft in (self.draft, self.manifest_draft):
+            share_like_folder(draft)
+            _flush(draft)
         self.draft.replace(self.file)
         self.manifest_draft.replace(self.manifest)
         _flush(self.folder)

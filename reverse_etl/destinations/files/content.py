@@ -1,7 +1,8 @@
 """Rows into bytes: CSV (RFC 4180, UTF-8), XLSX, Parquet, batch by batch, so that memory stays flat.
 
-In CSV a text that a spreadsheet would take for a formula (it begins with = + - @, a tab or a carriage return) gets
-an apostrophe in front. XLSX stores texts as texts, and Parquet knows no formulas: both keep them as they are.
+In CSV a text that a spreadsheet would take for a formula (it begins with = + - @, also in their full-width forms, or
+with a tab or a line end) gets an apostrophe in front. XLSX stores texts as texts, and Parquet knows no formulas: both
+keep them as they are.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 
 from reverse_etl.destinations.files.options import FileOptions
 
-_FORMULA = r"^[=+\-@\t\r]"
+_FORMULA = r"^[=+\-@＝＋－＠\t\r\n]"
 _SHEET_ROWS = 1_048_576
 _CELL_CHARACTERS = 32_767
 

@@ -97,10 +97,10 @@ class StoreChannel:
             try:
                 prepared.append(self._resolved(operation, call, known))
             except _Waits as waits:
-                prepared.append(Outcome(operation, "held", error=str(waits)))
+                prepared.append(Outcome(operation, "deferred", error=str(waits)))
         if _together(call) and any(isinstance(one, Outcome) for one in prepared):
             reason = next(one.error for one in prepared if isinstance(one, Outcome))
-            return [Outcome(one, "held", error=reason) for one in call]
+            return [Outcome(one, "deferred", error=reason) for one in call]
         return prepared
 
     async def send(self, call: Sequence[Operation]) -> list[Outcome]:
@@ -143,7 +143,7 @@ class StoreChannel:
         try:
             return await self._library.ready(operation)
         except Unsendable as reason:
-            return Outcome(operation, "held", error=str(reason))
+            return Outcome(operation, "deferred", error=str(reason))
 
     async def _still_there(self, call: Sequence[Operation]) -> list[Operation | Outcome] | None:
         """A record that the mirror says is gone is made again only if it really is."""
@@ -160,7 +160,8 @@ class StoreChannel:
         except NotFound:
             return None
         return [
-            Outcome(one, "held", error=f"{remote_id} is still there; read the mirror again") for one in call
+            Outcome(one, "deferred", error=f"{remote_id} is still there; read the mirror again")
+            for one in call
         ]
 
     def _resolved(self, operation: Operation, call: Sequence[Operation], known: Known) -> Operation:

@@ -28,7 +28,8 @@ from reverse_etl.destinations.webflow.cms_schema import (
 from reverse_etl.destinations.webflow.cms_values import encode, item_id_of, item_record, place_of
 from reverse_etl.destinations.webflow.field_types import Collection, read_collections
 from reverse_etl.operations import Finding, Operation
-from reverse_etl.syncs import PUBLISHED, Sync
+from reverse_etl.states import PUBLISHED
+from reverse_etl.syncs import Sync
 from reverse_etl.values import WrongValue
 
 
@@ -111,6 +112,11 @@ class WebflowCms:
 
     def record(self, sync: Sync, document: Mapping[str, Any], remote_id: str) -> Record | None:
         return item_record(sync, place_of(remote_id), document, self._collection(remote_id))
+
+    def codes(self, sync: Sync, document: Mapping[str, Any], remote_id: str, name: str) -> Sequence[str]:
+        value = (document.get("fieldData") or {}).get(name)
+        # Values are compared with their container before them, as `identifiers` gives them.
+        return [f"{place_of(remote_id)}/{value}"] if value else []
 
     def default_child(self, document: Mapping[str, Any]) -> tuple[str, int]:
         return "", 0

@@ -79,7 +79,7 @@ class CmsChannel:
                     raise _Waits(f"{item} is still there; read the mirror again")
                 prepared.append(await self._library.ready(_resolved(operation, known)))
             except (_Waits, Unsendable) as reason:
-                prepared.append(Outcome(operation, "held", error=str(reason)))
+                prepared.append(Outcome(operation, "deferred", error=str(reason)))
             except RemoteError as error:
                 # Nothing was written: there is no doubt about the outcome.
                 told = outcome(operation, error)

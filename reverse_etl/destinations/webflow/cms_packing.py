@@ -20,7 +20,7 @@ from typing import Any
 from reverse_etl.destinations.webflow.cms_values import place_of
 from reverse_etl.destinations.webflow.fields import REFERENCES
 from reverse_etl.operations import REMOVALS, Operation
-from reverse_etl.syncs import PUBLISHED
+from reverse_etl.states import PUBLISHED
 from reverse_etl.values import digest
 
 MOST = 100

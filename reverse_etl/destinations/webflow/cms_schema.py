@@ -10,7 +10,8 @@ import orjson
 from karvon.warehouse import Session
 from reverse_etl.destination import MappingProblem
 from reverse_etl.destinations.webflow.field_types import Collection, RemoteField, collection_of, problem
-from reverse_etl.syncs import PUBLISHED, As, FieldSpec, Routed, Sync
+from reverse_etl.states import PUBLISHED
+from reverse_etl.syncs import As, FieldSpec, Routed, Sync
 
 AS: Mapping[str, As] = {
     "PlainText": "text", "Email": "text", "Phone": "text", "Link": "text", "RichText": "html", "Number": "number",
@@ -73,10 +74,15 @@ def typed(
         fields.append(spec.model_copy(update={"as_": kind or spec.as_, "can_be_null": True}))
     problems += _unmapped(sync, chosen)
     if sync.publish == "live":
-        drafts = next((spec.column for spec in sync.fields if spec.field == "isDraft"), None)
+        drafts = sync.field("isDraft")
+        # A view that says itself what is a draft decides what visitors see.
+        policy = drafts.policy if drafts and drafts.policy != "create_only" else sync.states.published
         shown = FieldSpec.model_validate(
-            {"column": sync.key, "field": PUBLISHED, "as": "published", "alt": drafts}
-        )
+            {
+                "column": sync.key, "field": PUBLISHED, "as": "published", "policy": policy,
+                "alt": drafts.column if drafts else None,
+            }
+        )  # fmt: skip
         fields.append(shown)
     return sync.model_copy(update={"fields": tuple(fields)}), problems
 

@@ -13,8 +13,9 @@ from urllib.parse import urldefrag
 from reverse_etl.destination import Record
 from reverse_etl.destinations.webflow.cms_schema import ENVELOPE
 from reverse_etl.destinations.webflow.field_types import Collection
-from reverse_etl.destinations.webflow.fields import REFERENCES
-from reverse_etl.syncs import PUBLISHED, FieldSpec, Sync
+from reverse_etl.destinations.webflow.fields import REFERENCES, is_staged, states_of, unseen
+from reverse_etl.states import PUBLISHED
+from reverse_etl.syncs import FieldSpec, Sync
 
 JsonObject = dict[str, Any]
 
@@ -49,7 +50,12 @@ def item_record(sync: Sync, place: str, item: Mapping[str, Any], collection: Col
             values[spec.field] = _decoded(spec, data[spec.field], collection)
     archived = bool(item.get("isArchived"))
     extras = {"archived": archived, "published": published}
-    return Record(remote_id_of(place, str(item["id"])), None, values, archived=archived, extras=extras)
+    taken_off = sync.publish == "live" and not published
+    return Record(
+        remote_id_of(place, str(item["id"])), None, values, archived=archived, extras=extras,
+        states=states_of(item), is_staged=is_staged(item) and not taken_off,
+        unseen=unseen(item) or ("it is not published" if taken_off else None),
+    )  # fmt: skip
 
 
 def encode(sync: Sync, changes: Mapping[str, Any], collection: Collection) -> JsonObject:

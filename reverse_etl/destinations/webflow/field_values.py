@@ -30,8 +30,13 @@ class _Rule:
     largest: str = "NULL"
 
 
-def value_problems(session: Session, sync: Sync, collection: Collection) -> tuple[MappingProblem, ...]:
-    """Rows that a field would refuse, counted per rule. Nothing while the model is not built."""
+def value_problems(
+    session: Session, sync: Sync, collection: Collection, *, routed_by: str | None = None
+) -> tuple[MappingProblem, ...]:
+    """Rows that a field would refuse, counted per rule. Nothing while the model is not built.
+
+    `routed_by` is the column that says which rows go to this collection; without it all do.
+    """
     rules = [rule for spec in sync.fields for rule in _rules(spec, collection.field(spec.field))]
     if not rules or not session.has_table(f"{sync.schema_name}.{sync.table}"):
         return ()
@@ -41,8 +46,10 @@ def value_problems(session: Session, sync: Sync, collection: Collection) -> tupl
         f"max({rule.largest}) FILTER (WHERE {rule.condition}) AS l{number}"
         for number, rule in enumerate(rules)
     )
-    ready = f"WHERE {_quoted(sync.held)} IS NULL" if sync.held else ""
-    (found,) = session.rows(f"SELECT {counted} FROM {sync.relation} {ready}")
+    conditions = [f"{_quoted(sync.held)} IS NULL"] if sync.held else []
+    conditions += [f"{_quoted(routed_by)} = {_literal(collection.slug)}"] if routed_by else []
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    (found,) = session.rows(f"SELECT {counted} FROM {sync.relation} {where}")
     return tuple(
         problem(sync, rule.field, _said(rule, found, number), rule.way_out)
         for number, rule in enumerate(rules)

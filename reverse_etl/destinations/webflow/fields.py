@@ -13,6 +13,8 @@ from reverse_etl.syncs import FieldSpec, Sync
 
 ENVELOPE = frozenset({"isArchived", "isDraft"})
 """Fields that stand beside `fieldData`."""
+_ISO = 19
+"""Letters of a time to the second."""
 OPTIONS = "$options"
 REFERENCES = "$references"
 
@@ -27,6 +29,32 @@ def decode(sync: Sync, item: Mapping[str, Any], properties: Sequence[Mapping[str
         for spec in sync.plain_fields
         if spec.field in ENVELOPE or spec.field in data
     }
+
+
+def states_of(item: Mapping[str, Any]) -> dict[str, bool]:
+    return {name: bool(item.get(name)) for name in sorted(ENVELOPE)}
+
+
+def unseen(item: Mapping[str, Any]) -> str | None:
+    """Why no visitor sees an item: archived comes before draft (Webflow dossier §2.5).
+
+    A draft that was published before is seen in its old version.
+    """
+    if item.get("isArchived"):
+        return "it is archived there"
+    if item.get("isDraft"):
+        before = item.get("lastPublished")
+        return (
+            f"it is a draft there, visitors see the version of {before}" if before else "it is a draft there"
+        )
+    return None
+
+
+def is_staged(item: Mapping[str, Any]) -> bool:
+    """Whether the item, or its last change, waits for the next publish of the site; seconds, because publishing itself
+    may touch an item."""
+    published, updated = item.get("lastPublished"), item.get("lastUpdated")
+    return published is None or bool(updated and str(published)[:_ISO] < str(updated)[:_ISO])
 
 
 def encode(sync: Sync, changes: Mapping[str, Any], properties: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -128,8 +156,8 @@ def _properties(
 ) -> list[dict[str, Any]]:
     """Properties in our order with the ids the shop knows.
 
-    Options that are no longer wanted stay at the end: SKUs cannot be deleted, and what happens to those that
-    refer to a missing option is not known (dossier §1.2).
+    Options that are no longer wanted keep their place: SKUs cannot be deleted, what happens to those that refer to a
+    missing option is not known, and the first options are those of the default SKU (dossier §1.2).
     """
     by_name = {one["name"]: one for one in known}
     taken = {one["id"] for one in known}
@@ -139,11 +167,22 @@ def _properties(
         options = {option["name"]: option for option in before["enum"]}
         slugs = {option["id"] for option in before["enum"]}
         chosen = [options.get(name) or _option(name, slugs) for name in map(str, one["values"])]
-        left = [option for option in before["enum"] if option["name"] not in one["values"]]
-        encoded.append(
-            {"id": before["id"] or slug_of(one["name"], taken), "name": one["name"], "enum": [*chosen, *left]}
-        )
+        enum = _with_left(chosen, before["enum"])
+        encoded.append({"id": before["id"] or slug_of(one["name"], taken), "name": one["name"], "enum": enum})
     return encoded
+
+
+def _with_left(
+    chosen: Sequence[Mapping[str, Any]], known: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """The chosen options, and each known one that is not among them behind the one that it stands behind now."""
+    enum, names = list(chosen), {option["name"] for option in chosen}
+    for place, option in enumerate(known):
+        if option["name"] not in names:
+            before = known[place - 1]["name"] if place else None
+            at = next((n for n, one in enumerate(enum, 1) if one["name"] == before), 0)
+            enum.insert(at, option)
+    return enum
 
 
 def _option(name: str, taken: set[str]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from reverse_etl.destinations.webflow.cms_packing import MOST
 from reverse_etl.operations import Finding, Operation, revised
 from reverse_etl.values import digest
 
-CATEGORIES, PRODUCTS, SKUS, STOCK, REMOVALS = range(5)
+LEAVING, CATEGORIES, PRODUCTS, SKUS, STOCK, REMOVALS = range(6)
 
 
 def pack(operations: Sequence[Operation]) -> tuple[list[Operation], list[Finding]]:
@@ -83,7 +83,7 @@ def _created(product: Operation, skus: list[Operation]) -> tuple[list[list[Opera
     if len(defaults) != 1:
         what = "has no default SKU that can be created" if not defaults else "has more than one default SKU"
         message = f"{what} ({len(skus)} SKUs ready); it needs exactly one row with is_default"
-        return [], [Finding("held", product.sync, product.key, message)]
+        return [], [Finding("not_ready", product.sync, product.key, message)]
     default = defaults[0]
     together = digest([product.payload, default.payload])
     pair = [replace(one, payload_hash=together) for one in (product, default)]
@@ -133,7 +133,8 @@ def _is_sent(operation: Operation) -> bool:
 
 def _stage(operation: Operation) -> int:
     if operation.action in ("archive", "delete"):
-        return REMOVALS
+        # A row that is also created anew, below another product, leaves its old record first.
+        return LEAVING if operation.row_hash and not operation.undoes else REMOVALS
     if operation.is_stock:
         return STOCK
     return {"categories": CATEGORIES, "products": PRODUCTS}.get(operation.resource, SKUS)

@@ -21,7 +21,7 @@ async def prepare(client: WebflowClient, operation: Operation, known: Known) -> 
     """The operation with the body to send, or its outcome if nothing has to be (or may be) sent."""
     entry = known.of(operation.sync, operation.key)
     if entry is None:
-        return Outcome(operation, "held", error="its SKU is not in the shop")
+        return Outcome(operation, "deferred", error="its SKU is not in the shop")
     plan = operation.payload
     operation = replace(operation, remote_id=entry.remote_id)
     if plan["quantity"] is None:
@@ -29,9 +29,14 @@ async def prepare(client: WebflowClient, operation: Operation, known: Known) -> 
     if plan["is_new"] and operation.attempts == 0:
         return _with_body(operation, _finite(plan["quantity"]), None)
     live = quantity_of(await client.stock(entry.remote_id))
+    if plan["is_new"] and live not in (None, plan["quantity"]):
+        # What was tried before may have gone through, and sold since.
+        return Outcome(
+            operation, "deferred", error=f"the stock is {live} after an earlier try; look at it in the shop"
+        )
     target, note = _target(plan, live)
     if target is None:
-        return Outcome(operation, "held", error=note)
+        return Outcome(operation, "deferred", error=note)
     if target == live:
         return Outcome(operation, "done", stock=live, note=note)
     return replace(_with_body(operation, _finite(target), live), note=note)

@@ -18,8 +18,9 @@ from karvon.warehouse import Dialect, Session
 from reverse_etl import images
 from reverse_etl.destination import Bound, MappingProblem, Opener, Record
 from reverse_etl.destinations.webflow import field_types, packing
-from reverse_etl.destinations.webflow.fields import ENVELOPE, decode, encode
+from reverse_etl.destinations.webflow.fields import ENVELOPE, decode, encode, is_staged, states_of, unseen
 from reverse_etl.operations import Finding, Operation
+from reverse_etl.states import DEFAULT, DRAFT
 from reverse_etl.syncs import Sync
 
 DEFAULT_SKU = "$default_sku"
@@ -85,6 +86,13 @@ class WebflowStore:
         sku = next((one for one in document.get("skus") or [] if one["id"] == remote_id), None)
         return None if sku is None else sku_record(sync, sku, document["product"])
 
+    def codes(self, sync: Sync, document: Mapping[str, Any], remote_id: str, name: str) -> Collection[str]:
+        items = [document] if sync.resource == "categories" else document.get("skus") or []
+        if sync.resource == "skus" and remote_id != document["product"]["id"]:
+            items = [one for one in items if one["id"] == remote_id]
+        found = [(one.get("fieldData") or {}).get(name) for one in items]
+        return [str(value) for value in found if value]
+
     def default_child(self, document: Mapping[str, Any]) -> tuple[str, int]:
         skus = document.get("skus") or []
         return _default_sku(document["product"], skus) or "", len(skus)
@@ -127,7 +135,8 @@ class WebflowStore:
         values: Mapping[str, Any],
         known: Mapping[str, Any],
     ) -> dict[str, Any]:
-        publish = {"publishStatus": sync.publish}
+        # Publishing a draft would show what somebody took out of sight.
+        publish = {"publishStatus": "staging" if changes.get(DRAFT) else sync.publish}
         if action == "archive" and sync.resource == "skus":
             # There is no way to delete a SKU (dossier §1.2): one that cannot be bought is as good as gone.
             return {"quantity": 0, "seen": None, "on_moved": "set", "is_new": False}
@@ -163,7 +172,10 @@ class WebflowStore:
 def category_record(sync: Sync, item: Mapping[str, Any]) -> Record:
     """A category out of its item."""
     archived = bool(item.get("isArchived"))
-    return Record(item["id"], None, decode(sync, item, ()), archived=archived, extras={"archived": archived})
+    return Record(
+        item["id"], None, decode(sync, item, ()), archived=archived, extras={"archived": archived},
+        states=states_of(item), unseen=unseen(item), is_staged=is_staged(item),
+    )  # fmt: skip
 
 
 def product_record(sync: Sync, product: Mapping[str, Any], skus: Sequence[Mapping[str, Any]]) -> Record:
@@ -173,14 +185,22 @@ def product_record(sync: Sync, product: Mapping[str, Any], skus: Sequence[Mappin
         "default_sku": _default_sku(product, skus),
         "archived": bool(product.get("isArchived")),
     }
-    values = decode(sync, product, ())
-    return Record(product["id"], None, values, archived=bool(product.get("isArchived")), extras=extras)
+    return Record(
+        product["id"], None, decode(sync, product, ()), archived=bool(product.get("isArchived")), extras=extras,
+        states=states_of(product), unseen=unseen(product), is_staged=is_staged(product),
+    )  # fmt: skip
 
 
 def sku_record(sync: Sync, sku: Mapping[str, Any], product: Mapping[str, Any]) -> Record:
     """A SKU; its option values are named through its product."""
-    properties = (product.get("fieldData") or {}).get("sku-properties") or []
-    return Record(sku["id"], product["id"], decode(sync, sku, properties))
+    about = product.get("fieldData") or {}
+    stated = about.get("default-sku")
+    hidden = unseen(product)
+    return Record(
+        sku["id"], product["id"], decode(sync, sku, about.get("sku-properties") or []),
+        states={DEFAULT: stated == sku["id"]} if stated else {},
+        unseen=f"its product: {hidden}" if hidden else None, is_staged=is_staged(product) or is_staged(sku),
+    )  # fmt: skip
 
 
 def _default_sku(product: Mapping[str, Any], skus: Sequence[Mapping[str, Any]]) -> str | None:

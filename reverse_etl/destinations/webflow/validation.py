@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from karvon.warehouse import Session
+from reverse_etl import outstanding
 from reverse_etl.destination import MappingProblem
 from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.destinations.webflow.field_types import Collection, collection_of, read_collections
 from reverse_etl.destinations.webflow.field_values import value_problems
-from reverse_etl.syncs import Sync
+from reverse_etl.syncs import Routed, Sync
 from reverse_etl.yaml_places import with_line
 
 
@@ -21,10 +22,13 @@ def webflow_syncs(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
 
 def validate(session: Session, syncs: Sequence[Sync], project: Path) -> list[MappingProblem]:
     """Problems of all syncs with file and line: fields and types first, then values. `project` is dbt's folder."""
-    return [with_line(one, project) for sync in webflow_syncs(syncs) for one in _problems(session, sync)]
+    named = {sync.name: sync for sync in syncs}
+    return [
+        with_line(one, project) for sync in webflow_syncs(syncs) for one in _problems(session, sync, named)
+    ]
 
 
-def _problems(session: Session, sync: Sync) -> Iterator[MappingProblem]:
+def _problems(session: Session, sync: Sync, syncs: Mapping[str, Sync]) -> Iterator[MappingProblem]:
     destination = DESTINATIONS.get(sync.destination)
     if destination is None:
         known = ", ".join(DESTINATIONS)
@@ -39,9 +43,15 @@ def _problems(session: Session, sync: Sync) -> Iterator[MappingProblem]:
             "`karvon webflow schema --fresh` reads them",
         )  # fmt: skip
         return
-    yield from destination.mapping_problems(session, sync)
-    if collection := collection_of(sync, collections):
-        yield from value_problems(session, sync, collection)
+    # As a plan sees it: typed by the live fields, so that options are compared by the names that the view holds.
+    bound = destination.bind(session, sync, syncs)
+    yield from bound.problems
+    if isinstance(sync.collection, Routed):
+        for one in collections:
+            if one.slug in sync.collections:
+                yield from value_problems(session, bound.sync, one, routed_by=sync.collection.column)
+    elif collection := collection_of(sync, collections):
+        yield from value_problems(session, bound.sync, collection)
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,8 @@ class Coverage:
     """Fields of the collection that no column feeds."""
     rows: int | None
     """Of the model; None while it is not built."""
-    held: int
+    not_ready: int
+    """As the last plan says."""
     in_shop: int
     """Rows of ours that the ledger knows there."""
 
@@ -69,7 +80,11 @@ def coverage(session: Session, syncs: Sequence[Sync]) -> list[Coverage]:
 
 def _coverage(session: Session, sync: Sync) -> Coverage:
     collection = collection_of(sync, read_collections(session, sync.connection))
-    rows, held = _counted(session, sync)
+    rows = _rows(session, sync)
+    found = (
+        outstanding.read(session, "sync = $1", (sync.name,)) if session.has_table(outstanding.TABLE) else []
+    )
+    not_ready = outstanding.total(outstanding.tallied(found).values()).not_ready
     ours = (
         session.value(
             "SELECT count(*) FROM reverse_etl.ledger WHERE destination = $1 AND connection = $2 AND sync = $3 "
@@ -81,16 +96,14 @@ def _coverage(session: Session, sync: Sync) -> Coverage:
     )
     return Coverage(
         sync.name, sync.resource, collection.slug if collection else None, sync.mode,
-        tuple(spec.field for spec in sync.fields), _unmapped(sync, collection), rows, held, int(ours),
+        tuple(spec.field for spec in sync.fields), _unmapped(sync, collection), rows, not_ready, int(ours),
     )  # fmt: skip
 
 
-def _counted(session: Session, sync: Sync) -> tuple[int | None, int]:
+def _rows(session: Session, sync: Sync) -> int | None:
     if not session.has_table(f"{sync.schema_name}.{sync.table}"):
-        return None, 0
-    held = f'count("{sync.held}")' if sync.held else "0"
-    (row,) = session.rows(f"SELECT count(*) AS rows, {held} AS held FROM {sync.relation}")
-    return int(row["rows"]), int(row["held"])
+        return None
+    return int(session.value(f"SELECT count(*) FROM {sync.relation}"))
 
 
 def _unmapped(sync: Sync, collection: Collection | None) -> tuple[str, ...]:

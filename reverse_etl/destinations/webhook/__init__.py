@@ -14,7 +14,7 @@ from typing import Any
 from karvon.connections import rate_windows, webhook_connection, webhook_names
 from karvon.rate_limits import RateWindow
 from karvon.settings import Settings
-from reverse_etl.destination import Channel, Opener, WithoutMirror, without_shop_settings
+from reverse_etl.destination import Channel, Opener, WithoutMirror, without_guards, without_shop_settings
 from reverse_etl.destinations.webhook.channel import WebhookChannel
 from reverse_etl.destinations.webhook.messages import message
 from reverse_etl.destinations.webhook.options import WebhookOptions
@@ -30,6 +30,13 @@ class Webhook(WithoutMirror):
     def problems(self, sync: Sync) -> Iterator[str]:
         yield from without_shop_settings(sync)
         yield from problems_of(WebhookOptions, sync)
+        yield from without_guards(
+            sync, "max_removals", "max_read_age_hours", reason="what was sent cannot be taken back"
+        )
+        if sync.mode == "once":
+            yield from without_guards(
+                sync, "max_updates", "max_emptied", reason="`mode: once` never sends a row again"
+            )
         if sync.mode not in ("once", "upsert"):
             yield "mode: write `once` (a row is sent when it appears) or `upsert` (again whenever it changed)"
         if sync.removal != "keep":

@@ -272,7 +272,12 @@ def test_deleted_products_are_found_when_the_count_tells_or_the_sweep_is_due(
     loader.plytix()
     parent, variants = parent_with_variants(sandbox)
     sandbox.edit(id=parent["id"], delete=True)
-    sandbox.switch(total_count_ignores_filter=counts_are_told)
+    # Only a full page can hide how many there are.
+    sandbox.switch(
+        total_count_ignores_filter=counts_are_told, pagination_counts="both" if counts_are_told else "none"
+    )
+    while not counts_are_told and len(sandbox.products()) < 100:
+        sandbox.edit(create={"sku": f"NEW-{len(sandbox.products())}", "label": "New"})
     if counts_are_told:
         report = loader.plytix()
     else:
@@ -281,6 +286,46 @@ def test_deleted_products_are_found_when_the_count_tells_or_the_sweep_is_due(
     assert of(report, "products").deleted == 1 + len(variants)
     assert of(report, "product_details").deleted == 1
     assert set(loader.live("raw_plytix.products")) == {one["id"] for one in sandbox.products()}
+
+
+@pytest.mark.parametrize("ignores", [True, False])
+def test_a_deletion_is_found_although_everything_else_was_just_modified(
+    loader: Loader, sandbox: Sandbox, ignores: bool
+) -> None:
+    loader.plytix("products")
+    gone, *others = [one for one in sandbox.products() if one["level"] == 0]
+    for one in sandbox.products():
+        set_title(sandbox, one, f"Revised {one['sku']}")
+    sandbox.edit(id=gone["id"], delete=True)
+    sandbox.switch(total_count_ignores_filter=ignores)
+    report = loader.plytix("products")
+    assert of(report, "products").deleted == 1
+    live = loader.live("raw_plytix.products")
+    assert gone["id"] not in live
+    assert others
+    assert live[others[0]["id"]]["attributes"]["web_title"] == f"Revised {others[0]['sku']}"
+
+
+def test_a_product_is_asked_for_by_the_exact_spelling_of_its_sku(loader: Loader, sandbox: Sandbox) -> None:
+    for sku in ("spell-9", "SPELL-9"):
+        sandbox.edit(create={"sku": sku, "label": f"Label of {sku}"})
+    loader.plytix("products", key="SPELL-9")
+    assert [row["label"] for row in loader.live("raw_plytix.products").values()] == ["Label of SPELL-9"]
+
+
+def test_a_product_that_a_search_still_lists_as_deleted_is_gone(loader: Loader, sandbox: Sandbox) -> None:
+    loader.plytix("products")
+    kept, gone = [one for one in sandbox.products() if one["level"] == 0][:2]
+    rows = [{**row, "mark_as_deleted": row["id"] == gone["id"]} for row in loader.live("raw_plytix.products").values()
+            if row["id"] in (kept["id"], gone["id"])]  # fmt: skip
+    # What changed since the last load comes after the question for the family.
+    sandbox.fault(
+        "v2/products/search", "status", after=1, times=2, status=200, body={"data": rows, "pagination": {}}
+    )
+    assert of(loader.plytix("products"), "products").deleted == 1
+    live = loader.live("raw_plytix.products")
+    assert kept["id"] in live
+    assert gone["id"] not in live
 
 
 def test_a_product_missing_from_the_sweep_is_asked_for_before_it_is_deleted(

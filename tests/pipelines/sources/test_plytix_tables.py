@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from stand_ins import Loader, Sandbox, of
+
+from pipelines.sources.plytix.incremental import sweep_ids
 
 
 def test_small_tables_carry_what_models_need(loader: Loader) -> None:
@@ -112,3 +119,31 @@ def test_a_count_that_promises_too_much_costs_one_more_look_and_no_more(
     answer = {"data": [{"id": "1", "label": "a", "name": "A"}], "pagination": {"count": 500}}
     sandbox.fault("relationships/search", "status", times=0, status=200, body=answer)
     assert of(loader.plytix("relationships"), "relationships").requests == 2
+
+
+class _Shifted:
+    """A list whose pages moved while they were read: it shows some of the records that are there."""
+
+    def __init__(self, listed: set[str], there: set[str]) -> None:
+        self._listed, self._there = listed, there
+        self.asked: list[str] = []
+
+    async def portions(self, *_: Any) -> AsyncIterator[tuple[int, dict[str, Any]]]:
+        yield 1, {key: {"id": key} for key in self._listed}
+
+    async def single(self, path: str) -> list[dict[str, Any]]:
+        self.asked.append(path)
+        return [{"id": path}] if path in self._there else []
+
+
+@pytest.mark.parametrize(
+    ("listed", "asked"), [("ab", "cd"), ("a", "")], ids=["half is missing", "more than half is missing"]
+)
+def test_records_that_a_shifted_list_does_not_show_are_asked_for_unless_they_are_most(
+    listed: str, asked: str
+) -> None:
+    """Most of them missing is left to the guard against lists that shrank."""
+    client, context = _Shifted(set(listed), set("abc")), SimpleNamespace(known=lambda: set("abcd"))
+    found = asyncio.run(sweep_ids(client, context, "products", (), "{id}"))  # type: ignore[arg-type]
+    assert "".join(sorted(client.asked)) == asked
+    assert set(found.present) == set(listed) | (set(asked) & set("abc"))

@@ -78,7 +78,7 @@ def test_a_thousand_sources_fit_in_memory_and_four_bad_ones_harm_none(
     assert {name: runs[name][0] for name in _ODD} == {
         "hanging": "failed", "broken": "failed", "html": "failed", "endless": "capped",
     }  # fmt: skip
-    assert runs["endless"][1] == _CAP
+    assert _CAP < runs["endless"][1] <= 1.25 * _CAP
     fine = {name: run for name, run in runs.items() if name not in _ODD}
     assert len(fine) == _SOURCES - len(_ODD)
     assert {tuple(run) for run in fine.values()} == {("complete", _ROWS, None)}
@@ -90,7 +90,7 @@ def test_a_thousand_sources_fit_in_memory_and_four_bad_ones_harm_none(
             "SELECT count(*) AS rows, count(DISTINCT (user_id, source_id, document_key)) AS records "
             "FROM raw_user_apis.records"
         )
-    expected = (_SOURCES - len(_ODD)) * _ROWS + _CAP
+    expected = (_SOURCES - len(_ODD)) * _ROWS + runs["endless"][1]
     assert landed == [{"rows": expected, "records": expected}]
     # The models are those of any number of sources, and know them all.
     assert _built(tmp_path, duckdb_url) == len([*_PROJECT.rglob("models/*/user_apis/*.sql")])

@@ -276,9 +276,9 @@ def test_pages_side_by_side_are_landed_as_one_after_another(
     apis: Apis, paginator: dict[str, Any], concurrency: int
 ) -> None:
     api = Paged(21)
-    apis.variables["SHOP_KEY"] = "key-of-the-shop-4711"
+    apis.variables["ANNA_SHOP_KEY"] = "key-of-the-shop-4711"
     apis.declare(
-        auth={"type": "api_key", "name": "apikey", "value": "${SHOP_KEY}", "in": "query"},
+        auth={"type": "api_key", "name": "apikey", "value": "${ANNA_SHOP_KEY}", "in": "query"},
         rate_limit=_rate(concurrency), resource={"paginator": paginator, "params": {"q": "a b&c"}},
     )  # fmt: skip
     apis.serve("shop", api)
@@ -372,10 +372,10 @@ def test_the_time_limit_ends_all_pages_that_are_under_way(apis: Apis) -> None:
 
 def test_a_token_that_changes_is_not_left_behind_by_pages_read_ahead(apis: Apis) -> None:
     api, tokens, valid = Paged(12), iter(range(100)), ["none"]
-    apis.variables["SECRET"] = "very-secret-client"
+    apis.variables["ANNA_SECRET"] = "very-secret-client"
     apis.declare(
         auth={"type": "oauth2_client_credentials", "token_url": "https://login.example/token",
-              "client_id": "karvon", "client_secret": "${SECRET}"},
+              "client_id": "karvon", "client_secret": "${ANNA_SECRET}"},
         rate_limit=_rate(4), resource={"paginator": _BY_NUMBER},
     )  # fmt: skip
 
@@ -396,9 +396,9 @@ def test_a_token_that_changes_is_not_left_behind_by_pages_read_ahead(apis: Apis)
 
 
 def test_a_next_page_on_another_host_never_gets_the_credentials(apis: Apis) -> None:
-    apis.variables["SHOP_TOKEN"] = "very-secret-token"
+    apis.variables["ANNA_SHOP_TOKEN"] = "very-secret-token"
     apis.declare(
-        auth={"type": "bearer", "token": "${SHOP_TOKEN}"},
+        auth={"type": "bearer", "token": "${ANNA_SHOP_TOKEN}"},
         resource={"paginator": {"type": "json_link", "next_url_path": "link"}},
     )
     apis.serve(
@@ -433,7 +433,7 @@ def test_a_redirect_is_not_followed(apis: Apis) -> None:
     assert len(apis.asked) == 1
 
 
-def test_limits_end_a_run_and_keep_what_came_before(apis: Apis) -> None:
+def test_limits_end_a_run_behind_the_page_that_went_over_and_keep_it(apis: Apis) -> None:
     apis.declare(
         limits={"rows": 25, "seconds": 5},
         resource={"paginator": {"type": "page_number", "page_param": "page", "base_page": 1}},
@@ -447,13 +447,13 @@ def test_limits_end_a_run_and_keep_what_came_before(apis: Apis) -> None:
 
     apis.serve("shop", endless)
     (run,) = apis.run().runs
-    assert (run.outcome, run.rows_landed) == ("capped", 25)
+    assert (run.outcome, run.rows_landed) == ("capped", 30)
     assert "limits: {rows" in str(run.error)
 
 
 def test_secrets_are_in_no_row_and_no_message(apis: Apis) -> None:
-    apis.variables["SHOP_KEY"] = "key-of-the-shop-4711"
-    apis.declare(auth={"type": "api_key", "name": "apikey", "value": "${SHOP_KEY}", "in": "query"})
+    apis.variables["ANNA_SHOP_KEY"] = "key-of-the-shop-4711"
+    apis.declare(auth={"type": "api_key", "name": "apikey", "value": "${ANNA_SHOP_KEY}", "in": "query"})
     apis.serve("shop", lambda request: httpx.Response(400, text=f"bad key {request.url.params['apikey']}"))
     (run,) = apis.run().runs
     stored = str(apis.rows("SELECT * FROM raw_user_apis.source_runs")) + str(
@@ -463,10 +463,10 @@ def test_secrets_are_in_no_row_and_no_message(apis: Apis) -> None:
 
 
 def test_a_missing_variable_is_named(apis: Apis) -> None:
-    apis.declare(auth={"type": "bearer", "token": "${SHOP_TOKEN}"})
+    apis.declare(auth={"type": "bearer", "token": "${ANNA_SHOP_TOKEN}"})
     (run,) = apis.run().runs
     assert run.outcome == "misconfigured"
-    assert "SHOP_TOKEN" in str(run.error)
+    assert "ANNA_SHOP_TOKEN" in str(run.error)
 
 
 def test_a_refresh_token_that_changes_is_kept_before_it_is_used(apis: Apis, tmp_path: Path) -> None:
@@ -521,6 +521,31 @@ def test_users_that_are_suspended_or_over_their_quota_take_no_part(apis: Apis) -
         "anna/shop": "its user is suspended",
         "boris/shop": "used 5 of 5 rows today",
     }
+
+
+@pytest.mark.parametrize("broken", [b"users: [", b"users: [{user_id: anna, title: M\xfcller}]", b"users: 3"])
+def test_who_was_suspended_stays_so_while_the_file_of_users_cannot_be_read(apis: Apis, broken: bytes) -> None:
+    apis.declare(user="anna")
+    apis.declare(user="boris")
+    apis.serve("shop", _orders(1))
+    users = [{"user_id": "anna", "suspended": True, "currency": "UZS"}]
+    (apis.folder / "users.yml").write_text(yaml.safe_dump({"users": users}))
+    apis.run()
+    (apis.folder / "users.yml").write_bytes(broken)
+    report = apis.run()
+    assert [run.user_id for run in report.runs] == ["boris"]
+    assert report.skipped["anna/shop"] == "its user is suspended"
+    assert "users.yml" in report.problems[0]
+    assert apis.rows("SELECT count(*) AS n FROM raw_user_apis.users") == [{"n": 2}]
+
+
+def test_a_folder_that_is_not_there_deletes_no_definition(apis: Apis) -> None:
+    apis.declare()
+    apis.serve("shop", _orders(1))
+    apis.run()
+    apis.folder = apis.folder / "not_mounted"
+    apis.run()
+    assert apis.rows("SELECT count(*) AS n FROM raw_user_apis.definitions WHERE is_deleted") == [{"n": 0}]
 
 
 def test_personal_data_can_be_kept_out_and_people_can_be_suppressed(apis: Apis) -> None:
@@ -639,7 +664,7 @@ def test_definitions_are_landed_as_documents_with_their_history(tmp_path: Path, 
         ("anna/shop/orders", False), ("anna/shop/orders", False),
     ]  # fmt: skip
     fields = {field["field"]: field for field in json.loads(rows[-1]["d"])["fields"]}
-    assert fields["email"]["json_path"] == '$."buyer"."email"'
+    assert fields["email"]["paths"] == [{"lists": [], "path": '$."buyer"."email"'}]
     assert fields["currency"]["constant"] == "EUR"
     assert fields["status"]["value_map"] == {"P": "paid"}
     assert fields["ordered_at"]["time_zone"] == "Asia/Tashkent"

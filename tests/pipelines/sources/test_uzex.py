@@ -12,6 +12,7 @@ from market_stand_in import Market
 from pydantic import SecretStr
 
 from pipelines.landing import LoadError
+from pipelines.persons import counted
 from pipelines.sources.uzex import ranks
 from pipelines.sources.uzex.client import UzexClient, meaning
 from pipelines.sources.uzex.ranks import Walk, moment
@@ -176,20 +177,118 @@ def test_a_detail_that_is_not_there_is_not_asked_for_again(market: Market) -> No
     assert market.load_uzex("competitions", "competition_details")["competition_details"].requests == 0
 
 
-def test_json_inside_strings_lands_as_json_and_people_do_not(market: Market) -> None:
-    market.load_uzex("competitions", "competition_details", "etender_lots", "etender_details", "auction_lots")
-    competition = next(iter(market.live("raw_uzex.competition_details").values()))
-    assert isinstance(competition["winners_id"], list)
-    assert not {"contact_name", "contact_phone", "phone", "email"} & set(competition)
+def test_details_that_answer_404_are_asked_for_once_and_leave_the_budget_to_the_others(
+    market: Market,
+) -> None:
+    """The exchange lists competitions whose page is not there."""
+    wanted = ("competitions", "competition_details")
+    market.control("POST", "uzex/reset", {"lots": 200, "seed": 3})
+    there = kinds(market)["competition"]["all"]
+    for _ in range(4):
+        market.load_uzex(*wanted, rounds=1, details_per_run=8)
+    landed = market.live("raw_uzex.competition_details")
+    assert len(landed) == there
+    assert {"340011", "340022"} <= {key for key, one in landed.items() if one.get("is_missing")}
+    quiet = market.load_uzex(*wanted, rounds=1, details_per_run=8)["competition_details"]
+    assert (quiet.requests, quiet.failed, quiet.is_complete) == (0, 0, True)
+
+
+def test_a_path_that_answers_404_to_all_is_wrong_and_tells_nothing_of_the_details(market: Market) -> None:
+    market.fault(
+        "GetCompetition/", "status", times=1000, status=404, body={"status": 404, "message": "Not Found"}
+    )
+    lost = market.load_uzex("competitions", "competition_details")["competition_details"]
+    assert lost.failed == kinds(market)["competition"]["all"]
+    assert market.live("raw_uzex.competition_details") == {}
+    market.control("DELETE", "faults")
+    assert market.load_uzex("competitions", "competition_details")["competition_details"].is_complete
+    assert len(market.live("raw_uzex.competition_details")) == kinds(market)["competition"]["all"]
+
+
+def test_the_only_new_detail_is_held_against_a_known_one(market: Market) -> None:
+    market.load_uzex("competitions", "competition_details")
+    rows = [{"id": 340_999, "cost": 1.0, "currency_name": "Сум"}]
+    market.fault("GetCompetitions", "status", status=200, body=rows)
+    market.fault("GetCompetition/340999", "status", status=404, body={"status": 404, "message": "Not Found"})
+    alone = market.load_uzex("competitions", "competition_details", rounds=1)["competition_details"]
+    assert (alone.missing, alone.failed) == (1, 0)
+
+
+def test_details_that_always_fail_do_not_keep_out_the_rest(market: Market) -> None:
+    """The newest six fail whenever they are asked for, and the budget is four."""
+    newest = max(int(key) for key in market_competitions(market))
+    for number in range(newest - 5, newest + 1):
+        market.fault(f"GetCompetition/{number}", "status", times=1000, status=400, body={"message": "boom"})
+    before = market.live("raw_uzex.competition_details")
+    for day in range(12):
+        at = now(market) + timedelta(days=day)
+        market.load_uzex("competition_details", rounds=1, details_per_run=4, at=at)
+    assert before == {}
+    assert market.live("raw_uzex.competition_details").keys() == set(market_competitions(market)) - {
+        str(number) for number in range(newest - 5, newest + 1)
+    }
+
+
+def market_competitions(market: Market) -> list[str]:
+    market.load_uzex("competitions", rounds=1)
+    return list(market.live("raw_uzex.competitions"))
+
+
+def test_a_list_longer_than_a_load_may_read_is_not_complete_and_is_read_on(
+    market: Market, small_windows: None
+) -> None:
+    there = kinds(market)["shop"]["open"] + kinds(market)["etender"]["open"]
+    for _ in range(6):
+        cut = market.load_uzex("competitions", rounds=1, windows_per_run=1)["competitions"]
+        assert not cut.is_complete, "it says nothing of what it does not hold"
+    assert len(market.live("raw_uzex.competitions")) == kinds(market)["competition"]["all"]
+    market.load_uzex("shop_lots", "etender_lots", at=now(market))
+    before = market.live("raw_uzex.shop_lots").keys() | market.live("raw_uzex.etender_lots").keys()
+    assert len(before) == there
+    market.load_uzex("shop_lots", "etender_lots", rounds=1, windows_per_run=1)
+    after = market.live("raw_uzex.shop_lots").keys() | market.live("raw_uzex.etender_lots").keys()
+    assert after == before, "nothing that a cut list does not show is gone"
+
+
+def test_json_inside_strings_lands_as_json(market: Market) -> None:
+    market.load_uzex("competitions", "competition_details", "etender_lots", "etender_details")
+    competitions = market.live("raw_uzex.competition_details").values()
+    assert all(isinstance(one["winners_id"], list) for one in competitions if not one.get("is_missing"))
     tender = [one for one in market.live("raw_uzex.etender_details").values() if one.get("budget_products")]
-    assert all(isinstance(one["budget_products"], list) and "contacts" not in one for one in tender)
-    assert "Valiyev" not in str(market.live("raw_uzex.etender_details"))
+    assert tender
+    assert all(isinstance(one["budget_products"], list) for one in tender)
+
+
+def test_no_person_of_the_exchange_is_landed(market: Market) -> None:
+    """It plants people in contacts, winners, descriptions and texts of each kind of detail."""
+    market.load_uzex()
+    tables = [table for table in market.tables("raw_uzex") if not table.startswith("_")]
+    assert {"competition_details", "direct_details", "etender_details", "auction_deal_items"} <= set(tables)
+    for table in tables:
+        documents = market.live(f"raw_uzex.{table}").values() if table != "observations" else ()
+        assert counted(documents) == {}, table
+        assert "Namuna " not in str(documents), "the given name of all the exchange's people"
+    winners = [
+        winner
+        for one in market.live("raw_uzex.competition_details").values()
+        for winner in one.get("winners_ids") or ()
+    ]
+    assert all(winner["inn"] for winner in winners)
+    assert any("Savdo" in winner.get("fullname", "") for winner in winners), "companies are named"
 
 
 def test_nul_characters_are_gone(market: Market) -> None:
-    market.load_uzex("shop_lots", "competitions", "competition_details")
-    for table in ("shop_lots", "competitions", "competition_details"):
-        assert "\x00" not in str(market.live(f"raw_uzex.{table}"))
+    tables = ("auction_deals", "auction_deal_items", "competitions", "competition_details")
+    market.control("POST", "uzex/reset", {"lots": 400, "seed": 3})
+    market.load_uzex(*tables, at=now(market))
+    told = {}
+    for table in tables:
+        documents = str(market.live(f"raw_uzex.{table}"))
+        assert "\x00" not in documents
+        assert "\\u0000" not in documents
+        told[table] = documents.count("(см. файл)")
+    # The stand-in ends such texts with a NUL and these words.
+    assert sum(told.values()) > 0, told
 
 
 @pytest.mark.parametrize("check", ["uzex_user_agent_check", "uzex_validation_check"])

@@ -59,7 +59,7 @@ def test_what_depends_on_who_looks_is_not_kept(market: Market) -> None:
     assert {"id", "title", "ordersAmount", "skuList", "seller", "category", "photos"} <= set(product)
     assert not {"seo", "topFeedback", "favourite", "timestamp"} & set(product)
     assert "contacts" not in product["seller"]
-    assert set(product["skuList"][0]["stock"]) == {"type"}
+    assert set(product["skuList"][0]["stock"]) == {"type", "deliveryDays"}
     assert "productOptionDtos" not in product["skuList"][0]
 
 
@@ -140,7 +140,10 @@ def test_a_sellers_account_is_read_whole(market: Market) -> None:
     # Seconds were asked for: milliseconds would have given an empty list.
     assert landed["seller_orders"].seen == len(lines) > 0
     # More than the one status that the list answers by default.
-    assert len({order["status"] for order in market.live("raw_uzum.seller_fbs_orders").values()}) > 1
+    orders = market.live("raw_uzum.seller_fbs_orders").values()
+    assert len({order["status"] for order in orders}) > 1
+    assert {type(order["dateCreated"]) for order in orders} == {int, str}, "times come in two forms"
+    assert not any("deliveryInfo" in order for order in orders), "who gets the parcel is not landed"
 
 
 def test_the_sellers_limit_is_learned_from_the_answers(market: Market) -> None:

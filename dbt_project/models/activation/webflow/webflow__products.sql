@@ -20,6 +20,7 @@ category_lists as (
     group by product_key
 ),
 
+{# What waits is offered to nobody: the value of an option appears with the first variant that has it and is ready. #}
 option_values as (
     {% for slot in [1, 2, 3] %}
     select
@@ -29,7 +30,7 @@ option_values as (
         option_{{ slot }}_value as option_value,
         min(position) as first_position
     from {{ ref('product_variants') }}
-    where option_{{ slot }}_value is not null
+    where option_{{ slot }}_value is not null and hold_reasons is null
     group by product_key, option_{{ slot }}_name, option_{{ slot }}_value
     {% if not loop.last %}union all{% endif %}
     {% endfor %}

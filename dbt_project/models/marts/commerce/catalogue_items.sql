@@ -53,6 +53,7 @@ placed as (
         parent.product_key as parent_key,
         coalesce(grandparent.product_key, parent.product_key, records.product_key) as root_key,
         case when grandparent.product_key is not null then 3 when parent.product_key is not null then 2 else 1 end as level,
+        case when grandparent.product_key is not null then parent.status end as variant_status,
         records.parent_key is not null and parent.product_key is null as is_orphan
     from records
     left join records as parent on records.parent_key = parent.product_key
@@ -77,6 +78,7 @@ select
     records.sku,
     records.label,
     records.status,
+    placed.variant_status,
     records.gtin,
     families.name as family_name,
     as_product.web_title,

@@ -1,14 +1,40 @@
-{# What is sold: singles, variants without sub-variants, and sub-variants, each below its main record. #}
+{#
+What is sold: singles, variants without sub-variants, and sub-variants, each below its main record. A single that
+got variants is sold as before until one of them is completed.
+#}
 with items as (
     select * from {{ ref('catalogue_items') }}
 ),
 
+singles as (
+    select product_key from (
+        select
+            product_key,
+            form,
+            row_number() over (partition by product_key order by known_at desc) as nth
+        from {{ ref('product_forms') }}
+    ) as forms
+    where nth = 1 and form = 'single'
+),
+
 sold as (
-    select * from items
+    select
+        items.*,
+        {# Each variant has a readiness of its own: what waits must not speak for, or against, those that are sold. #}
+        case
+            when items.product_key = items.root_key then null
+            when coalesce(items.status, '') <> 'Completed' then 'status is ' || coalesce(items.status, 'empty')
+            when items.variant_status <> 'Completed' then 'status of the variant above it is ' || items.variant_status
+        end as status_problem
+    from items
+    left join singles on items.product_key = singles.product_key
     where
-        not has_children
-        and not expects_children
-        and coalesce(status, '') <> 'Archived'
+        coalesce(items.status, '') <> 'Archived'
+        and coalesce(items.variant_status, '') <> 'Archived'
+        and (
+            (not items.has_children and not items.expects_children)
+            or (items.product_key = items.root_key and items.has_children and singles.product_key is not null)
+        )
 ),
 
 option_names as (
@@ -53,12 +79,13 @@ option_values as (
     select
         sold.product_key as sku_key,
         sold.root_key,
+        sold.status_problem,
         options.position,
         options.option_name,
         coalesce(own.value_text, above.value_text) as value_text,
         choices.position as choice_position
     from sold
-    inner join options on sold.root_key = options.root_key
+    inner join options on sold.root_key = options.root_key and sold.product_key <> sold.root_key
     left join attribute_values as own
         on sold.product_key = own.product_key and options.attribute_label = own.attribute_label
     left join attribute_values as above
@@ -73,14 +100,22 @@ option_values as (
             and coalesce(own.value_text, above.value_text) = choices.value_text
 ),
 
-{# An option that no variant of a product has is no option of that product. #}
+{# An option that no variant of a product has is no option of that product; drafts have a say where all are drafts. #}
 used_options as (
     select
         root_key,
         position,
         row_number() over (partition by root_key order by position) as slot
-    from option_values
-    where value_text is not null
+    from (
+        select
+            root_key,
+            position,
+            value_text,
+            status_problem,
+            min(case when status_problem is null then 0 else 1 end) over (partition by root_key) as all_wait
+        from option_values
+    ) as asked
+    where value_text is not null and (status_problem is null or all_wait = 1)
     group by root_key, position
 ),
 
@@ -139,6 +174,8 @@ described as (
         {% endfor -%}
         sold.stock_quantity,
         sold.sku_problems,
+        sold.status_problem,
+        case when sold.status_problem is null then 0 else 1 end as waiting_rank,
         sold.is_marked_default,
         case
             when coalesce(own_image.is_known, above_image.is_known, root_image.is_known) is null then null
@@ -168,29 +205,29 @@ described as (
     left join main_images as root_image on sold.root_key = root_image.product_key
 ),
 
-{# The earlier record is the right one: the later twin is held back and says of whom it is a twin. #}
+{# Of those that do not wait the earlier record is the right one: a twin is held back and says of whom it is one. #}
 compared as (
     select
         described.*,
         case
             when is_variant and missing_options is null
                 then first_value(sku_code) over (
-                    partition by product_key, is_variant, missing_options, option_text order by created_at, sku_key
+                    partition by product_key, is_variant, missing_options, option_text order by waiting_rank, created_at, sku_key
                 )
         end as same_options_sku,
         case
             when is_variant and missing_options is null
                 then row_number() over (
-                    partition by product_key, is_variant, missing_options, option_text order by created_at, sku_key
+                    partition by product_key, is_variant, missing_options, option_text order by waiting_rank, created_at, sku_key
                 )
         end as same_options_rank,
-        first_value(sku_code) over (partition by lower(sku_code) order by created_at, sku_key) as same_sku_code,
-        row_number() over (partition by lower(sku_code) order by created_at, sku_key) as same_sku_rank,
+        first_value(sku_code) over (partition by lower(sku_code) order by waiting_rank, created_at, sku_key) as same_sku_code,
+        row_number() over (partition by lower(sku_code) order by waiting_rank, created_at, sku_key) as same_sku_rank,
         case when is_marked_default then first_value(sku_code) over (
-            partition by product_key, is_marked_default order by created_at, sku_key
+            partition by product_key, is_marked_default order by waiting_rank, created_at, sku_key
         ) end as marked_default_sku,
         case when is_marked_default then row_number() over (
-            partition by product_key, is_marked_default order by created_at, sku_key
+            partition by product_key, is_marked_default order by waiting_rank, created_at, sku_key
         ) end as marked_default_rank
     from described
 ),
@@ -209,6 +246,7 @@ judged as (
     select
         named.*,
         {{ sentences([
+            "status_problem",
             "case when sku_code is null then 'it has no SKU' end",
             "sku_problems",
             "case when price_amount is null and coalesce(sku_problems, '') not like '%price \"%' then 'it has no price' end",

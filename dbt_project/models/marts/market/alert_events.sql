@@ -1,7 +1,7 @@
 {#
 What each rule of the seed alert_rules fires on, over the whole stored history, rules that are switched off included:
 the alerts take the recent ones of active rules, `karvon rehearse RULE` shows all of one rule. The key tells the same
-event for ever, so it is sent once. Texts of rules are compared in one alphabet; `|` separates alternatives.
+event for ever, so it is sent once. What is there at the first look is no event. Texts of rules are compared in one alphabet; `|` separates alternatives.
 A table, because five models and tests read it and each reading of a view would look through the history again.
 #}
 with rules as (
@@ -32,25 +32,11 @@ seller_words as (
     select seller_key, name, link, seller_id, {{ plain_words('name') }} as words from {{ ref('market_sellers') }}
 ),
 
-price_events as (
+matched_changes as (
     select
         rules.rule,
-        changes.product_key,
-        changes.price_change_key as event_key,
-        changes.changed_at as happened_at,
-        changes.old_price_amount as old_value,
-        changes.price_amount as new_value,
-        changes.currency,
-        case rules.condition
-            when 'raised_before_sale'
-                then
-                    'the list price had risen before; the discount saves '
-                    || {{ plain_number('round(changes.true_saving_percent, 1)') }} || ' %'
-            else
-                'price ' || {{ plain_number('changes.old_price_amount') }} || ' → ' || {{ plain_number('changes.price_amount') }}
-                || ' ' || changes.currency
-                || coalesce(' (' || {{ plain_number('round(changes.change_percent, 1)') }} || ' %)', '')
-        end as fact
+        rules.condition,
+        changes.*
     from {{ ref('price_changes') }} as changes
     inner join rules
         on
@@ -70,28 +56,123 @@ price_events as (
             )
 ),
 
+{# A product is one event, however many of its options changed at one look. #}
+changed_products as (
+    select
+        rule,
+        condition,
+        product_key,
+        changed_at,
+        currency,
+        count(*) as changed_options,
+        min(old_price_amount) as old_lowest,
+        max(old_price_amount) as old_highest,
+        min(price_amount) as new_lowest,
+        max(price_amount) as new_highest,
+        min(change_percent) as change_low,
+        max(change_percent) as change_high,
+        max(true_saving_percent) as true_saving_percent
+    from matched_changes
+    group by rule, condition, product_key, changed_at, currency
+),
+
+offered_options as (
+    select
+        looks.product_key,
+        looks.changed_at,
+        count(*) as option_count
+    from (select distinct product_key, changed_at from changed_products) as looks
+    inner join {{ ref('price_history') }} as prices
+        on
+            looks.product_key = prices.product_key
+            and looks.changed_at >= prices.real_from
+            and (prices.valid_to is null or looks.changed_at < prices.valid_to)
+    group by looks.product_key, looks.changed_at
+),
+
+price_events as (
+    select
+        changed.rule,
+        changed.product_key,
+        changed.product_key || ':' || {{ utc_text('changed.changed_at') }} as event_key,
+        changed.changed_at as happened_at,
+        changed.old_lowest as old_value,
+        changed.new_lowest as new_value,
+        changed.currency,
+        {{ of_options('changed.changed_options', 'offered.option_count', ', ') }}
+        || case changed.condition
+            when 'raised_before_sale'
+                then
+                    'the list price had risen before; the discount saves '
+                    || {{ plain_number('round(changed.true_saving_percent, 1)') }} || ' %'
+            else
+                {{ number_range('changed.old_lowest', 'changed.old_highest') }} || ' → '
+                || {{ number_range('changed.new_lowest', 'changed.new_highest') }} || ' ' || changed.currency
+                || ' (' || {{ number_range('round(changed.change_low, 1)', 'round(changed.change_high, 1)') }} || ' %)'
+        end as fact
+    from changed_products as changed
+    inner join offered_options as offered
+        on changed.product_key = offered.product_key and changed.changed_at = offered.changed_at
+),
+
+{# Of the stretches without stock, the two moments that say something: SKUs that sold are out, and SKUs are back. #}
+stock_moments as (
+    select product_key, currency, daily_units, days_out, lost_revenue_amount, 'out' as moment, began_at as happened_at
+    from {{ ref('stock_outs') }}
+    where daily_units > 0
+    union all
+    select product_key, currency, daily_units, days_out, lost_revenue_amount, 'back' as moment, ended_at as happened_at
+    from {{ ref('stock_outs') }}
+    where ended_at is not null
+),
+
+stock_steps as (
+    select
+        product_key,
+        currency,
+        moment,
+        happened_at,
+        count(*) as step_options,
+        sum(daily_units) as daily_units,
+        sum(lost_revenue_amount) as lost_revenue_amount,
+        max(days_out) as days_out
+    from stock_moments
+    group by product_key, currency, moment, happened_at
+),
+
+product_options as (
+    select product_key, count(*) as option_count from {{ ref('market_skus') }}
+    where is_listed
+    group by product_key
+),
+
 stock_events as (
     select
         rules.rule,
-        outs.product_key,
-        outs.stock_out_key || ':' || rules.condition as event_key,
-        case rules.condition when 'back_in_stock' then outs.ended_at else outs.began_at end as happened_at,
+        steps.product_key,
+        steps.product_key || ':' || rules.condition || ':' || {{ utc_text('steps.happened_at') }} as event_key,
+        steps.happened_at,
         cast(null as numeric(18, 2)) as old_value,
-        outs.lost_revenue_amount as new_value,
-        outs.currency,
-        case rules.condition
-            when 'back_in_stock' then 'in stock again after ' || {{ plain_number('round(outs.days_out, 1)') }} || ' days'
-            else 'out of stock; it sold ' || {{ plain_number('round(outs.daily_units, 2)') }} || ' a day'
+        steps.lost_revenue_amount as new_value,
+        steps.currency,
+        {{ of_options('steps.step_options', 'greatest(coalesce(options.option_count, 0), steps.step_options)', ' ') }}
+        || case rules.condition
+            when 'back_in_stock' then 'in stock again after ' || {{ plain_number('round(steps.days_out, 1)') }} || ' days'
+            else 'out of stock; it sold ' || {{ plain_number('round(steps.daily_units, 2)') }} || ' a day'
         end as fact
-    from {{ ref('stock_outs') }} as outs
+    from stock_steps as steps
     inner join rules
         on
             rules.kind = 'stock'
             and (
-                (rules.condition = 'out_of_stock' and outs.daily_units > 0)
-                or (rules.condition = 'back_in_stock' and outs.ended_at is not null)
-                or (rules.condition = 'lost_revenue_above' and outs.lost_revenue_amount > rules.threshold)
+                (rules.condition = 'out_of_stock' and steps.moment = 'out')
+                or (rules.condition = 'back_in_stock' and steps.moment = 'back')
+                or (
+                    rules.condition = 'lost_revenue_above' and steps.moment = 'out'
+                    and steps.lost_revenue_amount > rules.threshold
+                )
             )
+    left join product_options as options on steps.product_key = options.product_key
     union all
     select
         rules.rule,
@@ -109,9 +190,12 @@ stock_events as (
             and rollups.days_of_stock < rules.threshold and rollups.available_quantity > 0
 ),
 
-first_crawls as (
-    select connection, min(first_seen_at) as first_at from {{ ref('market_sellers') }}
-    group by connection
+{# A seller is new when all that it sells is; else the crawl has only now come to it. #}
+known_sellers as (
+    select distinct products.seller_key
+    from {{ ref('market_products') }} as products
+    left join {{ ref('new_products') }} as new_products on products.product_key = new_products.product_key
+    where products.seller_key is not null and not coalesce(new_products.is_proven_new, false)
 ),
 
 weeks as (
@@ -146,10 +230,10 @@ seller_events as (
         cast(sellers.orders_count as numeric(18, 2)) as new_value,
         'a new seller' as fact
     from {{ ref('market_sellers') }} as sellers
-    inner join first_crawls on sellers.connection = first_crawls.connection
     inner join rules
         on rules.kind = 'seller' and rules.condition = 'new_seller'
-    where sellers.first_seen_at > first_crawls.first_at + interval '1 day'
+    left join known_sellers on sellers.seller_key = known_sellers.seller_key
+    where known_sellers.seller_key is null
     union all
     select
         rules.rule,
@@ -181,12 +265,25 @@ seller_events as (
     where products.is_proven_new
 ),
 
+{# What the first load of a list brings has stood there before: it is no news. #}
+looks_at_lots as (
+    {% for module in ['auction_lots', 'shop_lots', 'etender_lots', 'etender_failed', 'competitions'] %}
+    select connection, module, min(landed_at) as first_at, max(landed_at) as last_at from {{ ref('stg_uzex__' ~ module) }}
+    group by connection, module
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
 lot_events as (
     select
         rules.rule,
         lots.lot_key,
         lots.lot_key || ':' || rules.condition as event_key,
-        lots.first_seen_at as happened_at,
+        case rules.condition
+            when 'ends_within_hours'
+                then greatest(lots.first_seen_at, lots.ends_at - cast(rules.threshold as double precision) * interval '1 hour')
+            else lots.first_seen_at
+        end as happened_at,
         lots.subject,
         lots.category_name,
         lots.region_name,
@@ -196,8 +293,10 @@ lot_events as (
         lots.ends_at,
         lots.search_words,
         lots.region_words,
-        lots.state
+        lots.state,
+        lots.url
     from {{ ref('open_lots') }} as lots
+    inner join looks_at_lots as looks on lots.connection = looks.connection and lots.module = looks.module
     inner join rules
         on
             rules.kind = 'lot'
@@ -213,6 +312,9 @@ lot_events as (
                     and lots.hours_left between 0 and rules.threshold
                 )
             )
+    where
+        lots.first_seen_at > looks.first_at
+        or (rules.condition = 'ends_within_hours' and looks.last_at > looks.first_at)
 ),
 
 goods_events as (
@@ -281,14 +383,14 @@ found as (
         happened_at,
         subject as title,
         case state when 'failed' then 'found no supplier' else 'open' end
-        || coalesce(', start price ' || {{ plain_number('start_amount') }} || ' ' || currency, '') as fact,
+        || coalesce(', start price ' || {{ grouped_number('start_amount') }} || ' ' || currency, '') as fact,
         buyer_name as party_name,
         category_name,
         region_name,
         cast(null as numeric(18, 2)) as old_value,
         start_amount as new_value,
         currency,
-        cast(null as text) as url,
+        url,
         search_words as category_words,
         region_words,
         {{ plain_words("coalesce(buyer_name, '')") }} as seller_words,

@@ -39,7 +39,8 @@ rolled_up as (
         coalesce(sum(facts.units_low), 0) as units_low,
         case when bool_or(facts.is_unbounded) then null else sum(facts.units_high) end as units_high,
         coalesce(sum(facts.revenue_amount), 0) as revenue_amount,
-        {{ median('case when facts.units_sold > 0 then facts.revenue_amount / facts.units_sold end') }} as median_price_amount
+        {{ median('case when facts.units_sold > 0 then ' ~ ratio('facts.revenue_amount', 'facts.units_sold', scale=2) ~ ' end') }}
+            as median_price_amount
     from facts
     inner join {{ ref('market_category_ancestors') }} as ancestors on facts.category_key = ancestors.category_key
     group by ancestors.ancestor_key, facts.connection, facts.sales_date, facts.currency
@@ -64,7 +65,7 @@ select
     {{ money('rolled_up.revenue_amount') }} as revenue_amount,
     rolled_up.currency,
     {{ money('rolled_up.median_price_amount') }} as median_price_amount,
-    {{ money('rolled_up.revenue_amount / nullif(rolled_up.units_sold, 0)') }} as average_bill_amount,
+    {{ ratio('rolled_up.revenue_amount', 'rolled_up.units_sold', scale=2) }} as average_bill_amount,
     {{ ratio('rolled_up.units_sold', 'rolled_up.products_with_sales') }} as units_per_product,
     {{ ratio('rolled_up.units_sold', 'rolled_up.sellers_with_sales') }} as units_per_seller,
     {{ ratio('rolled_up.revenue_amount', 'coalesce(parent.revenue_amount, totals.revenue_amount)', 100) }}

@@ -18,7 +18,7 @@ with sales as (
 shares as (
     select
         sales.*,
-        cast(100.0 * revenue_amount / sum(revenue_amount) over (partition by category_key, currency) as numeric(18, 6)) as share,
+        {{ ratio('revenue_amount', 'sum(revenue_amount) over (partition by category_key, currency)', 100, scale=6) }} as share,
         row_number() over (partition by category_key, currency order by revenue_amount desc, seller_key asc) as position
     from sales
 )
@@ -30,9 +30,9 @@ select
     count(*) as seller_count,
     {{ money('sum(revenue_amount)') }} as revenue_30d_amount,
     currency,
-    cast(sum(share * share) as numeric(12, 2)) as hhi,
+    cast(sum({{ product('share', 'share', scale=6) }}) as numeric(12, 2)) as hhi,
     cast(max(share) as numeric(9, 4)) as top_seller_percent,
     cast(sum(case when position <= 3 then share end) as numeric(9, 4)) as top_3_percent,
-    sum(share * share) > 2500 as is_concentrated
+    sum({{ product('share', 'share', scale=6) }}) > 2500 as is_concentrated
 from shares
 group by category_key, connection, currency

@@ -31,16 +31,39 @@ spans as (
     group by product_key
 ),
 
-prices as (
+real_prices as (
+    select distinct prices.product_key, prices.sku_key, prices.price_amount
+    from {{ ref('price_history') }} as prices
+    inner join touched on prices.product_key = touched.product_key
+    where prices.is_real
+),
+
+offers as (
     select
-        versions.product_key,
-        count(*) as sku_count,
-        min(skus.price_amount) as lowest_price_amount,
-        max(skus.price_amount) as highest_price_amount
+        skus.product_key,
+        case when skus.price_amount > 0 then skus.price_amount end as price_amount,
+        coalesce(skus.available_quantity, 1) > 0 as is_in_stock,
+        coalesce(skus.available_quantity, 1) > 0 and real_prices.price_amount is not null as is_real
     from versions
     inner join {{ ref('stg_uzum__skus') }} as skus on versions.product_version_key = skus.product_version_key
+    left join real_prices
+        on
+            skus.product_key = real_prices.product_key
+            and skus.sku_key = real_prices.sku_key
+            and skus.price_amount = real_prices.price_amount
     where versions.living_recency = 1
-    group by versions.product_key
+),
+
+{# Of what one can buy; of a product that is sold out, what it shows. #}
+prices as (
+    select
+        product_key,
+        count(*) as sku_count,
+        bool_or(is_in_stock) as is_in_stock,
+        coalesce(min(case when is_real then price_amount end), min(price_amount)) as lowest_price_amount,
+        coalesce(max(case when is_real then price_amount end), max(price_amount)) as highest_price_amount
+    from offers
+    group by product_key
 )
 
 select
@@ -56,6 +79,7 @@ select
     versions.reviews_count,
     versions.rating,
     coalesce(prices.sku_count, 0) as sku_count,
+    coalesce(prices.is_in_stock, false) as is_in_stock,
     prices.lowest_price_amount,
     prices.highest_price_amount,
     'UZS' as currency,

@@ -51,10 +51,10 @@ sales as (
         currency,
         sum(quantity) as units_ordered,
         sum(returned_quantity) as units_returned,
-        sum(kept_quantity * price_amount) as revenue_amount,
+        sum({{ product('price_amount', 'kept_quantity') }}) as revenue_amount,
         sum(commission_amount) as commission_amount,
         sum(logistics_amount) as logistics_amount,
-        sum(kept_quantity * purchase_price_amount) as goods_cost_amount
+        sum({{ product('purchase_price_amount', 'kept_quantity') }}) as goods_cost_amount
     from lines
     group by connection, shop_id, product_id, order_date, currency
 ),

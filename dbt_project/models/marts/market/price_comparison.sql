@@ -131,10 +131,17 @@ select
     other.seller_key as other_seller_key,
     mine.lowest_price_amount as price_amount,
     other.lowest_price_amount as other_price_amount,
+    mine.is_in_stock,
+    other.is_in_stock as is_other_in_stock,
     mine.currency,
     {{ money('other.lowest_price_amount - mine.lowest_price_amount') }} as difference_amount,
     {{ ratio('other.lowest_price_amount - mine.lowest_price_amount', 'mine.lowest_price_amount', 100) }} as difference_percent,
-    mine.lowest_price_amount <= min(other.lowest_price_amount) over (partition by pairs.product_key) as is_cheapest,
+    mine.is_in_stock
+    and coalesce(
+        mine.lowest_price_amount
+        <= min(case when other.is_in_stock then other.lowest_price_amount end) over (partition by pairs.product_key),
+        true
+    ) as is_cheapest,
     cast(pairs.confidence as numeric(6, 4)) as confidence,
     pairs.method
 from pairs

@@ -62,7 +62,7 @@ parted as (
     select
         windows.*,
         {% for days in periods %}
-        cast(least(greatest({{ days }} - days_ago, 0), window_days) as numeric(18, 6)) / window_days as part_{{ days }},
+        {{ ratio('least(greatest(' ~ days ~ ' - days_ago, 0), window_days)', 'window_days', scale=6) }} as part_{{ days }},
         {% endfor %}
         units_high is null as is_unbounded
     from windows
@@ -72,15 +72,15 @@ sums as (
     select
         product_key,
         {% for days in [7, 30, 90] %}
-        sum(units_sold * part_{{ days }}) as units_{{ days }}d,
+        sum({{ product('units_sold', 'part_' ~ days) }}) as units_{{ days }}d,
         sum(case when part_{{ days }} = 1 then units_low else 0 end) as units_low_{{ days }}d,
         case
             when bool_or(is_unbounded and part_{{ days }} > 0) then null
             else sum(case when part_{{ days }} > 0 then units_high else 0 end)
         end as units_high_{{ days }}d,
-        sum(units_sold * part_{{ days }} * unit_price_amount) as revenue_{{ days }}d_amount,
+        sum({{ product('unit_price_amount', 'units_sold', 'part_' ~ days) }}) as revenue_{{ days }}d_amount,
         {% endfor %}
-        sum(units_sold * (part_60 - part_30)) as units_previous_30d
+        sum({{ product('units_sold', 'part_60 - part_30') }}) as units_previous_30d
     from parted
     group by product_key
 )
@@ -101,7 +101,7 @@ select
     cast(coalesce(sums.units_previous_30d, 0) as numeric(18, 2)) as units_previous_30d,
     {{ ratio('coalesce(sums.units_30d, 0) - sums.units_previous_30d', 'sums.units_previous_30d', 100) }} as growth_percent,
     products.available_quantity,
-    {{ ratio('products.available_quantity * 30', 'sums.units_30d') }} as days_of_stock,
+    {{ ratio('products.available_quantity', 'sums.units_30d', 30) }} as days_of_stock,
     {{ current_moment() }} as built_at
 from {{ ref('market_products') }} as products
 inner join touched on products.product_key = touched.product_key

@@ -34,11 +34,12 @@ select
     case when windows.window_days <= 1 then windows.restocked_units end as restocked_units,
     windows.is_capped,
     windows.is_counter_reset,
-    {{ money('windows.units_sold * windows.unit_price_amount') }} as window_revenue_amount,
-    {{ money('case when windows.window_days <= 1 then windows.units_sold * windows.unit_price_amount end') }} as revenue_amount,
-    {{ money('case when windows.window_days <= 1 then windows.units_low else 0 end * windows.lowest_price_amount') }}
+    {{ money(product('windows.unit_price_amount', 'windows.units_sold')) }} as window_revenue_amount,
+    {{ money('case when windows.window_days <= 1 then ' ~ product('windows.unit_price_amount', 'windows.units_sold') ~ ' end') }}
+        as revenue_amount,
+    {{ money(product('windows.lowest_price_amount', 'case when windows.window_days <= 1 then windows.units_low else 0 end')) }}
         as revenue_low_amount,
-    {{ money('windows.units_high * windows.highest_price_amount') }} as revenue_high_amount,
+    {{ money(product('windows.highest_price_amount', 'windows.units_high')) }} as revenue_high_amount,
     windows.currency,
     {{ current_moment() }} as built_at
 from windows

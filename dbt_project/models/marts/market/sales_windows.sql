@@ -89,7 +89,7 @@ stock as (
         sum(changes.restocked_quantity) as restocked_units,
         bool_or(changes.sold_from_stock = 0 and changes.restocked_quantity = 0 and changes.available_quantity > 0)
             as has_still_stock,
-        sum(changes.sold_from_stock * changes.price_amount) as sold_value,
+        sum({{ product('changes.price_amount', 'changes.sold_from_stock') }}) as sold_value,
         sum(case when changes.price_amount is not null then changes.sold_from_stock end) as priced_units,
         {{ median('changes.price_amount') }} as median_price,
         least(min(changes.price_amount), min(changes.previous_price_amount)) as lowest_price_amount,
@@ -108,7 +108,8 @@ measured as (
         {{ whole('stock.stock_units') }} as stock_units,
         {{ whole('stock.restocked_units') }} as restocked_units,
         stock.has_still_stock,
-        {{ money('coalesce(stock.sold_value / nullif(stock.priced_units, 0), stock.median_price)') }} as unit_price_amount,
+        {{ money('coalesce(' ~ ratio('stock.sold_value', 'stock.priced_units', scale=2) ~ ', stock.median_price)') }}
+            as unit_price_amount,
         stock.lowest_price_amount,
         stock.highest_price_amount
     from living

@@ -21,7 +21,7 @@ changes as (
         windows.stock_units as product_stock_units,
         count(*) over (partition by changes.product_version_key) as sku_count,
         row_number() over (
-            partition by changes.sku_key, changes.observed_date
+            partition by changes.product_key, changes.sku_key, changes.observed_date
             order by changes.observed_at desc, changes.sku_version_key desc
         ) as recency
     from {{ ref('sku_stock_changes') }} as changes
@@ -35,13 +35,14 @@ divided as (
         changes.*,
         case
             when sku_count = 1 or product_units = 0 then cast(product_units as numeric(24, 6))
-            when product_stock_units > 0 then cast(product_units as numeric(24, 6)) * sold_from_stock / product_stock_units
+            when product_stock_units > 0
+                then {{ ratio(product('product_units', 'sold_from_stock'), 'product_stock_units', scale=6) }}
         end as sku_units
     from changes
 )
 
 select
-    sku_key || ':' || cast(observed_date as text) as sku_day_key,
+    product_key || '/' || sku_key || ':' || cast(observed_date as text) as sku_day_key,
     sku_key,
     product_key,
     connection,
@@ -63,7 +64,7 @@ select
     {{ whole('sum(product_units_high)') }} as units_high,
     {{ money(
         'case when bool_or(sku_units is null or window_days > 1 and sku_units > 0) then null '
-        ~ 'else sum(sku_units * price_amount) end'
+        ~ 'else sum(' ~ product('price_amount', 'sku_units') ~ ') end'
     ) }}
         as revenue_amount,
     {{ current_moment() }} as built_at

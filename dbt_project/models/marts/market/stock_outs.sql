@@ -12,8 +12,8 @@ with changes as (
         price_amount,
         currency,
         is_return,
-        row_number() over (partition by sku_key order by observed_at, sku_version_key) as change_number,
-        lag(available_quantity) over (partition by sku_key order by observed_at, sku_version_key) as quantity_before
+        row_number() over (partition by product_key, sku_key order by observed_at, sku_version_key) as change_number,
+        lag(available_quantity) over (partition by product_key, sku_key order by observed_at, sku_version_key) as quantity_before
     from {{ ref('sku_stock_changes') }}
     where sku_key in (
         select emptied.sku_key from {{ ref('sku_stock_changes') }} as emptied
@@ -25,8 +25,8 @@ marked as (
     select
         changes.*,
         sum(case when available_quantity = 0 and (quantity_before is null or quantity_before > 0 or is_return) then 1 else 0 end)
-            over (partition by sku_key order by change_number) as stretch,
-        lead(observed_at) over (partition by sku_key order by change_number) as next_at
+            over (partition by product_key, sku_key order by change_number) as stretch,
+        lead(observed_at) over (partition by product_key, sku_key order by change_number) as next_at
     from changes
 ),
 
@@ -52,6 +52,7 @@ horizon as (
 
 rates as (
     select
+        stretches.product_key,
         stretches.sku_key,
         stretches.stretch,
         sum(stats.sold_from_stock) as units_before,
@@ -59,10 +60,11 @@ rates as (
     from stretches
     inner join {{ ref('sku_daily_stats') }} as stats
         on
-            stretches.sku_key = stats.sku_key
+            stretches.product_key = stats.product_key
+            and stretches.sku_key = stats.sku_key
             and stats.stats_date <= {{ local_date('stretches.began_at') }}
             and stats.stats_date > {{ local_date('stretches.began_at') }} - 30
-    group by stretches.sku_key, stretches.stretch
+    group by stretches.product_key, stretches.sku_key, stretches.stretch
 ),
 
 measured as (
@@ -70,15 +72,20 @@ measured as (
         stretches.*,
         {{ days_between('coalesce(stretches.ended_at, greatest(horizon.last_at, stretches.began_at))', 'stretches.began_at') }}
             as days_out,
-        coalesce(rates.units_before, 0)
-        / cast(greatest({{ local_date('stretches.began_at') }} - rates.first_date, 1) as numeric(18, 4)) as daily_units
+        {{ ratio(
+            'coalesce(rates.units_before, 0)',
+            'greatest(' ~ local_date('stretches.began_at') ~ ' - rates.first_date, 1)'
+        ) }} as daily_units
     from stretches
     inner join horizon on stretches.connection = horizon.connection
-    left join rates on stretches.sku_key = rates.sku_key and stretches.stretch = rates.stretch
+    left join rates
+        on
+            stretches.product_key = rates.product_key and stretches.sku_key = rates.sku_key
+            and stretches.stretch = rates.stretch
 )
 
 select
-    sku_key || ':' || cast(stretch as text) as stock_out_key,
+    product_key || '/' || sku_key || ':' || cast(stretch as text) as stock_out_key,
     sku_key,
     product_key,
     connection,
@@ -86,8 +93,8 @@ select
     ended_at,
     ended_at is null as is_open,
     days_out,
-    cast(coalesce(daily_units, 0) as numeric(18, 4)) as daily_units,
-    cast(coalesce(daily_units, 0) * days_out as numeric(18, 2)) as lost_units,
-    {{ money('coalesce(daily_units, 0) * days_out * price_amount') }} as lost_revenue_amount,
+    coalesce(daily_units, 0) as daily_units,
+    cast({{ product('coalesce(daily_units, 0)', 'days_out') }} as numeric(38, 2)) as lost_units,
+    {{ money(product('coalesce(daily_units, 0)', 'days_out', 'price_amount')) }} as lost_revenue_amount,
     currency
 from measured

@@ -6,8 +6,9 @@ with days as (
         connection,
         count(distinct plan_id) as run_count,
         count(case when status = 'done' then 1 end) as done_count,
-        count(case when status in ('failed', 'unknown') then 1 end) as failed_count,
-        count(case when status in ('held', 'skipped') then 1 end) as held_count
+        count(case when status = 'failed' then 1 end) as refused_count,
+        count(case when status = 'unknown' then 1 end) as unknown_count,
+        count(case when status in ('deferred', 'skipped') then 1 end) as deferred_count
     from {{ source('reverse_etl', 'operations') }}
     where answered_at is not null
     group by 1, 2, 3
@@ -42,9 +43,11 @@ select
     days.connection,
     days.run_count,
     days.done_count,
-    days.failed_count,
-    days.held_count,
-    cast(days.failed_count as double precision) / nullif(days.done_count + days.failed_count, 0) as failed_share,
+    days.refused_count,
+    days.unknown_count,
+    days.deferred_count,
+    cast(days.refused_count + days.unknown_count as double precision)
+    / nullif(days.done_count + days.refused_count + days.unknown_count, 0) as failed_share,
     coalesce(durations.duration_seconds, 0) as duration_seconds,
     cast(coalesce(traffic.request_count, 0) as bigint) as request_count,
     cast(coalesce(traffic.throttled_count, 0) as bigint) as throttled_count

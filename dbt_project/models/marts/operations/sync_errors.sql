@@ -1,4 +1,4 @@
-{# Every operation that was refused, held or lost, with the destination's own words. #}
+{# Every operation that was refused or deferred, or whose outcome is unknown, with the destination's own words. #}
 with tried as (
     select
         *,
@@ -27,4 +27,4 @@ select
     answered_at,
     nth = 1 as is_last_try
 from tried
-where status in ('failed', 'held', 'unknown')
+where status in ('failed', 'deferred', 'unknown')

@@ -17,8 +17,9 @@ select
     count(case when operations.action in ('archive', 'delete') then 1 end) as removal_count,
     count(case when operations.action = 'set_stock' then 1 end) as stock_count,
     count(case when operations.status = 'done' then 1 end) as done_count,
-    count(case when operations.status in ('failed', 'unknown') then 1 end) as failed_count,
-    count(case when operations.status in ('held', 'skipped') then 1 end) as held_count,
+    count(case when operations.status = 'failed' then 1 end) as refused_count,
+    count(case when operations.status = 'unknown' then 1 end) as unknown_count,
+    count(case when operations.status in ('deferred', 'skipped') then 1 end) as deferred_count,
     count(case when operations.status in ('planned', 'sent') then 1 end) as open_count,
     cast(count(case when operations.status in ('failed', 'unknown') then 1 end) as double precision)
     / nullif(count(case when operations.status in ('done', 'failed', 'unknown') then 1 end), 0) as failed_share

@@ -1,9 +1,10 @@
 {#
-What was bought, one row per item: the items of auctions, tenders and direct purchases, and e-shop deals, which are
-one item each. A tender's budget lines are priced at the start price: unit prices of the deal scale them down.
+What was bought, one row per item: the items of auctions, tenders, competitions and direct purchases, and e-shop deals,
+which are one item each. Lines of tenders and competitions are priced at the start price: unit prices of the deal scale
+them down; where the deal's price is not published they stay as announced, and say so.
 #}
 with items as (
-    {% for model in ['auction_deal_items', 'etender_items', 'direct_items'] %}
+    {% for model in ['auction_deal_items', 'etender_items', 'direct_items', 'competition_items'] %}
     select
         item_key, connection, module, parent_id, position, product_code, product_name, category_name, quantity,
         price_amount, cost_amount, currency, unit_name, country_name
@@ -31,14 +32,17 @@ from_details as (
         items.quantity,
         items.unit_name,
         case
-            when items.module = 'etender' then items.price_amount * deals.deal_amount / nullif(deals.start_amount, 0)
+            when items.module in ('etender', 'competition') and deals.deal_amount is not null
+                then {{ ratio(product('items.price_amount', 'deals.deal_amount'), 'deals.start_amount', scale=2, digits=4) }}
             else items.price_amount
         end as unit_price_amount,
         case
-            when items.module = 'etender' then items.cost_amount * deals.deal_amount / nullif(deals.start_amount, 0)
+            when items.module in ('etender', 'competition') and deals.deal_amount is not null
+                then {{ ratio(product('items.cost_amount', 'deals.deal_amount'), 'deals.start_amount', scale=2, digits=4) }}
             else items.cost_amount
         end as cost_amount,
-        items.country_name
+        items.country_name,
+        items.module in ('etender', 'competition') and deals.deal_amount is null as is_announced_price
     from items
     inner join deals
         on items.connection = deals.connection and items.module = deals.module and items.parent_id = deals.parent_id
@@ -54,9 +58,10 @@ from_deals as (
         deals.category_name,
         deals.quantity,
         deals.unit_name,
-        deals.deal_amount / nullif(deals.quantity, 0) as unit_price_amount,
+        {{ ratio('deals.deal_amount', 'deals.quantity', scale=2) }} as unit_price_amount,
         deals.deal_amount as cost_amount,
-        cast(null as text) as country_name
+        cast(null as text) as country_name,
+        false as is_announced_price
     from deals
     where deals.module in ('shop', 'national')
 ),
@@ -83,6 +88,7 @@ select
     {{ money('united.unit_price_amount') }} as unit_price_amount,
     {{ money('united.cost_amount') }} as cost_amount,
     deals.currency,
+    united.is_announced_price,
     united.country_name,
     deals.buyer_key,
     deals.supplier_key,

@@ -1,11 +1,12 @@
 {#
 Every deal of every module, its newest version; the first time its treasury status said paid comes from the history.
-is_award: money was committed. E-tender rows with a rejected or cancelled status are deals that did not happen.
+is_award: money was committed, as far as the status says so: rows that are rejected, cancelled, still pending or of a
+status that nobody knows are none. Lists of concluded auctions and of contracts say so without a status.
 Amounts are in the deal's currency; nothing here is summed.
 #}
 {{ config(materialized='incremental', unique_key='deal_key') }}
 
-{% set modules = ['auction_deals', 'shop_deals', 'national_deals', 'etender_deals', 'direct_purchases'] %}
+{% set modules = ['auction_deals', 'shop_deals', 'national_deals', 'etender_deals', 'direct_purchases', 'competition_deals'] %}
 
 with versions as (
     {% for module in modules %}
@@ -23,6 +24,9 @@ histories as (
     select
         versions.*,
         {{ is_paid('versions.payment_status') }} as is_paid,
+        {{ deal_outcome(
+            'versions.deal_status', silence="case when versions.module in ('auction', 'direct') then 'award' else 'unknown' end"
+        ) }} as outcome,
         row_number() over (
             partition by versions.deal_key order by versions.landed_at desc, versions.load_id desc
         ) as recency
@@ -71,7 +75,8 @@ select
     histories.supplier_region_name,
     coalesce(histories.is_budget, histories.module <> 'direct') as is_budget,
     histories.deal_status,
-    not {{ is_called_off('histories.deal_status') }} and not histories.is_deleted as is_award,
+    histories.outcome,
+    histories.outcome = 'award' and not histories.is_deleted as is_award,
     histories.module <> 'direct' as is_competitive,
     histories.payment_status,
     coalesce(histories.is_paid, false) as is_paid,

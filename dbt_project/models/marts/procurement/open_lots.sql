@@ -58,6 +58,13 @@ select
     quantity,
     started_at,
     ends_at,
+    {# Pages of the portals that take the lot's id (dossier §2.1; each seen to answer with the right lot). #}
+    case module
+        when 'auction' then 'https://xarid.uzex.uz/auction/detail/'
+        when 'shop' then 'https://xarid.uzex.uz/shop/lot-details/'
+        when 'competition' then 'https://new-xarid.uzex.uz/home/purchase/proposal-request/detail/'
+        else 'https://etender.uzex.uz/lot/'
+    end || cast(lot_id as text) as url,
     cast(extract(epoch from ends_at - as_of) / 3600 as numeric(12, 2)) as hours_left,
     landed_at as last_changed_at
 from judged

@@ -19,7 +19,9 @@ select
             then greatest({{ days_between('unpaid_seen_at', 'deal_at') }}, 0)
         when paid_seen_at is not null then 0
     end as numeric(12, 4)) as days_to_payment_low,
-    case when paid_seen_at is null then {{ days_between('greatest(unpaid_seen_at, first_seen_at)', 'deal_at') }} end
-        as days_unpaid
+    cast(
+        case when paid_seen_at is null then {{ days_between('greatest(unpaid_seen_at, first_seen_at)', 'deal_at') }} end
+        as numeric(12, 4)
+    ) as days_unpaid
 from {{ ref('deals') }}
 where is_award and payment_status is not null and deal_at is not null

@@ -8,7 +8,7 @@ with items as (
         cast(date_trunc('month', deal_date) as date) as deal_month,
         coalesce(lower(unit_name), '?') as unit
     from {{ ref('deal_items') }} as deal_items
-    where is_award and unit_price_amount > 0 and product_group is not null and deal_date is not null
+    where is_award and not is_announced_price and unit_price_amount > 0 and product_group is not null and deal_date is not null
 ),
 
 months as (
@@ -38,7 +38,7 @@ select
     unit as unit_name,
     deal_month,
     item_count,
-    cast(quantity as numeric(18, 4)) as quantity,
+    cast(quantity as numeric(38, 4)) as quantity,
     {{ money('lowest_price_amount') }} as lowest_price_amount,
     {{ money('median_price_amount') }} as median_price_amount,
     {{ money('highest_price_amount') }} as highest_price_amount,

@@ -15,20 +15,20 @@ norms as (
         connection, product_group, lower(unit_name) as unit, currency, count(*) as item_count,
         {{ median('unit_price_amount') }} as median_price
     from {{ ref('deal_items') }}
-    where is_award and unit_price_amount > 0 and product_group is not null
+    where is_award and not is_announced_price and unit_price_amount > 0 and product_group is not null
     group by connection, product_group, lower(unit_name), currency
 ),
 
 far_prices as (
     select
         items.deal_key,
-        max(items.unit_price_amount / nullif(norms.median_price, 0)) as times_median
+        max({{ ratio('items.unit_price_amount', 'norms.median_price') }}) as times_median
     from {{ ref('deal_items') }} as items
     inner join norms
         on
             items.connection = norms.connection and items.product_group = norms.product_group
             and lower(items.unit_name) is not distinct from norms.unit and items.currency = norms.currency
-    where items.is_award and norms.item_count >= 5 and items.unit_price_amount >= norms.median_price * 1.3
+    where not items.is_announced_price and norms.item_count >= 5 and items.unit_price_amount >= {{ product('norms.median_price', 1.3) }}
     group by items.deal_key
 ),
 
@@ -48,7 +48,7 @@ flags as (
             and coalesce(awards.category_name, '?') = pairs.category_name and awards.currency = pairs.currency
     where pairs.deal_count >= 5 and pairs.share_of_amount_percent >= 60
     union all
-    select deal_key, 'far_price' as flag, cast(times_median as numeric(18, 4)) as measure from far_prices
+    select deal_key, 'far_price' as flag, times_median as measure from far_prices
     union all
     select deal_key, 'single_step' as flag, cast(price_step_count as numeric(18, 4)) as measure from awards
     where module = 'auction' and price_step_count <= 1
@@ -56,7 +56,7 @@ flags as (
     select awards.deal_key, 'no_competition' as flag, {{ ratio('awards.deal_amount', 'direct_norms.median_amount') }} as measure
     from awards
     inner join direct_norms on awards.connection = direct_norms.connection and awards.currency = direct_norms.currency
-    where not awards.is_competitive and awards.deal_amount > direct_norms.median_amount * 10
+    where not awards.is_competitive and awards.deal_amount > {{ product('direct_norms.median_amount', 10) }}
 )
 
 select
@@ -64,7 +64,7 @@ select
     flags.deal_key,
     awards.connection,
     flags.flag,
-    flags.measure,
+    cast(flags.measure as numeric(38, 4)) as measure,
     awards.module,
     awards.deal_date,
     awards.category_name,

@@ -45,7 +45,7 @@ select
     cast(customer_count as bigint) as customer_count,
     cast(order_count as bigint) as order_count,
     cast(
-        cast(customer_count as numeric(18, 6)) / max(customer_count) over (partition by user_id, cohort_month)
+        {{ ratio('customer_count', 'max(customer_count) over (partition by user_id, cohort_month)', scale=6) }}
         as numeric(18, 6)
     ) as share
 from counted

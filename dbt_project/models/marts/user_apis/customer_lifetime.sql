@@ -12,8 +12,8 @@ converted as (
         orders.user_id,
         orders.person_key,
         orders.order_date,
-        orders.gross_amount * rates.rate as gross_amount,
-        orders.refunded_amount * rates.rate as refunded_amount,
+        {{ product('orders.gross_amount', 'rates.rate') }} as gross_amount,
+        {{ product('orders.refunded_amount', 'rates.rate') }} as refunded_amount,
         rates.reporting_currency
     from orders
     left join {{ ref('daily_reporting_rates') }} as rates
@@ -26,8 +26,8 @@ select
     min(order_date) as first_order_date,
     max(order_date) as last_order_date,
     cast(count(*) as bigint) as order_count,
-    cast(coalesce(sum(gross_amount), 0) as numeric(18, 4)) as gross_amount,
-    cast(coalesce(sum(gross_amount), 0) - coalesce(sum(refunded_amount), 0) as numeric(18, 4)) as net_amount,
+    cast(coalesce(sum(gross_amount), 0) as numeric(38, 4)) as gross_amount,
+    cast(coalesce(sum(gross_amount), 0) - coalesce(sum(refunded_amount), 0) as numeric(38, 4)) as net_amount,
     max(reporting_currency) as currency
 from converted
 group by person_key, user_id

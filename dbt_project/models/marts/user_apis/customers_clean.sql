@@ -14,4 +14,4 @@ select
     name_hash,
     landed_at
 from {{ ref('user_records') }}
-where entity = 'customer' and not is_deleted and reject_reasons is null
+where entity = 'customer' and not is_deleted and not is_ignored and reject_reasons is null

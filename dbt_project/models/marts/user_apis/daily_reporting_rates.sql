@@ -24,8 +24,10 @@ select
     wanted.currency,
     wanted.reporting_currency,
     cast(
-        case when wanted.currency = wanted.reporting_currency then 1 else theirs.euro_rate / ours.euro_rate end
-        as numeric(24, 12)
+        case
+            when wanted.currency = wanted.reporting_currency then 1
+            else {{ ratio('theirs.euro_rate', 'ours.euro_rate', scale=12, digits=12) }}
+        end as numeric(24, 12)
     ) as rate
 from wanted
 left join dated as theirs

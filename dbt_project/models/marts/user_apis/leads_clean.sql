@@ -20,4 +20,4 @@ select
     leads.landed_at
 from {{ ref('user_records') }} as leads
 left join customers on leads.customer_link = customers.customer_link
-where leads.entity = 'lead' and not leads.is_deleted and leads.reject_reasons is null
+where leads.entity = 'lead' and not leads.is_deleted and not leads.is_ignored and leads.reject_reasons is null

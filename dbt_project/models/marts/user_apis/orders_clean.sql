@@ -30,4 +30,4 @@ select
     orders.landed_at
 from {{ ref('user_records') }} as orders
 left join customers on orders.customer_link = customers.customer_link
-where orders.entity = 'order' and not orders.is_deleted and orders.reject_reasons is null
+where orders.entity = 'order' and not orders.is_deleted and not orders.is_ignored and orders.reject_reasons is null

@@ -61,8 +61,8 @@ revenue as (
         revenue.user_id,
         revenue.source_id,
         revenue.metric_date,
-        sum(revenue.gross_amount * rates.rate) as gross_amount,
-        sum(revenue.refunded_amount * rates.rate) as refunded_amount,
+        sum({{ product('revenue.gross_amount', 'rates.rate') }}) as gross_amount,
+        sum({{ product('revenue.refunded_amount', 'rates.rate') }}) as refunded_amount,
         sum(case when rates.rate is null then revenue.order_count else 0 end) as unconverted_order_count
     from {{ ref('source_revenue_daily') }} as revenue
     left join {{ ref('daily_reporting_rates') }} as rates
@@ -125,9 +125,9 @@ metrics as (
     select
         daily.user_id || '/' || daily.source_id || '/' || cast(daily.metric_date as text) as metric_key,
         daily.*,
-        cast(coalesce(revenue.gross_amount, 0) as numeric(18, 4)) as gross_amount,
-        cast(coalesce(revenue.refunded_amount, 0) as numeric(18, 4)) as refunded_amount,
-        cast(coalesce(revenue.gross_amount, 0) - coalesce(revenue.refunded_amount, 0) as numeric(18, 4)) as net_amount,
+        cast(coalesce(revenue.gross_amount, 0) as numeric(38, 4)) as gross_amount,
+        cast(coalesce(revenue.refunded_amount, 0) as numeric(38, 4)) as refunded_amount,
+        cast(coalesce(revenue.gross_amount, 0) - coalesce(revenue.refunded_amount, 0) as numeric(38, 4)) as net_amount,
         cast(coalesce(revenue.unconverted_order_count, 0) as bigint) as unconverted_order_count,
         coalesce(users.currency, 'EUR') as currency
     from daily
@@ -145,9 +145,9 @@ select
     source_id,
     metric_date,
     {{ measures | join(', ') }},
-    cast(gross_amount / nullif(order_count, 0) as numeric(18, 4)) as average_order_amount,
-    cast(cast(repeat_order_count as numeric(18, 6)) / nullif(order_count, 0) as numeric(18, 6)) as repeat_share,
-    cast(cast(converted_lead_count as numeric(18, 6)) / nullif(lead_count, 0) as numeric(18, 6)) as conversion_share,
+    {{ ratio('gross_amount', 'order_count') }} as average_order_amount,
+    {{ ratio('repeat_order_count', 'order_count', scale=6) }} as repeat_share,
+    {{ ratio('converted_lead_count', 'lead_count', scale=6) }} as conversion_share,
     {{ current_moment() }} as restated_at
 from metrics
 {{ only_changed('metrics', 'metric_key', measures) }}

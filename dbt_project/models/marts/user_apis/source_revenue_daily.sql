@@ -24,8 +24,8 @@ select
     metric_date,
     currency,
     cast(sum(order_count) as bigint) as order_count,
-    cast(sum(gross_amount) as numeric(18, 4)) as gross_amount,
-    cast(sum(refunded_amount) as numeric(18, 4)) as refunded_amount,
-    cast(sum(gross_amount) - sum(refunded_amount) as numeric(18, 4)) as net_amount
+    cast(sum(gross_amount) as numeric(38, 4)) as gross_amount,
+    cast(sum(refunded_amount) as numeric(38, 4)) as refunded_amount,
+    cast(sum(gross_amount) - sum(refunded_amount) as numeric(38, 4)) as net_amount
 from amounts
 group by user_id, source_id, metric_date, currency

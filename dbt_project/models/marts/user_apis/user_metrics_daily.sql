@@ -28,12 +28,12 @@ select
     cast(sum(sources.new_customer_count) as bigint) as new_customer_count,
     cast(coalesce(max(persons.active_customer_count), 0) as bigint) as active_customer_count,
     cast(sum(sources.order_count) as bigint) as order_count,
-    cast(sum(sources.gross_amount) as numeric(18, 4)) as gross_amount,
-    cast(sum(sources.refunded_amount) as numeric(18, 4)) as refunded_amount,
-    cast(sum(sources.net_amount) as numeric(18, 4)) as net_amount,
+    cast(sum(sources.gross_amount) as numeric(38, 4)) as gross_amount,
+    cast(sum(sources.refunded_amount) as numeric(38, 4)) as refunded_amount,
+    cast(sum(sources.net_amount) as numeric(38, 4)) as net_amount,
     cast(sum(sources.unconverted_order_count) as bigint) as unconverted_order_count,
     max(sources.currency) as currency,
-    cast(sum(sources.gross_amount) / nullif(sum(sources.order_count), 0) as numeric(18, 4)) as average_order_amount
+    {{ ratio('sum(sources.gross_amount)', 'sum(sources.order_count)') }} as average_order_amount
 from sources
 left join persons on sources.user_id = persons.user_id and sources.metric_date = persons.metric_date
 group by sources.user_id, sources.metric_date

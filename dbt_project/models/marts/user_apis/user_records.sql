@@ -11,10 +11,11 @@
     {'name': 'gross_amount', 'path': 'gross_amount', 'type': 'numeric(18, 4)'},
     {'name': 'refunded_amount', 'path': 'refunded_amount', 'type': 'numeric(18, 4)'},
     {'name': 'currency', 'path': 'currency'},
+    {'name': 'problems', 'path': 'problems'},
 ] %}
 {% set kept = [
     'record_key', 'definition_key', 'user_id', 'source_id', 'resource', 'document_key', 'entity', 'links_to',
-    'document_hash', 'mapping_hash', 'is_deleted', 'landed_at',
+    'document_hash', 'mapping_hash', 'is_deleted', 'is_ignored', 'landed_at',
 ] %}
 {% set statuses = {
     'lead': ['new', 'qualified', 'converted', 'lost'],
@@ -37,9 +38,10 @@ judged as (
     select
         *,
         {{ sentences([
+            'problems',
             'cast_problems',
             "case when created_at is null and coalesce(cast_failures, '') not like '%created_at%' then 'it has no time' end",
-            "case when entity = 'order' and gross_amount is null and coalesce(cast_failures, '') not like '%gross_amount%' then 'it has no amount' end",
+            "case when entity = 'order' and gross_amount is null and concat(cast_failures, problems) not like '%gross_amount%' then 'it has no amount' end",
             "case when entity = 'order' and (currency is null or currency !~ '^[A-Z]{3}$') then 'it has no currency' end",
             "case when entity = 'order' and status is null then 'it has no status' end",
             "case entity when 'lead' then case when status not in ('" ~ statuses.lead | join("', '") ~ "') then 'status \"' || status || '\" is not mapped' end"
@@ -71,10 +73,11 @@ select
     people.email_hash,
     people.phone_hash,
     people.name_hash,
-    judged.reject_reasons,
+    case when not judged.is_ignored then judged.reject_reasons end as reject_reasons,
     judged.document_hash,
     judged.mapping_hash,
     judged.is_deleted,
+    judged.is_ignored,
     judged.landed_at
 from judged
 inner join {{ ref('people') }} as people on judged.record_key = people.record_key

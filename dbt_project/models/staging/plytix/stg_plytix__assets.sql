@@ -35,5 +35,6 @@ select
     file_modified_at,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

@@ -19,5 +19,6 @@ select
     attribute_labels,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

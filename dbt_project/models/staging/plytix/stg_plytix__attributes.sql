@@ -27,5 +27,6 @@ select
     completeness_attributes,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

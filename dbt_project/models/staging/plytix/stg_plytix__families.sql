@@ -19,5 +19,6 @@ select
     modified_at,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

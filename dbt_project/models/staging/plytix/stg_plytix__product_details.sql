@@ -23,5 +23,6 @@ select
     overwritten_attributes,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

@@ -42,5 +42,6 @@ select
     modified_at,
     is_deleted or coalesce(is_marked_as_deleted, false) as is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

@@ -19,5 +19,6 @@ select
     is_symmetrical,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

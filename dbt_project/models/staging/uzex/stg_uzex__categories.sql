@@ -15,5 +15,6 @@ select
     trim(name) as name,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

@@ -2,37 +2,24 @@
 {{ config(unique_key='parent_key', pre_hook='{{ forget_changed_documents("competition:") }}') }}
 
 {% set columns = [
-    {'name': 'winners', 'path': ['winners_ids', 'winners_id'], 'type': 'json'},
+    {'name': 'winners', 'path': ['winners_ids', 'winners_id'], 'type': 'list'},
 ] %}
 
 with documents as ({{ latest_documents('raw_uzex', 'competition_details') }}),
 
-unpacked as ({{ unpack('documents', columns) }}),
-
-parsed as (
-    select connection, document_key, landed_at, is_deleted, {{ json_or_parsed('winners') }} as winners
-    from unpacked
-)
+unpacked as ({{ unpack('documents', columns) }})
 
 select
-    parsed.connection || ':competition:' || parsed.document_key || ':' || cast(winner.position as text) as winner_key,
-    parsed.connection || ':competition:' || parsed.document_key as parent_key,
-    parsed.connection,
-    coalesce(
-        {{ json_field('winner.value', 'winner_name') }},
-        {{ json_field('winner.value', 'provider_name') }},
-        {{ json_field('winner.value', 'name') }}
-    ) as winner_name,
-    coalesce(
-        {{ json_field('winner.value', 'winner_inn') }},
-        {{ json_field('winner.value', 'provider_inn') }},
-        {{ json_field('winner.value', 'inn') }}
-    ) as winner_inn,
-    {{ cast_text(
-        "coalesce(" ~ json_field('winner.value', 'cost') ~ ", " ~ json_field('winner.value', 'price') ~ ")",
-        'numeric(18, 2)'
-    ) }} as award_amount,
-    parsed.is_deleted,
-    parsed.landed_at
-from parsed
-cross join lateral {{ json_elements('parsed.winners', 'winner') }}
+    unpacked.connection || ':competition:' || unpacked.document_key || ':' || cast(winner.position as text) as winner_key,
+    unpacked.connection || ':competition:' || unpacked.document_key as parent_key,
+    unpacked.connection,
+    {{ uzex_winner_field('winner.value', ['winner_name', 'provider_name', 'name', 'fullname']) }} as winner_name,
+    {{ uzex_winner_field('winner.value', ['winner_inn', 'provider_inn', 'inn']) }} as winner_inn,
+    {{ cast_text(uzex_winner_field('winner.value', ['cost', 'price']), 'numeric(18, 2)') }} as award_amount,
+    unpacked.is_deleted,
+    unpacked.landed_at,
+    case when coalesce(winner.position, 1) = 1 then unpacked.rejects end as rejects,
+    winner.position is null as is_put_aside
+from unpacked
+left join lateral {{ json_elements('unpacked.winners', 'winner') }} on true
+where winner.position is not null or unpacked.rejects is not null

@@ -34,5 +34,6 @@ select
     offered_at,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

@@ -22,5 +22,6 @@ select
     is_deleted,
     landed_at,
     {{ current_moment() }} as built_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

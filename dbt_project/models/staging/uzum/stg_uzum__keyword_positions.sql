@@ -25,5 +25,6 @@ select
     landed_at,
     load_id,
     built_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

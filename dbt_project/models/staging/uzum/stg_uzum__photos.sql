@@ -4,7 +4,7 @@
 ) }}
 
 {% set columns = [
-    {'name': 'photos', 'path': 'photos', 'type': 'json'},
+    {'name': 'photos', 'path': 'photos', 'type': 'list'},
 ] %}
 
 with documents as ({{ latest_documents('raw_uzum', 'products') }}),
@@ -19,7 +19,9 @@ select
     {{ json_field('photo.value', 'photoKey') }} as photo_id,
     {{ json_field('photo.value', 'color') }} as colour,
     'https://images.uzum.uz/' || {{ json_field('photo.value', 'photoKey') }} || '/original.jpg' as url,
-    unpacked.landed_at
+    unpacked.landed_at,
+    case when coalesce(photo.position, 1) = 1 then unpacked.rejects end as rejects,
+    {{ json_field('photo.value', 'photoKey') }} is null as is_put_aside
 from unpacked
-cross join lateral {{ json_elements('unpacked.photos', 'photo') }}
-where not unpacked.is_deleted and {{ json_field('photo.value', 'photoKey') }} is not null
+left join lateral {{ json_elements('unpacked.photos', 'photo') }} on true
+where not unpacked.is_deleted and (photo.position is not null or unpacked.rejects is not null)

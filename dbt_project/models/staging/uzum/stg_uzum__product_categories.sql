@@ -31,6 +31,7 @@ chains as (
         id_{{ level }} as category_id,
         {% if not loop.last %}id_{{ level + 1 }}{% else %}cast(null as bigint){% endif %} as parent_category_id,
         title_{{ level }} as title,
+        {% if loop.first %}rejects{% else %}cast(null as text){% endif %} as rejects,
         landed_at,
         load_id,
         built_at
@@ -51,5 +52,6 @@ select
     trim(title) as title,
     landed_at,
     load_id,
-    built_at
+    built_at,
+    rejects
 from chains

@@ -26,5 +26,6 @@ select
     is_edited,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

@@ -10,7 +10,7 @@ with documents as ({{ document_versions('raw_uzum', 'visits') }}),
 unpacked as ({{ unpack('documents', columns, keep=version_columns()) }}),
 
 ids as (
-    select
+    select distinct
         unpacked.connection,
         unpacked.landed_at,
         unpacked.load_id,

@@ -28,11 +28,12 @@ select
     status,
     quantity,
     unit_price_amount,
-    {{ money('unit_price_amount * coalesce(quantity, 1)') }} as expense_amount,
+    {{ money(product('unit_price_amount', 'coalesce(quantity, 1)')) }} as expense_amount,
     'UZS' as currency,
     spent_at,
     {{ local_date('spent_at') }} as expense_date,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

@@ -28,5 +28,6 @@ select
     items,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

@@ -49,5 +49,6 @@ select
     'UZS' as currency,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

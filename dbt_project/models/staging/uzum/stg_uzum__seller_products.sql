@@ -5,7 +5,7 @@
     {'name': 'title', 'path': 'title'},
     {'name': 'status', 'path': ['status.value', 'status']},
     {'name': 'commission_percent', 'path': 'commission', 'type': 'numeric(9, 4)'},
-    {'name': 'skus', 'path': 'skuList', 'type': 'json'},
+    {'name': 'skus', 'path': 'skuList', 'type': 'list'},
 ] %}
 {% set columns = [
     {'name': 'sku_id', 'path': ['skuId', 'id'], 'type': 'integer'},
@@ -30,12 +30,20 @@ skus as (
         products.title,
         products.status,
         products.commission_percent,
+        products.rejects as document_rejects,
+        sku.position,
         sku.value as document
     from products
-    cross join lateral {{ json_elements('products.skus', 'sku') }}
+    left join lateral {{ json_elements('products.skus', 'sku') }} on true
+    where sku.position is not null or products.rejects is not null
 ),
 
-unpacked as ({{ unpack('skus', columns, keep=product + ['title', 'status', 'commission_percent']) }})
+unpacked as (
+    {{ unpack('skus', columns, keep=product + ['title', 'status', 'commission_percent', 'position', 'document_rejects'],
+        entry_of='skuList') }}
+),
+
+once as ({{ once_each('unpacked', key='sku_id', path='skuList[].skuId', of_document='document_rejects') }})
 
 select
     connection || ':' || cast(sku_id as text) as sku_key,
@@ -53,6 +61,7 @@ select
     fbs_quantity,
     is_deleted,
     landed_at,
-    cast_failures
-from unpacked
-where sku_id is not null
+    cast_failures,
+    all_rejects as rejects,
+    is_put_aside
+from once

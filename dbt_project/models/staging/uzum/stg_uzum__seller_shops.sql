@@ -15,5 +15,6 @@ select
     name,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

@@ -23,5 +23,6 @@ select
     is_fbs_linked,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

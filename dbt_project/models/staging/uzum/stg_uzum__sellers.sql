@@ -21,10 +21,10 @@ numbered as (
     select
         unpacked.*,
         row_number() over (
-            partition by connection, seller_id, load_id order by landed_at desc, orders_count desc nulls last, document_key asc
+            partition by connection, coalesce(cast(seller_id as text), 'of ' || document_key), load_id order by landed_at desc, orders_count desc nulls last, document_key asc
         ) as choice
     from unpacked
-    where seller_id is not null and not is_deleted
+    where not is_deleted and (seller_id is not null or rejects is not null)
 )
 
 select
@@ -43,6 +43,8 @@ select
     landed_at,
     load_id,
     built_at,
-    cast_failures
+    cast_failures,
+    rejects,
+    seller_id is null as is_put_aside
 from numbered
 where choice = 1

@@ -22,7 +22,9 @@ choices as (
         unpacked.landed_at,
         unpacked.characteristics,
         {{ json_field('sku.value', 'id') }} as sku_id,
+        sku.position as sku_position,
         choice.position,
+        choice.value as choice,
         {{ cast_text(json_field('choice.value', 'charIndex'), 'integer') }} as characteristic_index,
         {{ cast_text(json_field('choice.value', 'valueIndex'), 'integer') }} as value_index
     from unpacked
@@ -31,11 +33,19 @@ choices as (
     where not unpacked.is_deleted
 ),
 
+{# Of a SKU that is listed twice the first entry counts; stg_uzum__skus tells the other. #}
+once as (
+    select distinct on (connection, document_key, sku_id, position) *
+    from choices
+    where sku_id is not null
+    order by connection, document_key, sku_id, position, sku_position
+),
+
 looked_up as (
     select
-        choices.*,
+        once.*,
         {{ json_at('characteristics', 'characteristic_index') }} as characteristic
-    from choices
+    from once
 ),
 
 valued as (
@@ -46,7 +56,7 @@ valued as (
 )
 
 select
-    connection || ':' || sku_id || ':' || cast(position as text) as sku_option_key,
+    connection || ':' || document_key || '/' || sku_id || ':' || cast(position as text) as sku_option_key,
     connection || ':' || sku_id as sku_key,
     connection || ':' || document_key as product_key,
     connection,
@@ -55,6 +65,12 @@ select
     {{ json_field('option_value', 'title') }} as option_value,
     option_value is null as is_out_of_range,
     landed_at,
-    {{ current_moment() }} as built_at
+    {{ current_moment() }} as built_at,
+    case
+        when option_value is null
+            then {{ rejected(
+                "'skuList[' || cast(sku_position - 1 as text) || '].characteristics[' || cast(position - 1 as text) || ']'",
+                'cast(choice as text)', "'points outside the characteristics of the product'"
+            ) }}
+    end as rejects
 from valued
-where sku_id is not null

@@ -1,8 +1,8 @@
 {# One row per version of a product and SKU in it. The tombstone of a product has none: the SKUs are gone with it. #}
-{{ config(unique_key='load_id', indexes=indexes(['load_id', 'product_key', 'product_version_key'])) }}
+{{ config(unique_key='load_id', indexes=indexes(['load_id', 'sku_key', 'product_key', 'product_version_key'])) }}
 
 {% set product_columns = [
-    {'name': 'skus', 'path': 'skuList', 'type': 'json'},
+    {'name': 'skus', 'path': 'skuList', 'type': 'list'},
 ] %}
 {% set columns = [
     {'name': 'sku_id', 'path': 'id', 'type': 'integer'},
@@ -13,6 +13,8 @@
     {'name': 'stock_type', 'path': 'stock.type'},
     {'name': 'delivery_days', 'path': 'stock.deliveryDays', 'type': 'integer'},
 ] %}
+
+{% set version = ['connection', 'document_key', 'landed_at', 'load_id', 'built_at'] %}
 
 with documents as ({{ document_versions('raw_uzum', 'products') }}),
 
@@ -25,16 +27,19 @@ skus as (
         products.landed_at,
         products.load_id,
         products.built_at,
+        products.rejects as document_rejects,
         sku.position,
         sku.value as document
     from products
-    cross join lateral {{ json_elements('products.skus', 'sku') }}
-    where not products.is_deleted
+    left join lateral {{ json_elements('products.skus', 'sku') }} on true
+    where not products.is_deleted and (sku.position is not null or products.rejects is not null)
 ),
 
 unpacked as (
-    {{ unpack('skus', columns, keep=['connection', 'document_key', 'landed_at', 'load_id', 'built_at', 'position']) }}
-)
+    {{ unpack('skus', columns, keep=version + ['position', 'document_rejects'], entry_of='skuList') }}
+),
+
+once as ({{ once_each('unpacked', key='sku_id', path='skuList[].id', within=['load_id'], of_document='document_rejects') }})
 
 select
     {{ version_key() }} || ':' || cast(sku_id as text) as sku_version_key,
@@ -54,6 +59,7 @@ select
     landed_at,
     load_id,
     built_at,
-    cast_failures
-from unpacked
-where sku_id is not null
+    cast_failures,
+    all_rejects as rejects,
+    is_put_aside
+from once

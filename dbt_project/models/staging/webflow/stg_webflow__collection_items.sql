@@ -40,5 +40,6 @@ select
     end as publication,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

@@ -17,5 +17,6 @@ select
     inventory_type,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

@@ -31,5 +31,6 @@ select
     last_updated_at,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

@@ -19,5 +19,6 @@ select
     upper(default_currency) as default_currency,
     is_deleted,
     landed_at,
-    cast_failures
+    cast_failures,
+    rejects
 from unpacked

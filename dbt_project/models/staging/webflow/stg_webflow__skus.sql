@@ -2,7 +2,7 @@
 {{ config(unique_key='webflow_product_key') }}
 
 {% set product_columns = [
-    {'name': 'skus', 'path': 'skus', 'type': 'json'},
+    {'name': 'skus', 'path': 'skus', 'type': 'list'},
 ] %}
 {% set columns = [
     {'name': 'webflow_sku_id', 'path': 'id'},
@@ -29,13 +29,17 @@ skus as (
         products.document_key,
         products.landed_at,
         products.is_deleted,
+        products.rejects as document_rejects,
         sku.position,
         sku.value as document
     from products
-    cross join lateral {{ json_elements('products.skus', 'sku') }}
+    left join lateral {{ json_elements('products.skus', 'sku') }} on true
+    where sku.position is not null or products.rejects is not null
 ),
 
-unpacked as ({{ unpack('skus', columns, keep=product + ['position']) }})
+unpacked as ({{ unpack('skus', columns, keep=product + ['position', 'document_rejects'], entry_of='skus') }}),
+
+once as ({{ once_each('unpacked', key='webflow_sku_id', path='skus[].id', of_document='document_rejects') }})
 
 select
     connection || ':' || webflow_sku_id as webflow_sku_key,
@@ -56,6 +60,7 @@ select
     last_updated_at,
     is_deleted,
     landed_at,
-    cast_failures
-from unpacked
-where webflow_sku_id is not null
+    cast_failures,
+    all_rejects as rejects,
+    is_put_aside
+from once
