@@ -50,7 +50,10 @@ PACKAGES = (
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "rows", nargs="*", metavar="ROW", help=" ".join(f"{name}: {what}." for name, what in ROWS.items())
+        "rows",
+        nargs="*",
+        metavar="ROW",
+        help=" ".join(f"{name}: {what}." for name, what in ROWS.items()).replace("%", "%%"),
     )
     scales = parser.add_mutually_exclusive_group()
     scales.add_argument("--small", action="store_true", help="tiny sizes, to see that everything runs")

@@ -21,6 +21,7 @@ from karvon.redaction import remember
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DOTENV = PROJECT_ROOT / ".env"
+_NOTICE_THE_DEAD = "-c client_connection_check_interval=2000"
 
 _BROKEN_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _PG_VARIABLES = {
@@ -65,6 +66,8 @@ class Settings(BaseSettings):
     """How long a command waits for a DuckDB file that another process holds."""
     run_lock_seconds: float = Field(6 * 3600, ge=0, validation_alias="KARVON_RUN_LOCK_SECONDS")
     """How long a run does: a notebook that somebody left open must not make it fail."""
+    turn_seconds: float = Field(3600, ge=0, validation_alias="KARVON_TURN_SECONDS")
+    """How long a step waits while another process builds models, applies, or reads the same source."""
     connections_file: Path = Field(
         PROJECT_ROOT / "connections.yml", validation_alias="KARVON_CONNECTIONS_FILE"
     )
@@ -273,6 +276,7 @@ class Settings(BaseSettings):
             "DAGSTER_DISABLE_TELEMETRY": "yes",
             "DO_NOT_TRACK": "1",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DBT_PROJECT_DIR": str(PROJECT_ROOT / "dbt_project"),
             "DBT_PROFILES_DIR": str(PROJECT_ROOT / "dbt_project"),
             "DBT_TARGET_PATH": str(self.dbt_target_path),
             "DBT_LOG_PATH": str(self.dbt_target_path / "logs"),
@@ -284,10 +288,13 @@ class Settings(BaseSettings):
             }
         query = dict(parse_qsl(address.query))
         encrypted = {variable: query[name] for name, variable in _PG_VARIABLES.items() if name in query}
+        options = os.environ.get("PGOPTIONS", "").replace(_NOTICE_THE_DEAD, "")
         return (
             common
             | encrypted
             | {
+                # A server looks whether anybody still waits for a long statement only if it is told to.
+                "PGOPTIONS": f"{options} {_NOTICE_THE_DEAD}".strip(),
                 "KARVON_DBT_TARGET": "postgres",
                 "KARVON_PG_HOST": query.get("host") or unquote(address.hostname or "") or "localhost",
                 "KARVON_PG_PORT": query.get("port") or str(address.port or 5432),

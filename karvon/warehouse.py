@@ -15,7 +15,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -82,7 +82,13 @@ class Warehouse:
     """The warehouse behind a URL: `duckdb:///path/file.duckdb` or `postgresql://user:password@host/database`."""
 
     def __init__(
-        self, url: str, *, lock_seconds: float = 30, read_only: bool = False, loads: Path | None = None
+        self,
+        url: str,
+        *,
+        lock_seconds: float = 30,
+        turn_seconds: float = 3600,
+        read_only: bool = False,
+        loads: Path | None = None,
     ) -> None:
         if not url.startswith(("duckdb:///", "postgresql://", "postgres://")):
             raise WarehouseError(
@@ -95,6 +101,8 @@ class Warehouse:
         self.read_only = read_only
         """Of a DuckDB file: any number of processes may look into it at once, and none can write."""
         self._loads = loads
+        self.turn_seconds = turn_seconds
+        """How long to wait for others who are at work (karvon/turns.py)."""
 
     @property
     def path(self) -> Path:
@@ -105,7 +113,12 @@ class Warehouse:
     def of(cls, settings: Settings, *, lock_seconds: float | None = None) -> Warehouse:
         """That of the settings."""
         patience = settings.warehouse_lock_seconds if lock_seconds is None else lock_seconds
-        return cls(settings.warehouse_url, lock_seconds=patience, loads=settings.loads_path)
+        return cls(
+            settings.warehouse_url,
+            lock_seconds=patience,
+            turn_seconds=settings.turn_seconds,
+            loads=settings.loads_path,
+        )
 
     @property
     def loads_folder(self) -> Path:
@@ -120,12 +133,19 @@ class Warehouse:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Open a connection for the block. Raises `WarehouseLocked` or `WarehouseError`."""
-        opened: _DuckDBSession | _PostgresSession
-        opened = self._open_duckdb() if self.dialect == "duckdb" else _PostgresSession(self.url)
-        try:
-            yield opened
-        finally:
-            opened.close()
+        if self.dialect == "postgres":
+            with closing(_PostgresSession(self.url)) as opened:
+                yield opened
+            return
+        if self.read_only:
+            with closing(self._open_duckdb()) as file:
+                yield file
+            return
+        from karvon.turns import FILE, turn
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with turn(self, FILE, "", shared=True), closing(self._open_duckdb()) as file:
+            yield file
 
     @contextmanager
     def exclusive(self, what: str) -> Iterator[None]:

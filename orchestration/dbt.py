@@ -1,8 +1,7 @@
 """How dbt is called: one process per run, for the models that need it, its results read as JSON events.
 
-What needs building is kept in the warehouse, so that a killed or failed build is taken up by the next run:
-`staging.built_models` holds the fingerprint each model was last built with, null while a build of it is under
-way, and its rows if it is a table. A model is stale when its fingerprint differs from the project's (its SQL,
+What needs building is kept in the warehouse (orchestration/built_models.py), so that a killed or failed build is
+taken up by the next run. A model is stale when its fingerprint differs from the project's (its SQL,
 configuration, tests or a macro changed), when its table is missing, or when a raw table it reads has loads that it has
 not taken in; everything downstream of a stale model is stale too.
 """
@@ -11,48 +10,104 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
+import shutil
 import sys
+import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from karvon.settings import PROJECT_ROOT, Settings, child_environment
+from karvon.turns import building, whole_file
 from karvon.warehouse import Session, Warehouse
+from orchestration import built_models
+from orchestration.build_outcome import NO_EVENT, BuildOutcome
+from orchestration.dbt_process import running
 from reverse_etl.schema import migrate
 
 PROJECT = PROJECT_ROOT / "dbt_project"
 Manifest = Mapping[str, Any]
-_RESULTS = frozenset({"LogModelResult", "LogSeedResult", "LogSnapshotResult", "LogTestResult"})
+_PARTS = ("metadata", "nodes", "sources", "macros", "parent_map", "child_map")
+_PARTIAL = "partial_parse.msgpack"
 
 
 class DbtError(Exception):
     """dbt refused the project or a model failed; the message is dbt's own."""
 
 
+def dbt_arguments(*arguments: str) -> list[str]:
+    """A command line of dbt, on this project."""
+    return [*arguments, "--project-dir", str(PROJECT)]
+
+
 def dbt_command(*arguments: str) -> list[str]:
-    """The command line of dbt in this Python."""
-    dbt = Path(sys.executable).with_name("dbt")
-    return [str(dbt), *arguments, "--project-dir", str(PROJECT)]
+    """The same for a process that is nobody's child."""
+    return [str(Path(sys.executable).with_name("dbt")), *dbt_arguments(*arguments)]
 
 
 def read_manifest(settings: Settings, warehouse: Warehouse) -> Manifest:
-    """The project's manifest, parsed anew when a file of the project or the engine changed."""
+    """The project's manifest, parsed anew when a file of the project or the engine changed, or it cannot be read."""
     path, mark = settings.manifest_path, settings.dbt_target_path / "project.md5"
-    project = _project_hash()
-    if path.is_file() and mark.is_file() and mark.read_text() == project:
-        manifest: Manifest = json.loads(path.read_bytes())
-        if manifest["metadata"]["adapter_type"] == warehouse.dialect:
-            return manifest
-    done = subprocess.run(  # noqa: S603
-        dbt_command("parse"), env=child_environment(settings), capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise DbtError(f"The dbt project does not parse:\n{done.stdout.strip()}\n{done.stderr.strip()}")
-    mark.write_text(project)
-    return dict(json.loads(path.read_bytes()))
+    project = _project_hash().encode()
+    try:
+        if mark.is_file() and mark.read_bytes() == project:
+            manifest = _read(path)
+            if manifest is not None and manifest["metadata"].get("adapter_type") == warehouse.dialect:
+                return manifest
+        _parse(settings)
+        mark.write_bytes(project)
+    except OSError as error:
+        raise DbtError(
+            f"dbt cannot work in {settings.dbt_target_path}: {error.strerror}"
+            f"{f' ({error.filename})' if error.filename else ''}. KARVON_HOME must be a folder that can be written to."
+        ) from None
+    manifest = _read(path)
+    if manifest is None:
+        raise DbtError(f"dbt wrote no manifest that can be read to {path}: try `karvon dbt --version`.")
+    return manifest
+
+
+def _read(path: Path) -> Manifest | None:
+    """A manifest that is whole: a kill or a full disk can leave anything there."""
+    try:
+        manifest = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    is_whole = isinstance(manifest, dict) and all(isinstance(manifest.get(part), dict) for part in _PARTS)
+    return manifest if is_whole else None
+
+
+def _parse(settings: Settings) -> None:
+    """Parse in a folder of its own: what others read is complete at every moment."""
+    target = settings.dbt_target_path
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".parse_", dir=target) as folder:
+        work = Path(folder)
+        if (target / _PARTIAL).is_file():
+            shutil.copy(target / _PARTIAL, work)
+        said = _parsed_in(work, settings)
+        if said and (work / _PARTIAL).is_file():
+            # What dbt remembered of earlier times may be what is wrong.
+            (work / _PARTIAL).unlink()
+            said = _parsed_in(work, settings)
+        if said:
+            raise DbtError(f"The dbt project does not parse:\n{said}")
+        for written in ("manifest.json", _PARTIAL):
+            if (work / written).is_file():
+                (work / written).replace(target / written)
+
+
+def _parsed_in(folder: Path, settings: Settings) -> str:
+    """What dbt complains about; nothing if the project is right."""
+    environment = {**child_environment(settings), "DBT_TARGET_PATH": str(folder)}
+    with running(
+        dbt_arguments("--quiet", "--no-use-colors", "parse"), environment, reads_output=True
+    ) as process:
+        said, _ = process.communicate()
+    if not process.returncode:
+        return ""
+    return str(said).strip() or f"dbt ended with status {process.returncode}."
 
 
 def _project_hash() -> str:
@@ -74,11 +129,17 @@ class Stale:
     """Those that changed themselves, are missing, or whose last build failed."""
 
 
-def stale_models(manifest: Manifest, warehouse: Warehouse, among: Collection[str] | None = None) -> Stale:
-    """What must be built, of all models or of those in `among`."""
+def stale_models(
+    manifest: Manifest,
+    warehouse: Warehouse,
+    among: Collection[str] | None = None,
+    *,
+    read_by_others: Collection[str] = (),
+) -> Stale:
+    """What must be built, of all models or of those in `among`; and what was never built, and these or others read."""
     nodes = _buildable(manifest)
     with warehouse.session() as session:
-        _create_state(session)
+        built_models.create_tables(warehouse, session)
         built = {
             row["model"]: row["fingerprint"]
             for row in session.rows("SELECT model, fingerprint FROM staging.built_models")
@@ -94,10 +155,14 @@ def stale_models(manifest: Manifest, warehouse: Warehouse, among: Collection[str
             if built.get(unique_id) != fingerprints[unique_id]
             or (node["schema"], node["alias"]) not in present
         }
+        absent = {one for one, node in nodes.items() if (node["schema"], node["alias"]) not in present}
         unread = {
             unique_id for unique_id, node in nodes.items() if _has_new_loads(manifest, node, present, session)
         }
-    chosen = nodes.keys() if among is None else set(among)
+    chosen = set(nodes)
+    if among is not None:
+        wanted = set(among) | (set(read_by_others) & absent)
+        chosen = wanted | _needed(manifest, wanted, absent)
     models = _with_descendants(manifest, changed | unread) & nodes.keys() & chosen
     return Stale(
         tuple(sorted(models)),
@@ -111,59 +176,48 @@ def build(
 ) -> Iterator[dict[str, Any]]:
     """Build the models and run their tests in one dbt process; gives dbt's result events as they come.
 
-    Unit tests prove SQL, not data: they run when a definition changed and not because rows did.
-    Raises `DbtError` after the last event when a model or an error-severity test failed.
+    Unit tests prove SQL, not data: they run when a definition changed and not because rows did. What could not be
+    built, and what reads it, is written down with the reason (`built_models.problems`); everything else is built.
+    Raises `DbtError` after the last event when that was so, or dbt did not come so far.
     """
-    models = stale.models
-    with warehouse.session() as session:
-        # The views about runs read these tables, and nothing has run yet on a fresh warehouse.
-        migrate(warehouse, session)
-    _mark_as_stale(warehouse, models)
-    names = [manifest["nodes"][unique_id]["name"] for unique_id in models]
+    with building(warehouse, "a build of the models") as turn:
+        with warehouse.session() as session:
+            # The views about runs read these tables, and nothing has run yet on a fresh warehouse.
+            migrate(warehouse, session)
+        built_models.begin(warehouse, stale.models)
+        outcome = BuildOutcome(manifest, stale.models)
+        with (
+            whole_file(warehouse, "a build of the models"),
+            running(
+                _build_arguments(manifest, stale), child_environment(settings), reads_output=True
+            ) as process,
+        ):
+            for line in process.stdout or ():
+                if outcome.take(event := _parse_event(line)):
+                    turn.check()
+                    yield event
+            outcome.status = process.wait()
+        fingerprints = _fingerprints(manifest, outcome.sound)
+        built_models.finish(warehouse, manifest, fingerprints, outcome.problems)
+    if outcome.status:
+        raise DbtError(outcome.message)
+
+
+def _build_arguments(manifest: Manifest, stale: Stale) -> list[str]:
+    names = [manifest["nodes"][unique_id]["name"] for unique_id in stale.models]
     without_unit_tests = () if stale.definitions_changed else ("--exclude-resource-type", "unit_test")
     # The manifest is there already, results come as events: writing both as files takes dbt a second.
-    command = dbt_command(
+    return dbt_arguments(
         "--log-format", "json", "--no-use-colors", "--no-write-json", "--log-level-file", "info",
         "build", *without_unit_tests, "--select", *names,
     )  # fmt: skip
-    results: dict[str, str] = {}
-    failures: list[str] = []
-    with subprocess.Popen(  # noqa: S603
-        command, env=child_environment(settings), stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            for line in process.stdout or ():
-                event = _parse_event(line)
-                if event["info"]["name"] in _RESULTS:
-                    results[event["data"]["node_info"]["unique_id"]] = event["info"]["level"]
-                    yield event
-                elif event["info"]["level"] == "error":
-                    failures.append(event["info"]["msg"])
-        finally:
-            # Does nothing to a dbt that has ended; one that has not must not go on without us.
-            process.terminate()
-        code = process.wait()
-    _mark_as_built(warehouse, manifest, _sound(manifest, models, results))
-    if code:
-        raise DbtError("\n".join(failures) or f"dbt ended with status {code}.")
-
-
-def _sound(manifest: Manifest, models: Iterable[str], results: Mapping[str, str]) -> list[str]:
-    """Models that were built and that no failed test speaks against; the others stay stale."""
-    doubted = {
-        parent
-        for test, level in results.items()
-        if level == "error"
-        for parent in manifest["parent_map"].get(test, ())
-    }
-    return [model for model in models if results.get(model, "error") != "error" and model not in doubted]
 
 
 def _parse_event(line: str) -> dict[str, Any]:
     try:
         return dict(json.loads(line))
     except ValueError:
-        return {"info": {"name": "Text", "level": "error", "msg": line.strip()}, "data": {}}
+        return {"info": {"name": NO_EVENT, "level": "error", "msg": line.strip()}, "data": {}}
 
 
 def _buildable(manifest: Manifest) -> dict[str, Mapping[str, Any]]:
@@ -232,6 +286,17 @@ def _unread(session: Session, model: str, raw: str) -> bool:
     )
 
 
+def _needed(manifest: Manifest, models: Iterable[str], absent: Collection[str]) -> set[str]:
+    """What is absent and would be read by the models, or by something else that is absent and needed."""
+    found: set[str] = set()
+    waiting = list(models)
+    while waiting:
+        new = (set(manifest["parent_map"].get(waiting.pop(), ())) & set(absent)) - found
+        found |= new
+        waiting += new
+    return found
+
+
 def _with_descendants(manifest: Manifest, models: Iterable[str]) -> set[str]:
     found: set[str] = set()
     waiting = list(models)
@@ -243,49 +308,3 @@ def _with_descendants(manifest: Manifest, models: Iterable[str]) -> set[str]:
                 child for child in manifest["child_map"].get(unique_id, ()) if child in manifest["nodes"]
             ]
     return found
-
-
-def in_build_order(manifest: Manifest, models: Collection[str]) -> list[str]:
-    """The models, each after those it reads."""
-    graph = {model: set(manifest["parent_map"].get(model, ())) for model in manifest["nodes"]}
-    return [model for model in TopologicalSorter(graph).static_order() if model in models]
-
-
-def _create_state(session: Session) -> None:
-    session.execute("CREATE SCHEMA IF NOT EXISTS staging")
-    session.execute("CREATE TABLE IF NOT EXISTS staging.processed_loads (model text, load_id text)")
-    session.execute(
-        "CREATE TABLE IF NOT EXISTS staging.pending_loads "
-        "(model text, load_id text, is_settled boolean, row_count bigint)"
-    )
-    session.execute(
-        "CREATE TABLE IF NOT EXISTS staging.built_models (model text, fingerprint text, row_count bigint)"
-    )
-
-
-def _mark_as_stale(warehouse: Warehouse, models: Iterable[str]) -> None:
-    with warehouse.session() as session, session.transaction():
-        for model in models:
-            session.execute("DELETE FROM staging.built_models WHERE model = $1", (model,))
-            session.execute("INSERT INTO staging.built_models VALUES ($1, NULL, NULL)", (model,))
-
-
-def _mark_as_built(warehouse: Warehouse, manifest: Manifest, models: Iterable[str]) -> None:
-    with warehouse.session() as session, session.transaction():
-        for model, fingerprint in _fingerprints(manifest, models).items():
-            node = manifest["nodes"][model]
-            # To count the rows of a view is to compute it, over the whole history.
-            is_view = node["config"]["materialized"] == "view"
-            rows = "NULL" if is_view else f"(SELECT count(*) FROM {node['schema']}.{node['alias']})"
-            session.execute(
-                f"UPDATE staging.built_models SET fingerprint = $2, row_count = {rows} WHERE model = $1",
-                (model, fingerprint),
-            )
-
-
-def row_counts(warehouse: Warehouse) -> dict[str, int]:
-    """Rows of each table when it was last built; views are not counted."""
-    with warehouse.session() as session:
-        _create_state(session)
-        counted = "SELECT model, row_count FROM staging.built_models WHERE row_count IS NOT NULL"
-        return {row["model"]: row["row_count"] for row in session.rows(counted)}

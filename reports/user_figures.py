@@ -18,7 +18,12 @@ COUNTS = (
 AMOUNTS = ("gross_amount", "refunded_amount", "net_amount")
 COHORTS = 12
 """Months of first orders that are shown, and months after each."""
-_NEEDED = ("marts.user_metrics_daily", "marts.source_metrics_daily", "staging.stg_user_apis__users")
+_NEEDED = (
+    "marts.user_metrics_daily", "marts.source_metrics_daily", "marts.source_revenue_daily", "marts.customer_lifetime",
+    "marts.customer_cohorts", "marts.rejected_records", "marts.user_records", "marts.currencies",
+    "staging.stg_user_apis__users",
+)  # fmt: skip
+"""Everything that is read here: a selection may have built a part."""
 _LAST_RUNS = """SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY user_id, source_id ORDER BY finished_at DESC)
   AS nth FROM raw_user_apis.source_runs) AS runs WHERE nth = 1"""
 

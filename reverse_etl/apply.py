@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from karvon.http import RemoteError
 from karvon.progress import track
+from karvon.turns import applying
 from karvon.warehouse import Warehouse
 from reverse_etl import canary, operations
 from reverse_etl.approvals import allowed_guards
@@ -106,7 +107,11 @@ def apply_plan(
         return result
     bounds = _bounds(warehouse, syncs)
     by_name = {name: bound.sync for name, bound in bounds.items()}
-    with hold(warehouse, {one.target for one in todo}) as lease:
+    destinations = {one.destination for one in todo}
+    with (
+        applying(warehouse, destinations, f"applying plan {plan_id}"),
+        hold(warehouse, {one.target for one in todo}) as lease,
+    ):
         asyncio.run(_recover(warehouse, lease, bounds, channels))
         with warehouse.session() as session:
             held = record(session, moved(warehouse, session, todo, by_name, plan.created_at), by_name)

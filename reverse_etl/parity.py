@@ -8,7 +8,7 @@ the shop does not show what the view says of them. Fields that are given once or
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -47,8 +47,12 @@ SCHEMA = pa.schema(
 )  # fmt: skip
 
 
-def measure(warehouse: Warehouse, syncs: Sequence[Sync], plan_id: str) -> list[FieldParity]:
-    """Measure all syncs and write it down in `reverse_etl.parity` as the outcome of a plan. Raises `ModelMissing`.
+def measure(
+    warehouse: Warehouse, syncs: Sequence[Sync], plan_id: str, *, but: Collection[str] = ()
+) -> list[FieldParity]:
+    """Measure all syncs but some and write it down in `reverse_etl.parity` as the outcome of a plan.
+
+    Raises `ModelMissing`.
 
     What goes out as a whole (`takes_sets`) is not measured: nobody can look at its rows afterwards.
     """
@@ -59,7 +63,7 @@ def measure(warehouse: Warehouse, syncs: Sequence[Sync], plan_id: str) -> list[F
         measured = [
             FieldParity(plan_id, at, *bound.sync.target, bound.sync.name, name, wanted, equal)
             for bound in bounds.values()
-            if not bound.destination.takes_sets
+            if not bound.destination.takes_sets and bound.sync.name not in but
             for name, wanted, equal in _fields(session, warehouse, bound, bounds)
         ]
         if measured:

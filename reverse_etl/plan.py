@@ -48,11 +48,13 @@ def make_plan(
     profile: str = "sandbox",
     retry: bool = False,
     store: bool = True,
+    not_built: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
     """Compute a plan and store it; with `store=False` nothing at all is written.
 
     `key` plans one product (with its SKUs and categories; a SKU code finds it too) or one other row; `limit`
     caps the rows, a product and its SKUs being one; `retry` plans again what the destination refused for good.
+    `not_built` says of syncs why their models are not to be relied on: they are left out, parents with their children.
     Raises `SyncError`, `ModelMissing`, `UnknownKey`.
     """
     check(syncs)
@@ -64,13 +66,16 @@ def make_plan(
         planning = _Planning(
             session, syncs, {bound.sync.name: _scan(session, warehouse, bound, syncs) for bound in bounds}
         )
-        for scan in planning.scans.values():
+        scans = {name: scan for name, scan in planning.scans.items() if name not in not_built}
+        for scan in scans.values():
             scan.check()
-        refresh_statistics(session, planning.scans.values())
-        scope = scopes_of(key, planning.scans) if key is not None else None
+        refresh_statistics(session, scans.values())
+        scope = scopes_of(key, scans) if key is not None else None
         for bound in bounds:
             name = bound.sync.name
-            if bound.problems:
+            if name in not_built:
+                planning.findings.append(Finding("not_built", name, "", not_built[name]))
+            elif bound.problems:
                 planning.findings += [
                     Finding("schema", name, "", str(one), one.field) for one in bound.problems
                 ]
@@ -86,7 +91,7 @@ def make_plan(
             _store(
                 planning,
                 plan,
-                None if scope is None else {name: scope.get(name, []) for name in planning.scans},
+                {name: None if scope is None else scope.get(name, []) for name in scans},
             )
         return plan
 
@@ -340,10 +345,10 @@ def _finish(
     )  # fmt: skip
 
 
-def _store(planning: _Planning, plan: Plan, scope: Mapping[str, Sequence[str]] | None) -> None:
-    """The plan, what waits, what others edited, and that rows without a difference were looked at."""
+def _store(planning: _Planning, plan: Plan, judged: Mapping[str, Sequence[str] | None]) -> None:
+    """The plan, what waits of the rows that were judged, what others edited, and that rows without a difference were
+    looked at."""
     syncs = {sync.name: sync for sync in planning.syncs}
-    judged = scope if scope is not None else dict.fromkeys(syncs)
     with planning.session.transaction():
         ledger.settle(planning.session, plan.plan_id, planning.settled)
         ledger.forget(planning.session, planning.forgotten)

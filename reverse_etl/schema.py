@@ -162,7 +162,10 @@ def migrate(warehouse: Warehouse, session: Session, *, upto: int = LATEST) -> in
         )
     if before >= upto:
         return before
-    with session.transaction():
+    with warehouse.exclusive("reverse_etl tables"), session.transaction():
+        before = version(session)
+        if before >= upto:
+            return before
         session.execute("CREATE SCHEMA IF NOT EXISTS reverse_etl")
         session.execute(
             "CREATE TABLE IF NOT EXISTS reverse_etl.meta (version bigint NOT NULL, migrated_at timestamptz NOT NULL)"

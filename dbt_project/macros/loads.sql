@@ -45,8 +45,27 @@ All three statements run in the transaction of the model they belong to.
 {% endmacro %}
 
 
+{#
+Two dbt at once on one incremental model would each delete what was there and insert the same rows. Karvon runs one at
+a time (karvon/turns.py); a dbt that somebody starts beside it waits here for the transaction of the other, and then
+sees what that one took in. DuckDB's file lets only one in.
+#}
+{% macro one_build_of_this_model() %}
+    {% if execute and flags.WHICH in ['run', 'build'] %}
+        {{ adapter.dispatch('one_build_of_this_model')() }}
+    {% endif %}
+{% endmacro %}
+
+{% macro default__one_build_of_this_model() %}{% endmacro %}
+
+{% macro postgres__one_build_of_this_model() -%}
+    select pg_advisory_xact_lock(hashtext('build of {{ this }}'));
+{%- endmacro %}
+
+
 {% macro capture_pending_loads() %}
     {% if execute and flags.WHICH in ['run', 'build'] %}
+        {{ one_build_of_this_model() }}
         {% set raw = raw_table_of_this_model() %}
         {% set documents = landed(raw.schema, raw.identifier) %}
         delete from staging.pending_loads where model = '{{ model.name }}';

@@ -1,7 +1,7 @@
 """The command line. Commands load when they are called, so that `karvon --help` stays quick.
 
 Exit status: 0 nothing to do or all applied, 1 failure, 2 changes pending, 3 blocked or held by a guard,
-64 wrong usage.
+64 wrong usage, 130 and 143 stopped by SIGINT (Ctrl-C) and SIGTERM.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 
 import click
 
-FAILURE, PENDING, BLOCKED, WRONG_USAGE = 1, 2, 3, 64
+FAILURE, PENDING, BLOCKED, WRONG_USAGE, INTERRUPTED, TERMINATED = 1, 2, 3, 64, 130, 143
 
 # command → (module, one line of help); the help is here so that listing it imports nothing.
 _COMMANDS = {
@@ -92,7 +92,7 @@ def main() -> None:
     """Run a command and leave with its exit status; expected errors are one message, never a trace."""
     # So that a stopped command stops what it started; a shell starts background jobs deaf to interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILURE))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         status = cli.main(standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -102,7 +102,7 @@ def main() -> None:
         status = WRONG_USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped.", err=True)
-        status = FAILURE
+        status = INTERRUPTED
     except click.ClickException as error:
         error.show()
         status = FAILURE

@@ -5,12 +5,18 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
 from karvon.settings import PROJECT_ROOT, child_environment
+from orchestration.cli import WRONG_USAGE
 from orchestration.cli.session import opened, plain_errors
+
+_WRITING = frozenset({"build", "run", "seed", "snapshot", "test", "run-operation", "clone", "retry"})
+_OFFLINE = frozenset({"parse", "ls", "list", "clean", "deps", "--help", "-h", "--version", "-v", "-V"})
+"""What of dbt never opens the warehouse."""
 
 
 @click.command("dev")
@@ -52,24 +58,34 @@ def definitions_command() -> None:
     raise click.exceptions.Exit(done.returncode)
 
 
-@click.command("dbt", context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.command("dbt", context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @plain_errors
 def dbt_command(arguments: tuple[str, ...]) -> None:
     """Run dbt with the settings of this profile."""
-    from orchestration.dbt import dbt_command as command_line
+    from karvon.turns import building, whole_file
+    from orchestration.dbt_process import running
     from orchestration.rights import keep_rights
     from reverse_etl.schema import migrate
 
     settings, warehouse = opened()
-    settings.dbt_target_path.mkdir(parents=True, exist_ok=True)
-    if settings.warehouse_url.startswith("duckdb:"):
-        Path(settings.warehouse_url.removeprefix("duckdb:///")).parent.mkdir(parents=True, exist_ok=True)
-    if {"build", "run"} & set(arguments):
-        with warehouse.session() as session:
-            # The views about runs read these tables.
-            migrate(warehouse, session)
-    done = subprocess.run(command_line(*arguments), env=child_environment(settings), check=False)
-    if {"build", "run"} & set(arguments):
-        keep_rights(warehouse)
-    raise click.exceptions.Exit(done.returncode)
+    doing = f"karvon dbt {' '.join(arguments)}"[:80]
+    with ExitStack() as turns:
+        if _WRITING & set(arguments):
+            turns.enter_context(building(warehouse, doing))
+            with warehouse.session() as session:
+                # The views about runs read these tables.
+                migrate(warehouse, session)
+        if not _OFFLINE & set(arguments):
+            if warehouse.dialect == "duckdb":
+                warehouse.path.parent.mkdir(parents=True, exist_ok=True)
+            turns.enter_context(whole_file(warehouse, doing))
+        settings.dbt_target_path.mkdir(parents=True, exist_ok=True)
+        process = turns.enter_context(
+            running(arguments or ("--help",), child_environment(settings), reads_output=False)
+        )
+        status = process.wait()
+        if _WRITING & set(arguments):
+            keep_rights(warehouse)
+    # Of dbt 2 is a command line that it does not know; of ours it is changes that wait to be applied.
+    raise click.exceptions.Exit(WRONG_USAGE if status == 2 or not arguments else status)

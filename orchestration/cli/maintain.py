@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from karvon.turns import reading_models
 from orchestration.cli.display import shown_progress
 from orchestration.cli.session import opened, plain_errors
 
@@ -48,7 +49,7 @@ def backup_command(file: Path, force: bool) -> None:
     from orchestration.backup import make_backup
 
     settings, warehouse = opened()
-    with shown_progress(Console(stderr=True)):
+    with shown_progress(Console(stderr=True)), reading_models(warehouse, "karvon backup"):
         label = make_backup(settings, warehouse, file, overwrite=force)
     click.echo(f"{file} ({file.stat().st_size / 1e6:.1f} MB): {label.summary()}.")
 

@@ -14,7 +14,7 @@ import dagster as dg
 from rich.console import Console
 
 from karvon.settings import Settings
-from orchestration.cli import BLOCKED, FAILURE, PENDING
+from orchestration.cli import BLOCKED, FAILURE, INTERRUPTED, PENDING
 from orchestration.cli.display import shown_progress
 from orchestration.cli.session import opened, plain_errors
 
@@ -32,6 +32,7 @@ _STEPS = {
     "load_uzum_seller": "own Uzum shop",
     "load_uzex": "load UZEX",
     "dbt_models": "build models",
+    "models_are_built": "models",
     "user_apis__reports": "user reports",
     "webflow_store": "plan and apply",
     "files": "write files",
@@ -79,7 +80,10 @@ def run_command(
     ops: dict[str, Any] = {**dict.fromkeys(readers, load), **dict.fromkeys(DESTINATIONS, activate)}
     began = time.monotonic()
     with running_sandbox(settings), shown_progress(console):
-        result = _execute(settings, ops, select)
+        try:
+            result = _execute(settings, ops, select)
+        except dg.DagsterExecutionInterruptedError:
+            raise click.Abort from None
     status = _summary(console, settings, result, time.monotonic() - began)
     raise click.exceptions.Exit(status)
 
@@ -192,6 +196,9 @@ def _summary(console: Console, settings: Settings, result: dg.ExecuteInProcessRe
         if op in failed | set(took):
             time_taken = f"{took[op]:6.1f} s" if op in took else "  failed"
             console.print(f"  {label:<16}{time_taken}   {_line(op, metadata)}", highlight=False)
+    if any(_is_interruption(event) for event in result.filter_events(_is_failure)):
+        console.print("\nStopped. What was done stands; the next run goes on from there.", highlight=False)
+        return INTERRUPTED
     plan = _plan_status(metadata)
     failures = [_reason(event) for event in result.filter_events(_is_failure)]
     for failure in failures:
@@ -266,6 +273,11 @@ def _plan_status(metadata: Metadata) -> str:
 
 def _is_failure(event: dg.DagsterEvent) -> bool:
     return event.event_type_value == "STEP_FAILURE"
+
+
+def _is_interruption(event: dg.DagsterEvent) -> bool:
+    error = event.step_failure_data.error
+    return error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__
 
 
 def _reason(event: dg.DagsterEvent) -> str:

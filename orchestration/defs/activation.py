@@ -1,17 +1,21 @@
 """Destinations as assets: one op plans all syncs that belong together and, if allowed, applies the plan."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
 from karvon.connections import webflow_connections
 from karvon.settings import Settings
+from karvon.turns import applying, landing
 from karvon.warehouse import Warehouse
+from orchestration import built_models
 from orchestration.automation import OWNERS, freshness
 from orchestration.defs.ingestion import fed_collections
 from orchestration.defs.messages import tell_about_held_rows
 from orchestration.defs.run_report import run_metadata, write_page
+from orchestration.defs.transformation import NOT_MADE, output_of
 from pipelines.landing import LoadOptions, load
 from pipelines.sources import webflow
 from reverse_etl.apply import ApplyResult, apply_plan, recover
@@ -99,7 +103,7 @@ def _activation_assets(
     )
     def activate(
         context: dg.AssetExecutionContext, config: ActivationConfig
-    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.Output[Any]]:
         yield from _activate(context, config, settings, warehouse, syncs)
 
     return activate
@@ -127,35 +131,84 @@ def _activate(
     settings: Settings,
     warehouse: Warehouse,
     syncs: tuple[Sync, ...],
-) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-    allowed = settings.apply if config.apply is None else config.apply
-    if allowed:
-        recover(warehouse, syncs, channels(settings, {sync.destination for sync in syncs}))
-    plan = make_plan(
-        warehouse, syncs, key=config.key, limit=config.limit, profile=settings.profile, retry=config.retry,
-        rate_per_minute=rate_per_minute(settings, {sync.destination for sync in syncs}),
-    )  # fmt: skip
-    context.log.info("plan %s: %s", plan.plan_id, plan.summary())
-    tell_about_held_rows(settings, warehouse, plan, context.run_id)
-    result = None
-    if allowed and not plan.is_empty and not plan.is_blocked:
-        result = apply_plan(
-            warehouse, plan.plan_id, syncs, channels(settings, {sync.destination for sync in syncs})
-        )
-        look_again(settings, warehouse, plan, syncs)
-    # Of a run that wrote nothing the plan itself says how far the shop is from the view.
-    remaining = plan if result is None else make_plan(warehouse, syncs, profile=settings.profile, store=False)
-    # Opening its file costs DuckDB more than what is asked here: once for all.
-    with warehouse.session():
-        measure(warehouse, syncs, plan.plan_id)
-        page = write_page(settings, warehouse, plan, syncs)
-        standing = {row["sync"]: row for row in status(warehouse)}
-        more = run_metadata(warehouse, syncs, page)
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.Output[Any]]:
+    done = _carry_out(context, config, settings, warehouse, syncs)
     for sync in syncs:
-        row = standing.get(sync.name, {})
-        tally = Tally(**{word: row.get(word, 0) for word in WORDS})
-        yield from _results(sync, plan, result, remaining, int(row.get("rows") or 0), tally, more[sync.name])
-    _raise_if_red(plan, result, sum(int(standing.get(one.name, {}).get("refused", 0)) for one in syncs))
+        yield from _results(context, sync, done)
+    _raise_if_red(done)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What one op did: its plan, what became of it, and what is left to do."""
+
+    plan: Plan
+    result: ApplyResult | None
+    remaining: Plan
+    not_built: Mapping[str, str]
+    standing: Mapping[str, Mapping[str, Any]]
+    more: Mapping[str, Mapping[str, Any]]
+
+    def rows(self, sync: Sync) -> int:
+        """Rows of the sync that are in the destination."""
+        return int(self.standing.get(sync.name, {}).get("rows") or 0)
+
+    def tally(self, sync: Sync) -> Tally:
+        """Rows of the sync that are not out."""
+        row = self.standing.get(sync.name, {})
+        return Tally(**{word: row.get(word, 0) for word in WORDS})
+
+
+def _carry_out(
+    context: dg.AssetExecutionContext,
+    config: ActivationConfig,
+    settings: Settings,
+    warehouse: Warehouse,
+    syncs: tuple[Sync, ...],
+) -> _Done:
+    destinations = {sync.destination for sync in syncs}
+    allowed = settings.apply if config.apply is None else config.apply
+    with applying(warehouse, destinations, f"planning and applying to {', '.join(sorted(destinations))}"):
+        not_built = syncs_not_built(warehouse, syncs)
+        if allowed:
+            recover(warehouse, syncs, channels(settings, destinations))
+        plan = make_plan(
+            warehouse, syncs, key=config.key, limit=config.limit, profile=settings.profile, retry=config.retry,
+            rate_per_minute=rate_per_minute(settings, destinations), not_built=not_built,
+        )  # fmt: skip
+        context.log.info("plan %s: %s", plan.plan_id, plan.summary())
+        tell_about_held_rows(settings, warehouse, plan, context.run_id)
+        result = None
+        if allowed and not plan.is_empty and not plan.is_blocked:
+            result = apply_plan(warehouse, plan.plan_id, syncs, channels(settings, destinations))
+            look_again(settings, warehouse, plan, syncs)
+        # Of a run that wrote nothing the plan itself says how far the shop is from the view.
+        remaining = plan
+        if result is not None:
+            remaining = make_plan(
+                warehouse, syncs, profile=settings.profile, store=False, not_built=not_built
+            )
+        # Opening its file costs DuckDB more than what is asked here: once for all.
+        with warehouse.session():
+            measure(warehouse, syncs, plan.plan_id, but=not_built)
+            page = write_page(settings, warehouse, plan, syncs)
+            standing = {row["sync"]: row for row in status(warehouse)}
+            more = run_metadata(warehouse, syncs, page)
+    return _Done(plan, result, remaining, not_built, standing, more)
+
+
+def syncs_not_built(warehouse: Warehouse, syncs: Sequence[Sync]) -> dict[str, str]:
+    """Syncs whose models are not to be relied on, and why. A parent and its children go together or not at all."""
+    problems = {
+        model.rsplit(".", 1)[-1]: why.partition("\n")[0]
+        for model, why in built_models.problems(warehouse).items()
+    }
+    found = {sync.name: problems[sync.name] for sync in syncs if sync.name in problems}
+    for sync in syncs:
+        if sync.parent and (why := found.get(sync.parent.sync) or found.get(sync.name)):
+            found.setdefault(sync.name, f"it goes with {sync.parent.sync}: {why}")
+            found.setdefault(sync.parent.sync, f"{sync.name} goes with it: {why}")
+    return found
 
 
 def look_again(settings: Settings, warehouse: Warehouse, plan: Plan, syncs: tuple[Sync, ...]) -> None:
@@ -174,18 +227,22 @@ def look_again(settings: Settings, warehouse: Warehouse, plan: Plan, syncs: tupl
                 ),
             },
         )
-        load(webflow.SOURCE, webflow_connections(settings)[name], warehouse, options)
+        with landing(warehouse, webflow.SOURCE.name, "reading the shop after an apply"):
+            load(webflow.SOURCE, webflow_connections(settings)[name], warehouse, options)
 
 
 def _results(
-    sync: Sync,
-    plan: Plan,
-    result: ApplyResult | None,
-    remaining: Plan,
-    rows: int,
-    tally: Tally,
-    more: Mapping[str, Any],
-) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    context: dg.AssetExecutionContext, sync: Sync, done: _Done
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.Output[Any]]:
+    plan, result, remaining, tally = done.plan, done.result, done.remaining, done.tally(sync)
+    if why := done.not_built.get(sync.name):
+        # Nobody looked: what its checks said last is what is known.
+        yield dg.Output(None, output_of(context, asset_key(sync)), metadata=NOT_MADE)
+        yield dg.AssetCheckResult(
+            asset_key=asset_key(sync), check_name=_left_to_do(sync), passed=False,
+            severity=dg.AssetCheckSeverity.WARN, metadata={"not_built": why},
+        )  # fmt: skip
+        return
     broken = [violation.message for violation in plan.violations if violation.sync == sync.name]
     yield dg.MaterializeResult(
         asset_key=asset_key(sync),
@@ -195,8 +252,8 @@ def _results(
             "plan_status": "applied" if result else plan.status,
             "summary": plan.summary() if result is None else f"{plan.summary()}; {result.summary()}",
             "requests": plan.request_count if result is None else result.requests,
-            "dagster/row_count": rows,
-            **more,
+            "dagster/row_count": done.rows(sync),
+            **done.more[sync.name],
             **{
                 f"planned_{name}": count
                 for name, count in plan.counts.get(sync.name, {}).items()
@@ -214,7 +271,7 @@ def _results(
     left = [operation for operation in remaining.operations if operation.sync == sync.name]
     yield dg.AssetCheckResult(
         asset_key=asset_key(sync),
-        check_name=SHOP_EQUALS_VIEW if DESTINATIONS[sync.destination].mirror(sync) else NOTHING_WAITS,
+        check_name=_left_to_do(sync),
         passed=not (left or tally.waits or tally.refused),
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
@@ -225,8 +282,14 @@ def _results(
     )
 
 
-def _raise_if_red(plan: Plan, result: ApplyResult | None, refused: int) -> None:
-    """A run that a guard stopped, after which a row stands refused, or whose sync did not fit the site, has failed."""
+def _left_to_do(sync: Sync) -> str:
+    return SHOP_EQUALS_VIEW if DESTINATIONS[sync.destination].mirror(sync) else NOTHING_WAITS
+
+
+def _raise_if_red(done: _Done) -> None:
+    """A run that a guard stopped, after which a row stands refused, or whose sync could not be planned, has failed."""
+    plan, result = done.plan, done.result
+    refused = sum(int(row.get("refused") or 0) for name, row in done.standing.items() if name in done.more)
     if plan.is_blocked:
         raise dg.Failure("\n".join(violation.message for violation in plan.violations))
     unknown = 0 if result is None else result.counts["unknown"]
@@ -237,5 +300,7 @@ def _raise_if_red(plan: Plan, result: ApplyResult | None, refused: int) -> None:
         )
     if result is not None and result.stopped:
         raise dg.Failure(result.stopped)
-    if misfits := [finding.message for finding in plan.findings if finding.kind == "schema"]:
+    misfits = [finding.message for finding in plan.findings if finding.kind == "schema"]
+    misfits += [f"{name}: {why}" for name, why in done.not_built.items()]
+    if misfits:
         raise dg.Failure("These syncs were left out, all others are done:\n" + "\n".join(misfits))

@@ -15,6 +15,7 @@ from karvon.connections import (
     webflow_connections,
 )
 from karvon.settings import Settings
+from karvon.turns import landing
 from karvon.warehouse import Warehouse
 from orchestration.automation import MARKET, OWNERS, freshness
 from orchestration.dbt import Manifest
@@ -102,7 +103,12 @@ def _ingest_assets(
         context: dg.AssetExecutionContext, config: LoadConfig
     ) -> Iterator[dg.MaterializeResult[Any]]:
         wanted = {key.path[-1] for key in context.selected_asset_keys}
-        yield from _load(source, settings, warehouse, wanted, config, syncs)
+        with landing(warehouse, source.name, f"the load of {source.name}"):
+            reports, problems = _load(source, settings, warehouse, wanted, config, syncs)
+        for resource in sorted(wanted):
+            yield _result(source, resource, reports)
+        if problems:
+            raise dg.Failure("\n".join(problems))
 
     return load_source
 
@@ -126,7 +132,8 @@ def _load(
     wanted: set[str],
     config: LoadConfig,
     syncs: tuple[Sync, ...],
-) -> Iterator[dg.MaterializeResult[Any]]:
+) -> tuple[list[LoadReport], list[str]]:
+    """What was loaded of all connections, and what went wrong."""
     reports: list[LoadReport] = []
     problems: list[str] = []
     for name, connection in SOURCES[source](settings).items():
@@ -151,10 +158,7 @@ def _load(
         except LoadError as error:
             reports.append(error.report)
             problems.append(str(error))
-    for resource in sorted(wanted):
-        yield _result(source, resource, reports)
-    if problems:
-        raise dg.Failure("\n".join(problems))
+    return reports, problems
 
 
 def _loads(

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from karvon.settings import Settings
+from karvon.turns import landing
 from karvon.warehouse import Warehouse
 from orchestration.automation import OWNERS
 from orchestration.dbt import Manifest
@@ -76,7 +77,8 @@ def user_apis(settings: Settings, warehouse: Warehouse, manifest: Manifest) -> d
 
 
 def _ingest(settings: Settings, warehouse: Warehouse, only: Sequence[str] | None = None) -> IngestReport:
-    return ingest(declared_sources(settings), surroundings(settings, warehouse), only=only)
+    with landing(warehouse, "user_apis", "the load of the users' APIs"):
+        return ingest(declared_sources(settings), surroundings(settings, warehouse), only=only)
 
 
 def _note_partitions(context: dg.AssetExecutionContext, report: IngestReport) -> None:

@@ -6,6 +6,7 @@ import dagster as dg
 
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
+from orchestration import built_models
 from orchestration.automation import OWNERS
 from reports.user import write_pages
 
@@ -26,6 +27,9 @@ def user_reports(settings: Settings, warehouse: Warehouse) -> dg.Definitions:
         description="A page per user in the home folder (docs/user_apis.md); `karvon report` makes any of them anew.",
     )
     def reports() -> dg.MaterializeResult[Any]:
+        problems = built_models.problems(warehouse)
+        if missing := [why for table in _READ if (why := problems.get(f"model.karvon.{table}"))]:
+            raise dg.Failure("The pages stay as they were:\n" + "\n".join(dict.fromkeys(missing)))
         written = [is_new for _, is_new in write_pages(warehouse, settings.user_reports_path)]
         folder = dg.MetadataValue.path(settings.user_reports_path)
         return dg.MaterializeResult(

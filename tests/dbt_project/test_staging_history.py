@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import plytix_traps
@@ -176,3 +180,32 @@ def test_a_run_without_new_loads_touches_nothing_and_changed_sql_rebuilds(
     model.write_text(model.read_text().replace("    label,\n", "    upper(label) as label,\n"))
     changed.dbt("run", "--select", MODEL)
     assert labels(project)["default:a"] == "FIRST"
+
+
+@pytest.mark.slow
+def test_two_dbt_at_once_stage_each_document_once(
+    story: dict[str, dict[str, str]], project: Build, tmp_path: Path
+) -> None:
+    if project.warehouse.dialect == "duckdb":
+        pytest.skip("the file lets one dbt in")
+    project.land("raw_plytix.products", versions("x", "y", label="twice"), load_id=f"{NOW - 50}.7", minute=7)
+    # A row that both delete would be a lock of its own, and is not always there.
+    project.execute("delete from staging.pending_loads")
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with ThreadPoolExecutor(2) as both, project.warehouse.session() as session:
+        with session.transaction():
+            # Both get as far as they can, and then go on together.
+            session.execute("LOCK TABLE staging.pending_loads IN EXCLUSIVE MODE")
+            builds = [
+                both.submit(replace(project, folder=tmp_path / name).dbt, "run", "--select", MODEL)
+                for name in ("first", "second")
+            ]
+            with project.warehouse.session() as looking:
+                while looking.value(waiting) < 2:
+                    assert not any(build.done() for build in builds), [build.result() for build in builds]
+                    time.sleep(0.1)
+        assert [build.result()[MODEL] for build in builds] == ["success", "success"]
+    counted = "select count(*) as rows, count(distinct product_key) as keys from staging.stg_plytix__products"
+    found = project.rows(counted)[0]
+    assert found["rows"] == found["keys"]
+    assert labels(project)["default:x"] == "twice"

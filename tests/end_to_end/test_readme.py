@@ -1,4 +1,4 @@
-"""Every command of the README does what the README says, in a clone of its own."""
+"""What else the README promises, in a clone: the example of the environment, the UI, links that lead somewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import pytest
 from karvon_command import BIN, ROOT, Karvon, copy_project, free_port, until
 from test_catalogue_file import catalogue
 
-# Tested in their own right: the UI below, the credentials because there are none here.
 ELSEWHERE = {"make dev", "cp .env.example .env", ".venv/bin/karvon run --key MY-SKU --apply"}
 
 

@@ -1,0 +1,129 @@
+"""Every command of README.md and docs/, in the order in which it is read, at default sizes, in a clone of its own.
+
+Commands stand in blocks marked `sh`. A block below `<!-- tried elsewhere: why -->` is left out; so is what `ELSEWHERE`
+names. What ends with something else than 0, asks, or holds a placeholder is in `ENDS`, `ANSWERS` and `_filled`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from datetime import date
+from pathlib import Path
+
+import pytest
+from karvon_command import _OURS, BIN, ROOT, copy_project, free_port
+from test_catalogue_file import catalogue
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
+
+# The pages in an order in which each finds what it speaks of; the last ones replace the catalogue or forget people.
+PAGES = ("README.md", "docs/user_apis.md", "docs/observability.md", "docs/runbook.md")
+STARTS_OVER = {"docs/user_apis.md"}
+ELSEWHERE = {
+    "make dev": "test_readme.py",
+    "cp .env.example .env": "test_readme.py; there are no credentials here",
+    ".venv/bin/karvon run --key MY-SKU --apply": "the same",
+    "karvon sources add": "asks; tests/orchestration/test_cli_sources.py",
+    "karvon auth login anna/crm": "asks for a token; tests/orchestration/test_cli_sources.py",
+}
+ENDS = {
+    "karvon auth logout anna/crm": 1,  # nobody has signed in
+}
+"""Exit statuses that are not 0."""
+ANSWERS = ("karvon restore", "karvon forget")
+"""They ask before they take something away."""
+_BLOCK = re.compile(r"(<!-- tried elsewhere: .+? -->\n)?```sh\n(.*?)```", re.S)
+
+
+def commands(page: str) -> list[str]:
+    blocks = _BLOCK.findall((ROOT / page).read_text())
+    lines = [
+        line.split(" #")[0].strip() for marker, block in blocks if not marker for line in block.splitlines()
+    ]
+    return [line for line in lines if line and not line.startswith("#") and line not in ELSEWHERE]
+
+
+class Clone:
+    """A clone whose .venv is the one that runs the tests, with nothing set but what it must not share with others."""
+
+    def __init__(self, folder: Path, url: str | None) -> None:
+        self.folder = copy_project(folder)
+        (folder / ".venv").mkdir()
+        (folder / ".venv" / "bin").symlink_to(BIN)
+        (folder / ".venv" / "ready").touch()
+        catalogue(folder / "my-catalogue.csv", products=2)
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+        self.environment = inherited | {
+            "KARVON_HOME": str(folder / ".karvon"),
+            "KARVON_SANDBOX_PORT": str(free_port()),
+            "KARVON_CREDENTIALS_KEY": "nHbCmVZ0cYyoEo0NSGkHrAgQ3GV8pC1m5Y0oZyqfX4w=",
+            "PYTHONPATH": str(folder),
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            **({"KARVON_WAREHOUSE_URL": url} if url else {}),
+        }
+        self.said: list[str] = []
+
+    def __call__(self, command: str, seconds: float = 900) -> str:
+        done = subprocess.run(
+            ["bash", "-c", self._filled(command)], cwd=self.folder, env=self.environment, timeout=seconds,
+            input="y\n" if command.startswith(ANSWERS) else "", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == ENDS.get(command, 0), f"{command}: status {done.returncode}\n{done.stdout}"
+        assert "Traceback" not in done.stdout, f"{command}\n{done.stdout}"
+        self.said.append(f"{command}\n{done.stdout}")
+        return done.stdout
+
+    def _filled(self, command: str) -> str:
+        """With what the reader would put in."""
+        if "20261120-…" in command:
+            plans = re.findall(r"\b\d{8}-[0-9a-z-]+", self("karvon history"))
+            command = command.replace("20261120-…", plans[0])
+        command = command.replace("karvon-2026-01-31.backup", f"karvon-{date.today():%Y-%m-%d}.backup")
+        return command.replace("MY-SKU", "ПЛ-0001")
+
+
+@pytest.fixture(scope="module", params=["duckdb", "postgres"])
+def clone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    url = None
+    if request.param == "postgres":
+        import psycopg2
+
+        server: str = request.getfixturevalue("postgres_server")
+        connection = psycopg2.connect(server)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE DATABASE documented")
+        connection.close()
+        url = server.replace("/postgres?", "/documented?")
+    return Clone(tmp_path_factory.mktemp("clone"), url)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_of_a_page_work_in_the_order_in_which_they_are_read(clone: Clone, page: str) -> None:
+    if page in STARTS_OVER:
+        clone("karvon reset --yes --sandbox")
+    summaries = []
+    for command in commands(page):
+        said = clone(command)
+        if command == "make run":
+            summaries.append(next(line for line in said.splitlines() if "plan and apply" in line))
+    if page == "README.md":
+        first, after_a_day, own_catalogue = summaries[:3]
+        assert "create" in first
+        assert "update" in after_a_day
+        assert "50 set_stock" in own_catalogue
+        # A third run has nothing to do.
+        assert summaries[-1].endswith(" 0 changes") or " 0 changes" in summaries[-1]
+
+
+def test_the_market_builds_at_its_default_size(clone: Clone) -> None:
+    clone("karvon run --select market")
+
+
+def test_every_page_with_commands_is_walked_or_says_where_it_is_tried() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    with_commands = {str(page.relative_to(ROOT)) for page in pages if commands(str(page.relative_to(ROOT)))}
+    assert with_commands == set(PAGES)
