@@ -287,14 +287,14 @@ class Settings(BaseSettings):
                 "KARVON_DUCKDB_PATH": self.warehouse_url.removeprefix("duckdb:///"),
             }
         query = dict(parse_qsl(address.query))
+        given = os.environ.get("PGOPTIONS", "").replace(_NOTICE_THE_DEAD, "").strip()
         encrypted = {variable: query[name] for name, variable in _PG_VARIABLES.items() if name in query}
-        options = os.environ.get("PGOPTIONS", "").replace(_NOTICE_THE_DEAD, "")
         return (
             common
             | encrypted
             | {
                 # A server looks whether anybody still waits for a long statement only if it is told to.
-                "PGOPTIONS": f"{options} {_NOTICE_THE_DEAD}".strip(),
+                "PGOPTIONS": f"{_NOTICE_THE_DEAD} {given}".strip(),
                 "KARVON_DBT_TARGET": "postgres",
                 "KARVON_PG_HOST": query.get("host") or unquote(address.hostname or "") or "localhost",
                 "KARVON_PG_PORT": query.get("port") or str(address.port or 5432),

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from karvon.warehouse import Warehouse, WarehouseError, WarehouseLocked
+from karvon.warehouse_errors import of_the_disk
 
 MODELS = "models"
 """To build them, alone; to read them for a plan and apply it, together with others who do."""
@@ -195,9 +196,7 @@ class _FileLock:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(folder / f"turn {name}", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise WarehouseError(
-                f"The warehouse {warehouse.path} cannot be written to: {error.strerror} ({error.filename})."
-            ) from None
+            raise WarehouseError(of_the_disk(error)) from None
 
     def take(self) -> bool:
         try:

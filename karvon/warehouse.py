@@ -15,7 +15,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -98,11 +98,11 @@ class Warehouse:
         self.url = url
         self.dialect: Dialect = "duckdb" if url.startswith("duckdb:") else "postgres"
         self.lock_seconds = lock_seconds
+        self.turn_seconds = turn_seconds
+        """How long to wait for others who are at work (karvon/turns.py)."""
         self.read_only = read_only
         """Of a DuckDB file: any number of processes may look into it at once, and none can write."""
         self._loads = loads
-        self.turn_seconds = turn_seconds
-        """How long to wait for others who are at work (karvon/turns.py)."""
 
     @property
     def path(self) -> Path:
@@ -110,13 +110,14 @@ class Warehouse:
         return Path(self.url.removeprefix("duckdb:///"))
 
     @classmethod
-    def of(cls, settings: Settings, *, lock_seconds: float | None = None) -> Warehouse:
+    def of(
+        cls, settings: Settings, *, lock_seconds: float | None = None, turn_seconds: float | None = None
+    ) -> Warehouse:
         """That of the settings."""
-        patience = settings.warehouse_lock_seconds if lock_seconds is None else lock_seconds
         return cls(
             settings.warehouse_url,
-            lock_seconds=patience,
-            turn_seconds=settings.turn_seconds,
+            lock_seconds=settings.warehouse_lock_seconds if lock_seconds is None else lock_seconds,
+            turn_seconds=settings.turn_seconds if turn_seconds is None else turn_seconds,
             loads=settings.loads_path,
         )
 
@@ -137,15 +138,12 @@ class Warehouse:
             with closing(_PostgresSession(self.url)) as opened:
                 yield opened
             return
-        if self.read_only:
-            with closing(self._open_duckdb()) as file:
-                yield file
-            return
         from karvon.turns import FILE, turn
 
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with turn(self, FILE, "", shared=True), closing(self._open_duckdb()) as file:
-            yield file
+        with ExitStack() as stack:
+            if not self.read_only:
+                stack.enter_context(turn(self, FILE, "", shared=True))
+            yield stack.enter_context(closing(self._open_duckdb()))
 
     @contextmanager
     def exclusive(self, what: str) -> Iterator[None]:

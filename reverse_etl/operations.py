@@ -108,6 +108,7 @@ class Operation:
 
 
 Kind = Literal[
+    "not_built",
     "not_ready",
     "reject",
     "ambiguous",
@@ -119,7 +120,6 @@ Kind = Literal[
     "deferred",
     "not_undone",
     "schema",
-    "not_built",
 ]
 _ROUTINE: frozenset[Kind] = frozenset({"not_ready", "reject", "gone", "deferred"})
 OVERWRITTEN: Literal["overwritten"] = "overwritten"
@@ -131,7 +131,8 @@ class Finding:
 
     not_ready, reject (its key or a value cannot be used) and ambiguous speak of the row's own data; waits of a person,
     and undone of what somebody took back; refused of the destination. deferred: the next plan looks again by itself.
-    schema: the sync does not fit what the destination has, and is left out; not_built: its model could not be built.
+    schema: the sync does not fit what the destination has, and is left out. not_built: its
+    model could not be built; left out too.
     """
 
     kind: Kind

@@ -135,7 +135,7 @@ def _activate(
     done = _carry_out(context, config, settings, warehouse, syncs)
     for sync in syncs:
         yield from _results(context, sync, done)
-    _raise_if_red(done)
+    _raise_if_red(done, sum(int(done.standing(one).get("refused", 0)) for one in syncs))
 
 
 @dataclass(frozen=True)
@@ -146,17 +146,12 @@ class _Done:
     result: ApplyResult | None
     remaining: Plan
     not_built: Mapping[str, str]
-    standing: Mapping[str, Mapping[str, Any]]
+    rows: Mapping[str, Mapping[str, Any]]
     more: Mapping[str, Mapping[str, Any]]
 
-    def rows(self, sync: Sync) -> int:
-        """Rows of the sync that are in the destination."""
-        return int(self.standing.get(sync.name, {}).get("rows") or 0)
-
-    def tally(self, sync: Sync) -> Tally:
-        """Rows of the sync that are not out."""
-        row = self.standing.get(sync.name, {})
-        return Tally(**{word: row.get(word, 0) for word in WORDS})
+    def standing(self, sync: Sync) -> Mapping[str, Any]:
+        """Its rows there, and how many are not out and why."""
+        return self.rows.get(sync.name, {})
 
 
 def _carry_out(
@@ -192,9 +187,9 @@ def _carry_out(
         with warehouse.session():
             measure(warehouse, syncs, plan.plan_id, but=not_built)
             page = write_page(settings, warehouse, plan, syncs)
-            standing = {row["sync"]: row for row in status(warehouse)}
+            rows = {row["sync"]: row for row in status(warehouse)}
             more = run_metadata(warehouse, syncs, page)
-    return _Done(plan, result, remaining, not_built, standing, more)
+    return _Done(plan, result, remaining, not_built, rows, more)
 
 
 def syncs_not_built(warehouse: Warehouse, syncs: Sequence[Sync]) -> dict[str, str]:
@@ -234,7 +229,7 @@ def look_again(settings: Settings, warehouse: Warehouse, plan: Plan, syncs: tupl
 def _results(
     context: dg.AssetExecutionContext, sync: Sync, done: _Done
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.Output[Any]]:
-    plan, result, remaining, tally = done.plan, done.result, done.remaining, done.tally(sync)
+    plan, result, remaining = done.plan, done.result, done.remaining
     if why := done.not_built.get(sync.name):
         # Nobody looked: what its checks said last is what is known.
         yield dg.Output(None, output_of(context, asset_key(sync)), metadata=NOT_MADE)
@@ -243,6 +238,7 @@ def _results(
             severity=dg.AssetCheckSeverity.WARN, metadata={"not_built": why},
         )  # fmt: skip
         return
+    tally = Tally(**{word: done.standing(sync).get(word, 0) for word in WORDS})
     broken = [violation.message for violation in plan.violations if violation.sync == sync.name]
     yield dg.MaterializeResult(
         asset_key=asset_key(sync),
@@ -252,7 +248,7 @@ def _results(
             "plan_status": "applied" if result else plan.status,
             "summary": plan.summary() if result is None else f"{plan.summary()}; {result.summary()}",
             "requests": plan.request_count if result is None else result.requests,
-            "dagster/row_count": done.rows(sync),
+            "dagster/row_count": int(done.standing(sync).get("rows") or 0),
             **done.more[sync.name],
             **{
                 f"planned_{name}": count
@@ -286,10 +282,9 @@ def _left_to_do(sync: Sync) -> str:
     return SHOP_EQUALS_VIEW if DESTINATIONS[sync.destination].mirror(sync) else NOTHING_WAITS
 
 
-def _raise_if_red(done: _Done) -> None:
-    """A run that a guard stopped, after which a row stands refused, or whose sync could not be planned, has failed."""
+def _raise_if_red(done: _Done, refused: int) -> None:
+    """A run that a guard stopped, after which a row stands refused, or in which a sync was left out, has failed."""
     plan, result = done.plan, done.result
-    refused = sum(int(row.get("refused") or 0) for name, row in done.standing.items() if name in done.more)
     if plan.is_blocked:
         raise dg.Failure("\n".join(violation.message for violation in plan.violations))
     unknown = 0 if result is None else result.counts["unknown"]

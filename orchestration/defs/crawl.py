@@ -64,6 +64,9 @@ def crawling(settings: Settings, warehouse: Warehouse) -> dg.Definitions:
         description="Visit one slice of Uzum's ids. Several runs share the rate limit (KARVON_CRAWL_WORKERS).",
     )
 
+    # A tick has no time to wait: the next one looks again.
+    quick = Warehouse.of(settings, lock_seconds=5, turn_seconds=5)
+
     @dg.sensor(
         name="crawl_sensor",
         job=crawl_job,
@@ -76,7 +79,7 @@ def crawling(settings: Settings, warehouse: Warehouse) -> dg.Definitions:
     def crawl_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         try:
             allow_workers(context.instance, settings.crawl_workers)
-            return wanted_slices(settings, warehouse, context.instance)
+            return wanted_slices(settings, quick, context.instance)
         except WarehouseLocked:
             return dg.SkipReason("The warehouse is busy; the next tick looks again.")
 

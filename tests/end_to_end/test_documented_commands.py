@@ -66,8 +66,15 @@ class Clone:
         self.said: list[str] = []
 
     def __call__(self, command: str, seconds: float = 900) -> str:
+        # What the README shows must work for whoever has nothing set at all: no PATH, no HOME, no locale.
+        needs_path = not command.startswith((".venv/", "make"))
+        environment = {
+            name: value
+            for name, value in self.environment.items()
+            if name.startswith(_OURS) or name == "PYTHONPATH" or needs_path
+        }
         done = subprocess.run(
-            ["bash", "-c", self._filled(command)], cwd=self.folder, env=self.environment, timeout=seconds,
+            ["/bin/bash", "-c", self._filled(command)], cwd=self.folder, env=environment, timeout=seconds,
             input="y\n" if command.startswith(ANSWERS) else "", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, check=False,
         )  # fmt: skip

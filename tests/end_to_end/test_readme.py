@@ -14,8 +14,6 @@ import pytest
 from karvon_command import BIN, ROOT, Karvon, copy_project, free_port, until
 from test_catalogue_file import catalogue
 
-ELSEWHERE = {"make dev", "cp .env.example .env", ".venv/bin/karvon run --key MY-SKU --apply"}
-
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Karvon]:
@@ -28,39 +26,6 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Karvon]:
     karvon = Karvon(folder / ".karvon", free_port(), folder)
     yield karvon
     karvon.stop_serving()
-
-
-def commands() -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-    lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line]
-
-
-def _almost_empty(clone: Karvon) -> dict[str, str]:
-    """As with `env -i`: no PATH, no HOME, no locale; only what keeps this clone apart and small."""
-    ours = ("KARVON_HOME", "KARVON_SANDBOX_PORT", "KARVON_SANDBOX_PRODUCTS", "KARVON_SOURCES_DIR")
-    return {name: clone.variables[name] for name in ours} | {"PYTHONPATH": str(clone.project)}
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_the_commands_work_in_the_order_in_which_they_are_read(clone: Karvon) -> None:
-    summaries: list[str] = []
-    for command in commands():
-        if command in ELSEWHERE:
-            continue
-        done = subprocess.run(
-            ["/bin/bash", "-c", command], cwd=clone.project, env=_almost_empty(clone), timeout=600, check=False,
-            capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        if command == "make run":
-            summaries.append(next(line for line in done.stderr.splitlines() if "plan and apply" in line))
-    first, after_a_day, own_catalogue, again = summaries
-    assert "create" in first
-    assert "update" in after_a_day
-    assert "50 set_stock" in own_catalogue
-    assert again.endswith("0 changes")
 
 
 def test_the_example_of_the_environment_is_a_working_one(clone: Karvon) -> None:

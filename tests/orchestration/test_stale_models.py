@@ -182,6 +182,61 @@ def test_a_project_that_does_not_parse_says_where(
         build()
 
 
+@pytest.mark.parametrize("damage", [b"", b'{"metadata": {"adapter_type": "duckdb"', b"{}", b"\xff\x00\xfe"])
+def test_a_damaged_manifest_is_made_anew(
+    project: Path, settings: Settings, build: Build, shop: Warehouse, damage: bytes
+) -> None:
+    whole = dbt.read_manifest(settings, shop)
+    settings.manifest_path.write_bytes(damage)
+    # What dbt remembers for itself is no better.
+    (settings.dbt_target_path / "partial_parse.msgpack").write_bytes(damage)
+    assert dbt.read_manifest(settings, shop)["nodes"].keys() == whole["nodes"].keys()
+    assert not list(settings.dbt_target_path.glob(".parse_*"))
+
+
+def test_a_home_that_cannot_be_written_to_is_named(
+    project: Path, settings: Settings, build: Build, shop: Warehouse
+) -> None:
+    settings.dbt_target_path.parent.mkdir(parents=True, exist_ok=True)
+    settings.dbt_target_path.write_text("a file where the folder should be")
+    with pytest.raises(dbt.DbtError, match=r"dbt cannot work in .*/dbt: .*KARVON_HOME must be a folder"):
+        dbt.read_manifest(settings, shop)
+
+
+def test_only_what_reads_a_broken_model_is_not_built_and_its_line_is_told(
+    project: Path, settings: Settings, shop: Warehouse, build: Build
+) -> None:
+    (project / "models" / "goods.sql").write_text(
+        "select\n    id,\n    colour\nfrom {{ ref('stg_goods') }}\n"
+    )
+    (project / "models" / "shelves.sql").write_text("select * from {{ ref('goods') }}")
+    with pytest.raises(
+        dbt.DbtError, match=r"(?s)^models/goods\.sql:3: .*colour.*Not built because of this: shelves"
+    ):
+        build()
+    assert stale(settings, shop) == {"goods", "shelves"}
+    problems = {name.rsplit(".", 1)[-1]: why for name, why in built_models.problems(shop).items()}
+    assert problems["goods"].startswith("models/goods.sql:3: ")
+    assert problems["shelves"].startswith("it reads goods, which is not built: models/goods.sql:3: ")
+    change(project, "goods.sql", "    colour", "    id as colour")
+    assert build() == {"goods", "shelves"}
+    assert built_models.problems(shop) == {}
+
+
+def test_a_part_is_built_with_what_it_reads_and_was_never_built(
+    settings: Settings, shop: Warehouse, build: Build
+) -> None:
+    manifest = dbt.read_manifest(settings, shop)
+    chosen = dbt.stale_models(manifest, shop, among=["model.karvon.goods"])
+    assert names(chosen) == {"goods", "stg_goods"}
+    with_reports = dbt.stale_models(
+        manifest, shop, among=["model.karvon.goods"], read_by_others=["model.karvon.dear_prices"]
+    )
+    assert names(with_reports) == {"goods", "stg_goods", "prices", "dear_prices"}
+    build()
+    assert names(dbt.stale_models(manifest, shop, among=["model.karvon.goods"])) == set()
+
+
 SYNC = """
 sources: [{name: raw_shop, tables: [{name: goods}]}]
 models:
@@ -237,58 +292,3 @@ def test_a_changed_macro_makes_every_model_stale(
 def execute_value(warehouse: Warehouse, query: str) -> Any:
     with warehouse.session() as session:
         return session.value(query)
-
-
-@pytest.mark.parametrize("damage", [b"", b'{"metadata": {"adapter_type": "duckdb"', b"{}", b"\xff\x00\xfe"])
-def test_a_damaged_manifest_is_made_anew(
-    project: Path, settings: Settings, build: Build, shop: Warehouse, damage: bytes
-) -> None:
-    whole = dbt.read_manifest(settings, shop)
-    settings.manifest_path.write_bytes(damage)
-    # What dbt remembers for itself is no better.
-    (settings.dbt_target_path / "partial_parse.msgpack").write_bytes(damage)
-    assert dbt.read_manifest(settings, shop)["nodes"].keys() == whole["nodes"].keys()
-    assert not list(settings.dbt_target_path.glob(".parse_*"))
-
-
-def test_a_home_that_cannot_be_written_to_is_named(
-    project: Path, settings: Settings, build: Build, shop: Warehouse
-) -> None:
-    settings.dbt_target_path.parent.mkdir(parents=True, exist_ok=True)
-    settings.dbt_target_path.write_text("a file where the folder should be")
-    with pytest.raises(dbt.DbtError, match=r"dbt cannot work in .*/dbt: .*KARVON_HOME must be a folder"):
-        dbt.read_manifest(settings, shop)
-
-
-def test_only_what_reads_a_broken_model_is_not_built_and_its_line_is_told(
-    project: Path, settings: Settings, shop: Warehouse, build: Build
-) -> None:
-    (project / "models" / "goods.sql").write_text(
-        "select\n    id,\n    colour\nfrom {{ ref('stg_goods') }}\n"
-    )
-    (project / "models" / "shelves.sql").write_text("select * from {{ ref('goods') }}")
-    with pytest.raises(
-        dbt.DbtError, match=r"(?s)^models/goods\.sql:3: .*colour.*Not built because of this: shelves"
-    ):
-        build()
-    assert stale(settings, shop) == {"goods", "shelves"}
-    problems = {name.rsplit(".", 1)[-1]: why for name, why in built_models.problems(shop).items()}
-    assert problems["goods"].startswith("models/goods.sql:3: ")
-    assert problems["shelves"].startswith("it reads goods, which is not built: models/goods.sql:3: ")
-    change(project, "goods.sql", "    colour", "    id as colour")
-    assert build() == {"goods", "shelves"}
-    assert built_models.problems(shop) == {}
-
-
-def test_a_part_is_built_with_what_it_reads_and_was_never_built(
-    settings: Settings, shop: Warehouse, build: Build
-) -> None:
-    manifest = dbt.read_manifest(settings, shop)
-    chosen = dbt.stale_models(manifest, shop, among=["model.karvon.goods"])
-    assert names(chosen) == {"goods", "stg_goods"}
-    with_reports = dbt.stale_models(
-        manifest, shop, among=["model.karvon.goods"], read_by_others=["model.karvon.dear_prices"]
-    )
-    assert names(with_reports) == {"goods", "stg_goods", "prices", "dear_prices"}
-    build()
-    assert names(dbt.stale_models(manifest, shop, among=["model.karvon.goods"])) == set()
