@@ -118,11 +118,6 @@ def test_what_the_market_sends_is_ready_to_be_switched_on(manifest: dict[str, An
         assert node["unique_id"] in exposed
 
 
-def test_unit_tests_have_names_that_postgres_takes(manifest: dict[str, Any]) -> None:
-    """dbt makes a relation of the name."""
-    assert [test["name"] for test in manifest["unit_tests"].values() if len(test["name"]) > 63] == []
-
-
 def test_what_staging_finds_wrong_is_recorded(manifest: dict[str, Any]) -> None:
     """A new model needs the column `rejects`, which `unpack` makes (macros/rejects.sql)."""
     own = {"stg_uzum__visits", "stg_uzum__revisits"}

@@ -5,14 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from karvon_command import BIN, Done, Karvon
+from karvon_command import BIN, Done, Karvon, until
 from shop_and_view import changed_items, differences, products_by_sku, skus_of
 
 _SITE = "5f0c8c9e1c9d440000a1b2c3"
@@ -180,13 +179,12 @@ def test_a_warehouse_that_another_process_holds(karvon: Karvon) -> None:
             seen = impatient(command)
             assert seen.status == 0, seen.output
             assert "As of " in seen.output
-        # A run waits for as long as somebody looks, and then does its work.
-        closing = threading.Timer(20, lambda: holder.communicate(b"\n"))
-        closing.start()
-        waited = karvon.having(KARVON_WAREHOUSE_LOCK_SECONDS="1")("run")
-        closing.join()
-        assert waited.status == 0, waited.output
-        assert f"in use by process {holder.pid}" in waited.output
+        # A run waits for as long as somebody looks, says for whom, and then does its work.
+        waiting = karvon.having(KARVON_WAREHOUSE_LOCK_SECONDS="1").start("run")
+        said = karvon.home / "started.log"
+        until(lambda: f"in use by process {holder.pid}" in said.read_text(), seconds=200)
+        holder.communicate(b"\n")
+        assert waiting.wait(240) == 0, said.read_text()
     _recovers(karvon)
 
 

@@ -49,6 +49,7 @@ def ran(project: object, port: int, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
+@pytest.mark.usefixtures("files_close")
 def test_what_was_planted_stands_nowhere(ran: Karvon) -> None:
     assert ran.rows("SELECT * FROM raw_user_apis.records WHERE source_id IN ('hashed', 'kept')"), (
         "nothing was read"

@@ -1,7 +1,7 @@
 {# What active rules on lots fired on lately. A sync sends each alert_key once; older events are history, not news. #}
 with events as (
     select * from {{ ref('alert_events') }}
-    where kind = 'lot' and is_active
+    where kind = 'lot' and is_active and not is_first_look
 ),
 
 horizon as (

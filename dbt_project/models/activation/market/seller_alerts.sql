@@ -4,7 +4,7 @@ history, not news.
 #}
 with events as (
     select * from {{ ref('alert_events') }}
-    where kind = 'seller' and is_active
+    where kind = 'seller' and is_active and not is_first_look
 ),
 
 horizon as (

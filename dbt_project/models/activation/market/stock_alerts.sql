@@ -1,7 +1,7 @@
 {# What active rules on stock fired on lately. A sync sends each alert_key once; older events are history, not news. #}
 with events as (
     select * from {{ ref('alert_events') }}
-    where kind = 'stock' and is_active
+    where kind = 'stock' and is_active and not is_first_look
 ),
 
 horizon as (

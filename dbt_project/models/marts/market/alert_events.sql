@@ -1,7 +1,8 @@
 {#
 What each rule of the seed alert_rules fires on, over the whole stored history, rules that are switched off included:
 the alerts take the recent ones of active rules, `karvon rehearse RULE` shows all of one rule. The key tells the same
-event for ever, so it is sent once. What is there at the first look is no event. Texts of rules are compared in one alphabet; `|` separates alternatives.
+event for ever, so it is sent once. What the first load of a list of
+lots brings is marked (is_first_look) and never sent. Texts of rules are compared in one alphabet; `|` separates alternatives.
 A table, because five models and tests read it and each reading of a view would look through the history again.
 #}
 with rules as (
@@ -265,7 +266,7 @@ seller_events as (
     where products.is_proven_new
 ),
 
-{# What the first load of a list brings has stood there before: it is no news. #}
+{# What the first load of a list brings may have stood there for long. #}
 looks_at_lots as (
     {% for module in ['auction_lots', 'shop_lots', 'etender_lots', 'etender_failed', 'competitions'] %}
     select connection, module, min(landed_at) as first_at, max(landed_at) as last_at from {{ ref('stg_uzex__' ~ module) }}
@@ -294,7 +295,11 @@ lot_events as (
         lots.search_words,
         lots.region_words,
         lots.state,
-        lots.url
+        lots.url,
+        case
+            when rules.condition = 'ends_within_hours' then looks.last_at = looks.first_at
+            else lots.first_seen_at = looks.first_at
+        end as is_first_look
     from {{ ref('open_lots') }} as lots
     inner join looks_at_lots as looks on lots.connection = looks.connection and lots.module = looks.module
     inner join rules
@@ -312,9 +317,6 @@ lot_events as (
                     and lots.hours_left between 0 and rules.threshold
                 )
             )
-    where
-        lots.first_seen_at > looks.first_at
-        or (rules.condition = 'ends_within_hours' and looks.last_at > looks.first_at)
 ),
 
 goods_events as (
@@ -339,6 +341,7 @@ found as (
         events.new_value,
         events.currency,
         'https://uzum.uz/product/' || cast(products.product_id as text) as url,
+        false as is_first_look,
         coalesce(category_words.words, '') as category_words,
         '' as region_words,
         coalesce(sellers.words, '') as seller_words,
@@ -365,6 +368,7 @@ found as (
         events.new_value,
         'UZS' as currency,
         'https://uzum.uz/shop/' || sellers.link as url,
+        false as is_first_look,
         coalesce(category_words.words, '') as category_words,
         '' as region_words,
         coalesce(sellers.words, '') as seller_words,
@@ -391,6 +395,7 @@ found as (
         start_amount as new_value,
         currency,
         url,
+        is_first_look,
         search_words as category_words,
         region_words,
         {{ plain_words("coalesce(buyer_name, '')") }} as seller_words,
@@ -414,7 +419,8 @@ select
     {{ money('found.old_value') }} as old_value,
     {{ money('found.new_value') }} as new_value,
     found.currency,
-    found.url
+    found.url,
+    found.is_first_look
 from found
 inner join rules on found.rule = rules.rule
 where
