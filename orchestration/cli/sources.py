@@ -96,21 +96,23 @@ def _schema_written(settings: Settings) -> Path:
 @plain_errors
 def test_source(source: str) -> None:
     """Read two pages of each resource and show what becomes of them, cleaned and added up; nothing is landed."""
+    from orchestration.sandbox_process import running_sandbox
     from orchestration.user_apis import declared_sources
     from pipelines.sources.user_apis.sample import read_sample, report
 
     settings, warehouse = opened()
     registry = declared_sources(settings)
     found = _one(settings, source)
-    for resource in found.resources:
-        sample = read_sample(found, resource, _surroundings(settings, warehouse))
-        first, *more = [len(page) for page in sample.pages] or [0]
-        second = sample.problem or (f"{more[0]} on the second" if more else "no second page")
-        click.echo(
-            f"{resource.name}: {first} records on the first page, paging: {sample.paginator['type']}, {second}"
-        )
-        for line in report(found, resource, sample, _currency_digits()):
-            click.echo(f"  {line}")
+    with running_sandbox(settings):
+        for resource in found.resources:
+            sample = read_sample(found, resource, _surroundings(settings, warehouse))
+            first, *more = [len(page) for page in sample.pages] or [0]
+            second = sample.problem or (f"{more[0]} on the second" if more else "no second page")
+            click.echo(
+                f"{resource.name}: {first} records on the first page, paging: {sample.paginator['type']}, {second}"
+            )
+            for line in report(found, resource, sample, _currency_digits()):
+                click.echo(f"  {line}")
     _tell(registry.problems)
 
 
