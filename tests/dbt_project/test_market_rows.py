@@ -177,6 +177,8 @@ def market(project: Build) -> Build:
     # What a first load brings is no news.
     begun = {"0": {"id": 0, "name": "Eski noutbuk", "end_date": "2025-02-01T10:00:00"}}
     project.land("raw_uzex.etender_lots", begun, load_id=f"{NOW - 75_000}.1", minute=7000)
+    begun = {"0": {"id": 0, "start_cost": 3e9, "currency_id": 1, "end_date": "2026-02-01T10:00:00"}}
+    project.land("raw_uzex.auction_lots", begun, load_id=f"{NOW - 75_000}.2", minute=7000)
     for schema, resources in (("raw_uzex", uzex()), ("raw_uzum", own_shop())):
         for resource, documents in resources.items():
             project.land(f"{schema}.{resource}", documents, load_id=f"{NOW - 70_000}.{resource}", minute=8000)
@@ -246,8 +248,8 @@ def test_prices_per_unit_and_savings(market: Build) -> None:
 def test_open_and_failed_lots_are_leads_and_closed_ones_are_not(market: Build) -> None:
     lots = market.rows("select module, lot_id, state from marts.open_lots order by 1, 2")
     assert [tuple(row.values()) for row in lots] == [
-        ("auction", 11, "open"), ("auction", 12, "open"), ("etender", 1, "open"), ("etender", 2, "open"),
-        ("etender_failed", 7, "failed"),
+        ("auction", 0, "open"), ("auction", 11, "open"), ("auction", 12, "open"),
+        ("etender", 1, "open"), ("etender", 2, "open"), ("etender_failed", 7, "failed"),
     ]  # fmt: skip
 
 

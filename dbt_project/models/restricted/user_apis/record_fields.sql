@@ -273,8 +273,10 @@ amounts as (
         field,
         {{ amount_problem() }} as problem,
         cast(
-            case when sign = 'absolute' then abs(amount) when sign = 'negative' then -amount else amount end
-            * {{ unit_of_digits() }}
+            {{ product(
+                "case when sign = 'absolute' then abs(amount) when sign = 'negative' then -amount else amount end",
+                unit_of_digits(), scale=10
+            ) }}
             as numeric(24, 4)
         ) as amount
     from ({{ read_amounts('amount_texts') }}) as readings
