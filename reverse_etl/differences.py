@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from reverse_etl.drift import Drift, decided
 from reverse_etl.ledger import Entry
 from reverse_etl.operations import Finding
-from reverse_etl.states import DEFAULT, PUBLISHED, WORDS
+from reverse_etl.states import ARCHIVED, DEFAULT, DEFAULT_CHILD, DRAFT, PUBLISHED, WORDS
 from reverse_etl.subjects import Subject
 from reverse_etl.syncs import FILES, FieldSpec, Sync
 from reverse_etl.values import Value, already_there, same_shown, sent_form, shown_form
@@ -56,6 +56,8 @@ def differences(
         # Most fields are as they were: the forms of what is shown need not be made.
         if ours or spec.refers or not is_as_answered:
             _on_update(sync, spec, subject, entry, form, found, references)
+    if default := _known_default(subject):
+        found.baseline[DEFAULT] = default
     _states(sync, subject, found)
     return found
 
@@ -84,14 +86,20 @@ def _state_drifts(sync: Sync, subject: Subject) -> Iterator[Drift]:
     record, entry = subject.record, subject.entry
     if record is None or entry is None or entry.removed:
         return
-    for name in WORDS:
-        shown = record.states.get(name)
-        # That a child is not the default is told once, of the one that should be it.
-        wanted = name == DEFAULT and sync.parent is not None and bool(subject.row[sync.parent.default])
-        if shown is None or shown == wanted or (name == DEFAULT and not wanted) or sync.field(name):
-            continue
-        policy = sync.states.of(name)
-        yield Drift(sync.name, subject.key, name, wanted, wanted, shown, policy, decided(policy))
+    for name in (ARCHIVED, DRAFT):
+        if record.states.get(name) and not sync.field(name):
+            policy = sync.states.of(name)
+            yield Drift(sync.name, subject.key, name, False, False, True, policy, decided(policy))
+    known, shown = _known_default(subject), record.extras.get(DEFAULT_CHILD)
+    if known and shown and known != shown:
+        policy = sync.states.default
+        yield Drift(sync.name, subject.key, DEFAULT, known, known, shown, policy, decided(policy))
+
+
+def _known_default(subject: Subject) -> Value:
+    """The default child that the destination chose when the record was made; nobody can be asked for another."""
+    entry = subject.entry
+    return entry and (entry.answered.get(DEFAULT) or entry.extras.get(DEFAULT_CHILD))
 
 
 def _on_create(

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from karvon.warehouse import Session, Warehouse
 from reverse_etl.operations import compact
+from reverse_etl.states import DEFAULT_CHILD
 from reverse_etl.syncs import Sync
 from reverse_etl.values import digest
 
@@ -118,7 +119,7 @@ def default_children(
     return {
         row["parent"]: (row["key"], row["remote_id"])
         for row in rows
-        if orjson.loads(row["extras"]).get("default_sku") == row["remote_id"]
+        if orjson.loads(row["extras"]).get(DEFAULT_CHILD) == row["remote_id"]
     }
 
 

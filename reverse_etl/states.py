@@ -8,12 +8,14 @@ from pydantic import BaseModel, ConfigDict
 
 PUBLISHED = "isPublished"
 """The field that a destination with `publish: live` adds to a sync: whether visitors see the record."""
-ARCHIVED, DRAFT, DEFAULT = "isArchived", "isDraft", "isDefault"
+ARCHIVED, DRAFT, DEFAULT = "isArchived", "isDraft", "default"
 """States that are no fields unless a column feeds one; the default is the child that a parent shows first."""
+DEFAULT_CHILD = "default_sku"
+"""The default's remote id among the extras of a parent's record."""
 WORDS = {
     ARCHIVED: "it is archived there",
     DRAFT: "it is a draft there",
-    DEFAULT: "another one is shown first there",
+    DEFAULT: "another default was chosen there",
 }
 StatePolicy = Literal["overwrite", "keep", "report"]
 

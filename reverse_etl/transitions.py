@@ -1,7 +1,7 @@
 """Life-cycles with a name: changes after which a product is another thing in the shop than before.
 
     single → variants    a single product gets options, or loses all of them
-    default              the variant that the shop shows first leaves, or is another one
+    default              the variant that the shop shows first leaves, or gives way to another one that is there
     moved                a variant belongs to another product now
     successor            a new row takes over the record of one that left (the store cannot delete a SKU)
 
@@ -36,12 +36,18 @@ def of_options(name: str, before: Value, after: Value) -> Transition | None:
     if was and not becomes:
         return Transition(f"a product with variants ({_named(was)}) becomes a single one", name, after)
     old, new = _first(was), _first(becomes)
-    changed = [option for option in old if option in new and old[option] != new[option]]
+    before_values = _values(was)
+    values = _values(becomes)
+    # A new value in front of the others, such as a smaller size, leaves the default where it is.
+    changed = [
+        option
+        for option in old
+        if option in new
+        and old[option] != new[option]
+        and (new[option] in before_values[option] or old[option] not in values[option])
+    ]
     if not changed:
         return None
-    values = {
-        option: {str(value) for value in one["values"]} for one in becomes for option in [str(one["name"])]
-    }
     left = [old[option] for option in changed if old[option] not in values[option]]
     to = ", ".join(new[option] for option in changed)
     if left:
@@ -54,6 +60,10 @@ def of_options(name: str, before: Value, after: Value) -> Transition | None:
 
 def _first(options: Options) -> dict[str, str]:
     return {str(one["name"]): str(one["values"][0]) for one in options if one["values"]}
+
+
+def _values(options: Options) -> dict[str, set[str]]:
+    return {str(one["name"]): {str(value) for value in one["values"]} for one in options}
 
 
 def _named(options: Options) -> str:

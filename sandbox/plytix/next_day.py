@@ -167,8 +167,8 @@ def image_replaced(mover: Mover, _turn: Any) -> Change | None:
 
 
 def gallery_reordered(mover: Mover, _turn: Any) -> Change | None:
-    """Singles first of all: the gallery of a parent need not be shown by the shop."""
-    product = mover.head(lambda head: len(head["attributes"].get("gallery", [])) > 1)
+    """Of three pictures at least: a variant whose main image is one of two shows the other one alone, in any order."""
+    product = mover.head(lambda head: len(head["attributes"].get("gallery", [])) > 2)
     if product is None:
         return None
     return mover.set_attribute(product, "gallery", product["attributes"]["gallery"][::-1])

@@ -128,12 +128,12 @@ def test_another_default_waits_and_a_new_size_does_not(shop: Bench) -> None:
     variants(shop, "hat", ("S", "M"))
     shop.run()
     variants(shop, "coat", ("M", "S"))
-    variants(shop, "hat", ("S", "M", "L"))
+    variants(shop, "hat", ("XS", "S", "M", "L"))
     plan = shop.settle()
     assert [(one.key, one.message) for one in plan.holds] == [
         ("coat", "its default variant changes from S to M")
     ]
-    assert {one.key for one in plan.operations} == {"hat", "hat-L"}
+    assert {one.key for one in plan.operations} == {"hat", "hat-XS", "hat-L"}
     assert shop.apply(plan).failed == 0
     assert shop.settle().is_empty
 
@@ -241,6 +241,23 @@ def test_what_a_person_took_out_of_sight_stays_so_and_is_told(
     plan = shop.settle()
     assert plan.is_empty
     assert not told(plan, "drift")
+
+
+def test_another_default_that_a_person_chose_there_is_told_and_stays(shop: Bench) -> None:
+    variants(shop, "coat", ("S", "M"))
+    shop.run()
+    there = skus(shop, "coat")
+    shop.edit("p-coat", fieldData={"default-sku": there["CODE-coat-M"]["id"]})
+    for _ in range(2):
+        plan = shop.settle()
+        assert plan.is_empty
+        assert [(one.key, one.field) for one in plan.findings if one.kind == "drift"] == [("coat", "default")]
+    shop.change("products", "coat", name="Warm coat")
+    shop.run()
+    assert [one.field for one in shop.settle().findings if one.kind == "drift"] == ["default"]
+    assert any("another default was chosen there" in reason for reason in reasons(shop, "coat")["products"])
+    shop.edit("p-coat", fieldData={"default-sku": there["CODE-coat-S"]["id"]})
+    assert not told(shop.settle(), "drift")
 
 
 def test_a_number_that_the_view_lost_is_told_until_somebody_empties_it_there(shop: Bench) -> None:

@@ -20,7 +20,7 @@ from reverse_etl.destination import Bound, MappingProblem, Opener, Record
 from reverse_etl.destinations.webflow import field_types, packing
 from reverse_etl.destinations.webflow.fields import ENVELOPE, decode, encode, is_staged, states_of, unseen
 from reverse_etl.operations import Finding, Operation
-from reverse_etl.states import DEFAULT, DRAFT
+from reverse_etl.states import DEFAULT_CHILD, DRAFT
 from reverse_etl.syncs import Sync
 
 DEFAULT_SKU = "$default_sku"
@@ -182,7 +182,7 @@ def product_record(sync: Sync, product: Mapping[str, Any], skus: Sequence[Mappin
     """A product, with the ids of its options, which belong to it alone (dossier §1.2)."""
     extras = {
         "sku_properties": (product.get("fieldData") or {}).get("sku-properties") or [],
-        "default_sku": _default_sku(product, skus),
+        DEFAULT_CHILD: _default_sku(product, skus),
         "archived": bool(product.get("isArchived")),
     }
     return Record(
@@ -194,11 +194,9 @@ def product_record(sync: Sync, product: Mapping[str, Any], skus: Sequence[Mappin
 def sku_record(sync: Sync, sku: Mapping[str, Any], product: Mapping[str, Any]) -> Record:
     """A SKU; its option values are named through its product."""
     about = product.get("fieldData") or {}
-    stated = about.get("default-sku")
     hidden = unseen(product)
     return Record(
         sku["id"], product["id"], decode(sync, sku, about.get("sku-properties") or []),
-        states={DEFAULT: stated == sku["id"]} if stated else {},
         unseen=f"its product: {hidden}" if hidden else None, is_staged=is_staged(product) or is_staged(sku),
     )  # fmt: skip
 
