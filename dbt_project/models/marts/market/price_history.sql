@@ -70,8 +70,8 @@ marked as (
         case
             when
                 sightings.previous_number = sightings.version_number - 1
-                and sightings.price_amount is not distinct from sightings.previous_price
-                and sightings.full_price_amount is not distinct from sightings.previous_full_price
+                and (sightings.price_amount is not distinct from sightings.previous_price)
+                and (sightings.full_price_amount is not distinct from sightings.previous_full_price)
                 then 0
             else 1
         end as is_start
