@@ -177,7 +177,7 @@ def market(project: Build) -> Build:
     # What a first load brings is no news.
     begun = {"0": {"id": 0, "name": "Eski noutbuk", "end_date": "2025-02-01T10:00:00"}}
     project.land("raw_uzex.etender_lots", begun, load_id=f"{NOW - 75_000}.1", minute=7000)
-    begun = {"0": {"id": 0, "start_cost": 3e9, "currency_id": 1, "end_date": "2026-02-01T10:00:00"}}
+    begun = {"0": {"id": 0, "start_cost": 5e5, "currency_id": 1, "end_date": "2026-02-01T10:00:00"}}
     project.land("raw_uzex.auction_lots", begun, load_id=f"{NOW - 75_000}.2", minute=7000)
     for schema, resources in (("raw_uzex", uzex()), ("raw_uzum", own_shop())):
         for resource, documents in resources.items():
