@@ -70,8 +70,8 @@ marked as (
         case
             when
                 sightings.previous_number = sightings.version_number - 1
-                and sightings.price_amount is not distinct from sightings.previous_price
-                and sightings.full_price_amount is not distinct from sightings.previous_full_price
+                and coalesce(sightings.price_amount, -1) = coalesce(sightings.previous_price, -1)
+                and coalesce(sightings.full_price_amount, -1) = coalesce(sightings.previous_full_price, -1)
                 then 0
             else 1
         end as is_start
