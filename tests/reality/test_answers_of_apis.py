@@ -220,7 +220,9 @@ def test_what_is_no_limit_is_a_refusal(server: RawServer, answer: bytes) -> None
     assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize("stated", ["99999999999999999999", "9" * 300, _date(10**8)])
+@pytest.mark.parametrize(
+    "stated", ["99999999999999999999", "9" * 300, _date(10**8)], ids=["number", "long number", "date"]
+)
 def test_a_wait_that_nobody_can_mean_ends_the_request_and_not_the_account(
     server: RawServer, stated: str
 ) -> None:
