@@ -58,14 +58,17 @@ offers as (
         sku_key,
         offer_number,
         case
-            when coalesce(
-                {{ product('offer_amount', var('price_glitch_factor')) }}
-                >= lag(offer_amount) over (partition by product_key, sku_key order by offer_number), true
-            )
+            when
+                previous_amount is null or {{ product('offer_amount', var('price_glitch_factor')) }} >= previous_amount
                 then offer_amount
         end as real_amount
-    from sightings
-    where offer_amount is not null
+    from (
+        select
+            sightings.*,
+            lag(offer_amount) over (partition by product_key, sku_key order by offer_number) as previous_amount
+        from sightings
+        where offer_amount is not null
+    ) as steps
 ),
 
 priced as (

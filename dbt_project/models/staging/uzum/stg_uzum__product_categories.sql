@@ -31,7 +31,7 @@ chains as (
         id_{{ level }} as category_id,
         {% if not loop.last %}id_{{ level + 1 }}{% else %}cast(null as bigint){% endif %} as parent_category_id,
         title_{{ level }} as title,
-        {% if loop.first %}rejects{% else %}cast(null as text){% endif %} as rejects,
+        case when {{ level }} = 0 then leaves.rejects end as rejects,
         landed_at,
         load_id,
         built_at

@@ -21,7 +21,8 @@ numbered as (
     select
         unpacked.*,
         row_number() over (
-            partition by connection, coalesce(cast(seller_id as text), 'of ' || document_key), load_id order by landed_at desc, orders_count desc nulls last, document_key asc
+            partition by connection, coalesce(cast(seller_id as text), 'of ' || document_key), load_id
+            order by landed_at desc, orders_count desc nulls last, document_key asc
         ) as choice
     from unpacked
     where not is_deleted and (seller_id is not null or rejects is not null)
