@@ -11,7 +11,7 @@ from karvon_command import Karvon
 
 _OF_THE_RUN = frozenset(
     {
-        "given_at", "field_edit_key", "plan_id", "live_at", "seconds_to_live", "p50_seconds", "p95_seconds",
+        "given_at", "known_at", "field_edit_key", "plan_id", "live_at", "seconds_to_live", "p50_seconds", "p95_seconds",
         "last_live_at",
     }
 )  # fmt: skip
