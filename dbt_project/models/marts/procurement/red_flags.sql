@@ -28,7 +28,9 @@ far_prices as (
         on
             items.connection = norms.connection and items.product_group = norms.product_group
             and lower(items.unit_name) is not distinct from norms.unit and items.currency = norms.currency
-    where not items.is_announced_price and norms.item_count >= 5 and items.unit_price_amount >= {{ product('norms.median_price', 1.3) }}
+    where
+        not items.is_announced_price and norms.item_count >= 5
+        and items.unit_price_amount >= {{ product('norms.median_price', 1.3) }}
     group by items.deal_key
 ),
 
