@@ -99,7 +99,7 @@ def test_an_empty_catalogue_from_a_broken_role_deletes_nothing(karvon: Karvon) -
     before = karvon.sandbox.shop()
     karvon.sandbox.switch("plytix.role_sees_products", False)
     done = karvon.having(KARVON_SWEEP_EVERY_HOURS="0")("run")
-    _fails(done, "has 0 of the 130 known records", "nothing was deleted", "check the role of the API key")
+    _fails(done, "has 0 of the ", " known records", "nothing was deleted", "check the role of the API key")
     assert karvon.sandbox.shop() == before
     karvon.sandbox.switch("plytix.role_sees_products", True)
     _recovers(karvon)

@@ -15,6 +15,7 @@ from kept_warehouse import Profile
 
 from karvon.settings import PROJECT_ROOT
 from karvon.warehouse import Warehouse
+from orchestration.dbt import Stale
 from sandbox.webflow.cms_collections import CMS_COLLECTIONS
 from sandbox.webflow.schema import COLLECTIONS, made_collection, new_collection
 
@@ -129,12 +130,15 @@ def test_info_and_estimate_tell_what_is_mapped_and_what_it_would_cost(profile: P
     assert (found["webflow__products"]["rows"], found["webflow__products"]["in_shop"]) == (1, 0)
     assert "width" in found["webflow__skus"]["unmapped"]
     assert _json(profile, "estimate", "--as-new")["items"] == 2
-    assert "1 requests" in _said(profile, "estimate", "--as-new")
+    # The product with its SKU, and its stock: looked up, and said to be none, as nobody stated any.
+    assert "3 requests" in _said(profile, "estimate", "--as-new")
 
 
 def test_a_preview_shows_the_request_and_tries_another_value(profile: Profile) -> None:
     made = _json(profile, "preview", "K-1")
-    (request,) = made["requests"]
+    request, *others = made["requests"]
+    stock = next(one for one in others if one["method"] == "PATCH")
+    assert stock["body"] == {"inventoryType": "finite", "quantity": 0}
     assert (request["method"], request["path"]) == ("POST", f"/sites/{_SITE}/products")
     assert request["body"]["sku"]["fieldData"]["price"] == {"value": 2499, "unit": "USD"}
     tried = _json(profile, "preview", "K-1", "--set", "brand=Northway", "--set", "price_minor=100")
@@ -247,7 +251,11 @@ def test_a_mapping_goes_out_and_comes_back_with_comments_kept(
     assert "is not JSON" in _said(profile, "mapping", "import", str(exported), status=1)
 
 
-def test_validation_names_file_and_line_and_the_plan_refuses_too(profile: Profile, file: Path) -> None:
+def test_validation_names_file_and_line_and_the_plan_refuses_too(
+    profile: Profile, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The tables are written by hand, no model is built.
+    monkeypatch.setattr("orchestration.built.stale_above", lambda *_: Stale((), False))
     assert "6 syncs, 0 problems" in _said(profile, "validate")
     text = file.read_text().replace("{field: brand}", "{field: marke}")
     file.write_text(text)
