@@ -4,6 +4,7 @@ try thousands of worlds.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,6 +89,7 @@ class InMemory(Warehouse):
         super().__init__("duckdb:///:memory:")
         # More threads than one only wait for each other over tables this small.
         self._database = duckdb.connect(":memory:", config={"threads": 1})
+        self._beside = tempfile.TemporaryDirectory(prefix="karvon_memory_")
         self._tables: set[str] = set()
 
     @contextmanager
@@ -98,8 +100,14 @@ class InMemory(Warehouse):
         finally:
             opened.close()
 
+    @property
+    def path(self) -> Path:
+        """Where the file would be: turns and claims are beside it."""
+        return Path(self._beside.name) / "warehouse"
+
     def close(self) -> None:
         self._database.close()
+        self._beside.cleanup()
 
 
 class _Quick(_DuckDBSession):
