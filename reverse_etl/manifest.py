@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,17 @@ def read_columns(manifest: Path) -> dict[str, dict[str, ModelColumn]]:
 def _content(manifest: Path) -> Mapping[str, Any]:
     if not manifest.is_file():
         raise SyncError([f"{manifest.name} is missing: run `karvon dbt parse` (or `karvon run`) first."])
-    content: Mapping[str, Any] = orjson.loads(manifest.read_bytes())
+    written = manifest.read_bytes()
+    try:
+        content: Mapping[str, Any] = orjson.loads(written)
+    except orjson.JSONDecodeError:
+        try:
+            # What YAML calls .nan and .inf dbt writes as Python does, which is no JSON.
+            content = json.loads(written)
+        except (ValueError, RecursionError) as error:
+            raise SyncError(
+                [f"{manifest.name} cannot be read ({error}): run `karvon dbt parse`, which makes it anew."]
+            ) from None
     return content
 
 

@@ -94,6 +94,11 @@ def _yaml_forms(original: bytes, count: int, seed: int) -> Iterator[bytes]:
         yield yaml.safe_dump(tree, allow_unicode=True).encode("utf-8", "surrogatepass")
 
 
+def _is_a_column(written: Any) -> bool:
+    config = written.get("config", {}) if isinstance(written, dict) else None
+    return isinstance(config, dict) and isinstance(config.get("meta", {}), dict)
+
+
 def test_a_damaged_source_is_a_problem_of_its_file_alone(tmp_path: Path, count: int) -> None:
     (tmp_path / "healthy.yml").write_bytes(_GOOD.replace(b"dilnoza", b"bek").replace(b"DILNOZA", b"BEK"))
     for text in _yaml_forms(_GOOD, count, seed=1):
@@ -132,18 +137,12 @@ def test_damaged_syncs_are_said_in_a_sentence(tmp_path: Path, count: int) -> Non
             manifest = manifest_of()
             if len(tree) != len(written):
                 continue
+            # A meta that is no mapping, and columns of another shape, dbt itself refuses.
             for node, part in zip(manifest["nodes"].values(), tree, strict=True):
-                if written is settings_of:
+                if written is settings_of and isinstance(part, dict):
                     node["config"]["meta"] = part
-                elif isinstance(part, dict) and all(isinstance(column, dict) for column in part.values()):
-                    # dbt itself refuses columns of another shape.
-                    node["columns"] = {
-                        name: {
-                            **column,
-                            "config": column["config"] if isinstance(column.get("config"), dict) else {},
-                        }
-                        for name, column in part.items()
-                    }
+                elif isinstance(part, dict) and all(map(_is_a_column, part.values())):
+                    node["columns"] = part
             path.write_text(json.dumps(manifest))
             _at_once(lambda: read_syncs(path, "sandbox"), SyncError)
 

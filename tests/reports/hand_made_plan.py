@@ -32,9 +32,10 @@ def stored(
 ) -> Plan:
     """A plan, written down and read again."""
     guard = Violation("webflow__skus", "max_updates", 3, 4, "3 updates planned; raise guards.max_updates")
+    violations = (guard,) if broken else ()
     plan = Plan(
-        "p1", NOW, "sandbox", "blocked" if broken else "ready", tuple(operations), findings,
-        (guard,) if broken else (), count(operations, findings), len(operations), 1.5,
+        "p1", NOW, "sandbox", "blocked" if broken else "ready", tuple(operations), findings, violations,
+        count(operations, findings, violations), len(operations), 1.5,
     )  # fmt: skip
     with warehouse.session() as session:
         migrate(warehouse, session)
