@@ -41,7 +41,7 @@ class _KeptOpen:
     def session(self, warehouse: Warehouse) -> Any:
         session = self._open_duckdb(warehouse)
         path = str(warehouse.path)
-        if self._keeping and path not in self._open:
+        if self._keeping and not warehouse.read_only and path not in self._open:
             self._open[path] = duckdb.connect(path)
         return session
 

@@ -17,6 +17,7 @@ from rich.console import Console
 from served_sandbox import served_sandbox
 from shop_bench import Bench
 
+from karvon.published import publish
 from karvon.settings import PROJECT_ROOT, load_settings
 from karvon.warehouse import Warehouse
 from orchestration.cli import cli
@@ -75,6 +76,8 @@ def run(shop: Bench) -> Ran:
         ("__".join(one.asset_key.path), one.check_name): one.passed
         for one in result.get_asset_check_evaluations()
     }
+    # As after every run: on DuckDB people look into the copy.
+    publish(load_settings(), shop.warehouse)
     console = Console(file=io.StringIO(), width=400)
     status = _summary(console, load_settings(), result, 1.0)
     return (status, console.file.getvalue()), metadata, checks
