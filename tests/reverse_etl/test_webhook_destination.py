@@ -179,7 +179,7 @@ def test_a_cap_spreads_messages_over_runs(bench) -> None:
     for key in "abc":
         shop.row(key)
     plan = shop.plan()
-    assert [one.message for one in plan.findings] == ["1 of 3 calls wait: the cap is 2 a run"]
+    assert [one.message for one in plan.findings] == ["1 of 3 calls go later: the cap is 2 a run"]
     shop.apply(plan)
     assert len(shop.messages()) == 2
     shop.run()
