@@ -192,7 +192,7 @@ class _Shop:
         if made.violations:
             approve(self._warehouse, "benchmark", plan_id=made.plan_id)
         result = apply_plan(self._warehouse, made.plan_id, self._activation.syncs, channels(self._settings))
-        if result.failed or result.held or result.stopped or made.findings:
+        if result.failed or result.counts["deferred"] or result.stopped or made.findings:
             raise RuntimeError(f"{made.findings}; {result.summary()}; {result.errors}")
         return made.request_count, len(self._log(before)["requests"])
 
