@@ -50,7 +50,10 @@ class Activation:
     def syncs(self) -> tuple[Sync, ...]:
         # The store's: the other destinations have rows of their own.
         return tuple(
-            sync for sync in read_syncs(self._manifest, "sandbox") if sync.destination == "webflow_store"
+            # The formulas count rows without a stock as such, not the 0 that an unstated one is.
+            sync.model_copy(update={"unstated_stock": "endless"})
+            for sync in read_syncs(self._manifest, "sandbox")
+            if sync.destination == "webflow_store"
         )
 
     def sync(self, resource: str) -> Sync:
