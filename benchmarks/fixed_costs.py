@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.activation import parse_project
 from benchmarks.measuring import Clock, Facts, Measurement, Program, Scale, measure
 from benchmarks.table import Line, compared, verdict
 from karvon.settings import Settings
+from karvon.warehouse import Warehouse
+from orchestration.dbt import read_manifest
 
 KARVON = str(Path(sys.executable).with_name("karvon"))
 CLICK = (sys.executable, "-c", "import click")
@@ -28,7 +29,7 @@ def rows(folder: Path, *, scale: Scale) -> Iterator[Line]:
     """Help, then definitions, each as a whole process."""
     given = {"KARVON_HOME": str(folder), "KARVON_PROFILE": "sandbox", "KARVON_WAREHOUSE_URL": ""}
     settings = Settings(KARVON_HOME=folder, KARVON_PROFILE="sandbox")
-    parse_project(settings.dbt_target_path)
+    read_manifest(settings, Warehouse.of(settings))
     commands = {
         "help": (KARVON, "--help"),
         "click": CLICK,
