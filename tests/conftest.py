@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shutil
 import sys
 import tempfile
 import types
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from in_process import InProcess
 
 os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")  # noqa: S108 - pgserver only warns without it
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - where pytest makes folders of its own
+if _IN_MEMORY.is_dir() and shutil.disk_usage(_IN_MEMORY).free > 6 << 30:
+    # Warehouses wait for the disk at each commit, and no test proves what a disk does.
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_IN_MEMORY))
 _databases = itertools.count()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import psycopg2
 import pytest
 from dbt_build import Build, dbt_environment
@@ -20,10 +18,12 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         url = f"duckdb:///{folder / 'warehouse.duckdb'}"
     else:
         server: str = request.getfixturevalue("postgres_server")
-        name = "dbt_" + re.sub(r"\W", "_", request.module.__name__)
+        # One name for all modules: what dbt remembers of its parsing holds for one place.
+        name = "dbt_project"
         connection = psycopg2.connect(server)
         connection.autocommit = True
         with connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
             cursor.execute(f"CREATE DATABASE {name}")
         connection.close()
         url = server.replace("/postgres?", f"/{name}?")

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from karvon.addresses import Exceptions
 from karvon.connections import WebhookConnection
+from karvon.http import certificates
 from karvon.warehouse import Warehouse
 from reverse_etl.apply import ApplyResult, apply_plan, recover
 from reverse_etl.destinations.files.channel import FilesChannel
@@ -51,7 +52,7 @@ class RowBench:
             Exceptions(loopback=True),
         )
         self.name = name
-        self.control = httpx.Client(base_url=f"{sandbox_url}/_control")
+        self.control = httpx.Client(verify=certificates(), base_url=f"{sandbox_url}/_control")
 
     def row(self, key: str, **given: Any) -> None:
         empty = dict.fromkeys(self.columns)

@@ -16,6 +16,7 @@ from activation_models import MODELS, arrow_schema, manifest_of
 from pydantic import SecretStr
 
 from karvon.connections import WebflowConnection
+from karvon.http import certificates
 from karvon.warehouse import Session, Warehouse
 from reverse_etl.apply import ApplyResult, apply_plan, recover
 from reverse_etl.approvals import Approval, approve
@@ -40,10 +41,12 @@ class Bench:
         self.overrides: dict[str, dict[str, Any]] = {}
         self.meta: dict[tuple[str, str], dict[str, Any]] = {}
         self.api = httpx.Client(
-            base_url=f"{sandbox_url}/webflow/v2", headers={"Authorization": f"Bearer sandbox-token-{account}"},
+            verify=certificates(), base_url=f"{sandbox_url}/webflow/v2", headers={"Authorization": f"Bearer sandbox-token-{account}"},
             transport=transport,
         )  # fmt: skip
-        self.control = httpx.Client(base_url=f"{sandbox_url}/_control", transport=transport)
+        self.control = httpx.Client(
+            verify=certificates(), base_url=f"{sandbox_url}/_control", transport=transport
+        )
         collections = self.api.get(f"/sites/{self.site_id}/collections").json()["collections"]
         self.collections = {one["slug"]: one["id"] for one in collections}
         self._mark = self._last_seq()
