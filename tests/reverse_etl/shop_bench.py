@@ -41,8 +41,8 @@ class Bench:
         self.overrides: dict[str, dict[str, Any]] = {}
         self.meta: dict[tuple[str, str], dict[str, Any]] = {}
         self.api = httpx.Client(
-            verify=certificates(), base_url=f"{sandbox_url}/webflow/v2", headers={"Authorization": f"Bearer sandbox-token-{account}"},
-            transport=transport,
+            base_url=f"{sandbox_url}/webflow/v2", headers={"Authorization": f"Bearer sandbox-token-{account}"},
+            transport=transport, verify=certificates(),
         )  # fmt: skip
         self.control = httpx.Client(
             verify=certificates(), base_url=f"{sandbox_url}/_control", transport=transport
