@@ -14,8 +14,8 @@ import pyarrow as pa
 from karvon.settings import Settings
 from karvon.warehouse import Session, Warehouse
 from orchestration.dbt import read_manifest
-from reverse_etl.manifest import read_syncs
-from reverse_etl.syncs import Sync
+from reverse_etl.spec.manifest import read_syncs
+from reverse_etl.spec.syncs import Sync
 
 Row = dict[str, Any]
 

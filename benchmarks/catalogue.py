@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from reverse_etl.syncs import FieldSpec, Sync
-from reverse_etl.values import wanted
+from reverse_etl.spec.syncs import FieldSpec, Sync
+from reverse_etl.spec.values import wanted
 
 Row = dict[str, Any]
 SIZES = ("S", "M", "L")

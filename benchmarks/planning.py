@@ -16,7 +16,7 @@ from benchmarks.synced_shop import SENT
 from benchmarks.table import Line, compared, verdict
 from karvon.warehouse import Warehouse
 from reverse_etl.destinations import DESTINATIONS
-from reverse_etl.plan import make_plan
+from reverse_etl.planning.plan import make_plan
 
 LIMITS = {20_000: (10, 1024), 200_000: (30, 2048)}
 """Products → most seconds and megabytes."""

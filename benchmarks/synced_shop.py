@@ -26,13 +26,13 @@ from benchmarks.measuring import Clock
 from benchmarks.memory_source import DefaultConnection, memory_source
 from karvon.warehouse import Session, Warehouse
 from pipelines.landing import load
-from reverse_etl import ledger
 from reverse_etl.destinations import DESTINATIONS
-from reverse_etl.ledger import Entry
-from reverse_etl.scan import Scan, chunks
-from reverse_etl.schema import migrate
-from reverse_etl.syncs import Sync
-from reverse_etl.values import sent_form, wanted
+from reverse_etl.planning.scan import Scan, chunks
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.spec.values import sent_form, wanted
+from reverse_etl.state import ledger
+from reverse_etl.state.ledger import Entry
+from reverse_etl.state.schema import migrate
 
 SENT = "floor_sent"
 """Schema of flat copies of the models' tables as they were last sent: what the floor compares with."""

@@ -24,10 +24,10 @@ from karvon.warehouse import Warehouse
 from orchestration.sandbox_process import control, running_sandbox
 from pipelines.landing import LoadOptions, load
 from pipelines.sources import webflow
-from reverse_etl.apply import apply_plan
-from reverse_etl.approvals import approve
+from reverse_etl.applying.apply import apply_plan
 from reverse_etl.destinations import channels
-from reverse_etl.plan import make_plan
+from reverse_etl.planning.plan import make_plan
+from reverse_etl.review.approvals import approve
 
 SEEDED = 40
 """Products in the shop before the cases; those from STOCKED on have stock that we manage."""

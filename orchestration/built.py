@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.dbt import DbtError, Manifest, Stale, build, stale_models
-from reverse_etl.syncs import Sync
+from reverse_etl.spec.syncs import Sync
 
 NAMED = 20
 

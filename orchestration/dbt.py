@@ -24,7 +24,7 @@ from karvon.warehouse import Session, Warehouse
 from orchestration import built_models
 from orchestration.build_outcome import NO_EVENT, BuildOutcome
 from orchestration.dbt_process import running
-from reverse_etl.schema import migrate
+from reverse_etl.state.schema import migrate
 
 PROJECT = PROJECT_ROOT / "dbt_project"
 Manifest = Mapping[str, Any]

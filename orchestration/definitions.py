@@ -19,7 +19,7 @@ from orchestration.defs.review import review
 from orchestration.defs.transformation import transformation
 from orchestration.defs.user_apis import user_apis
 from orchestration.defs.user_reports import user_reports
-from reverse_etl.manifest import read_syncs
+from reverse_etl.spec.manifest import read_syncs
 
 
 @dg.definitions

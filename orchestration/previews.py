@@ -10,12 +10,12 @@ import orjson
 from karvon.rehearsal import Rehearsal, Request
 from karvon.settings import Settings
 from karvon.warehouse import Session, Warehouse
-from reverse_etl.destination import Channels
 from reverse_etl.destinations import rehearsed_channels
 from reverse_etl.destinations.webflow.field_types import read_collections
 from reverse_etl.destinations.webflow.rehearsal import answers
-from reverse_etl.preview import Preview, preview
-from reverse_etl.syncs import AS_NEW, Sync
+from reverse_etl.review.preview import Preview, preview
+from reverse_etl.spec.syncs import AS_NEW, Sync
+from reverse_etl.state.destination import Channels
 
 
 def previewed(

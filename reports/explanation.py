@@ -10,12 +10,12 @@ from typing import Any
 
 from karvon.warehouse import Session, Warehouse
 from reports.shown import Reader, exponents, one_line
-from reverse_etl.binding import bind
-from reverse_etl.explain import Explanation, Lineage, explain, explain_rows
-from reverse_etl.labels import labels, referred_names
-from reverse_etl.live import FieldNow
-from reverse_etl.stored_plans import Plan
-from reverse_etl.syncs import Sync
+from reverse_etl.planning.binding import bind
+from reverse_etl.review.current_rows import FieldNow
+from reverse_etl.review.explain import Explanation, Lineage, explain, explain_rows
+from reverse_etl.review.row_names import labels, referred_names
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.stored_plans import Plan
 
 EXPLAINED = 300
 """Rows of a plan that its page explains; held ones first."""

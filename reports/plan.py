@@ -19,11 +19,11 @@ from reports.explanation import EXPLAINED, traces
 from reports.measures import read_measures, spoken
 from reports.page import render
 from reports.shown import Reader, exponents
-from reverse_etl.labels import Label, labels, referred_names
-from reverse_etl.operations import Finding, Operation
-from reverse_etl.outstanding import WORDS
-from reverse_etl.stored_plans import Plan, tool_version
-from reverse_etl.syncs import Sync
+from reverse_etl.review.row_names import Label, labels, referred_names
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.operations import Finding, Operation
+from reverse_etl.state.outstanding import WORDS
+from reverse_etl.state.stored_plans import Plan, tool_version
 
 Identity = tuple[str, str]
 

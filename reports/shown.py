@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from karvon.warehouse import Session
-from reverse_etl.operations import compact
+from reverse_etl.state.operations import compact
 
 LONGEST = 6_000
 """Characters of one value; what is longer is cut, and says so."""

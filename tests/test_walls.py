@@ -51,7 +51,7 @@ def test_the_project_keeps_its_walls(copied_project: Path) -> None:
         ("reverse_etl", "import dlt", "reverse_etl/ plans and applies"),
         ("reverse_etl", "import orchestration.dbt", "reverse_etl/ plans and applies"),
         ("reports", "import orchestration.dbt", "reports/ draws pages"),
-        ("reports", "from reverse_etl.apply import apply_plan", "reports/ draws pages"),
+        ("reports", "from reverse_etl.applying.apply import apply_plan", "reports/ draws pages"),
         ("sandbox", "from karvon.http import HttpClient", "sandbox/ stands in"),
         ("sandbox", "from reverse_etl.destinations import webflow", "sandbox/ stands in"),
     ],

@@ -28,7 +28,7 @@ from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.backup import duckdb_file, postgres_tables
 from orchestration.backup.content import BackupError, Content
-from reverse_etl import schema
+from reverse_etl.state import schema
 
 __all__ = ["BackupError", "Label", "make_backup", "read_label", "restore_backup"]
 

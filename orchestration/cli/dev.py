@@ -66,7 +66,7 @@ def dbt_command(arguments: tuple[str, ...]) -> None:
     from karvon.turns import building, whole_file
     from orchestration.dbt_process import running
     from orchestration.rights import keep_rights
-    from reverse_etl.schema import migrate
+    from reverse_etl.state.schema import migrate
 
     settings, warehouse = opened()
     doing = f"karvon dbt {' '.join(arguments)}"[:80]

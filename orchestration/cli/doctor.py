@@ -60,7 +60,7 @@ def _checks(settings: Settings, warehouse: Warehouse) -> Iterator[tuple[str, Cal
 
 def _checked(name: str, check: Callable[[], str]) -> dict[str, Any]:
     from orchestration.dbt import DbtError
-    from reverse_etl.manifest import SyncError
+    from reverse_etl.spec.manifest import SyncError
 
     try:
         return {"check": name, "ok": True, "detail": check()}
@@ -116,7 +116,7 @@ def _destinations(settings: Settings) -> str:
     """Folders can be written to, receivers have an address that may be reached; nothing is sent."""
     from karvon.addresses import check_url
     from karvon.connections import files_connections, webhook_connection
-    from reverse_etl.manifest import read_syncs
+    from reverse_etl.spec.manifest import read_syncs
 
     told = []
     syncs = read_syncs(settings.manifest_path, settings.profile)
@@ -135,7 +135,7 @@ def _destinations(settings: Settings) -> str:
 
 def _syncs(settings: Settings) -> str:
     from reverse_etl.destinations import check
-    from reverse_etl.manifest import read_syncs
+    from reverse_etl.spec.manifest import read_syncs
 
     syncs = read_syncs(settings.manifest_path, settings.profile)
     check(syncs)

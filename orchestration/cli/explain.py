@@ -30,8 +30,8 @@ def explain_command(key: str, every: bool, as_json: bool) -> None:
     """Why KEY (a key or a SKU code) is not on the site, or why it shows what it shows. Nothing is written."""
     from orchestration.dbt import read_manifest
     from reports.explanation import explained, text
-    from reverse_etl.lineage import read_lineage
-    from reverse_etl.manifest import read_syncs
+    from reverse_etl.review.lineage import read_lineage
+    from reverse_etl.spec.manifest import read_syncs
 
     settings, warehouse = opened()
     read_manifest(settings, warehouse)

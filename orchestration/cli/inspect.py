@@ -24,8 +24,8 @@ def status_command(as_json: bool) -> None:
     """What is in the shop by our hand, when it was last written, and what waits."""
     from reports.measures import measures, spoken
     from reports.rejects import rejects, rejects_in_words
-    from reverse_etl.history import history, status, tallies
-    from reverse_etl.outstanding import total
+    from reverse_etl.state.history import history, status, tallies
+    from reverse_etl.state.outstanding import total
 
     _, warehouse, moment = opened_for_reading()
     tally = total(tallies(warehouse).values())
@@ -56,7 +56,7 @@ def status_command(as_json: bool) -> None:
 @plain_errors
 def history_command(limit: int, as_json: bool) -> None:
     """Past plans, newest first, and what became of their operations."""
-    from reverse_etl.history import history
+    from reverse_etl.state.history import history
 
     _, warehouse, moment = opened_for_reading()
     plans = history(warehouse, limit)
@@ -86,8 +86,8 @@ def errors_command(context: click.Context, retry: bool, as_json: bool) -> None:
     """Rows that the destination refused, with its own words; and what was deferred or of unknown outcome."""
     from orchestration.cli.run import run_command
     from reverse_etl.destinations import DESTINATIONS
-    from reverse_etl.history import errors, tallies
-    from reverse_etl.outstanding import total
+    from reverse_etl.state.history import errors, tallies
+    from reverse_etl.state.outstanding import total
 
     if retry:
         try:

@@ -18,8 +18,8 @@ from orchestration.cli.session import opened, plain_errors, this_user
 
 if TYPE_CHECKING:
     from karvon.warehouse import Warehouse
-    from reverse_etl.stored_plans import Plan
-    from reverse_etl.syncs import Sync
+    from reverse_etl.spec.syncs import Sync
+    from reverse_etl.state.stored_plans import Plan
 
 _FORMS: tuple[Callable[[Any], Any], ...] = (
     click.option("--json", "as_json", is_flag=True, help="The whole plan as JSON."),
@@ -59,8 +59,8 @@ def plan_command(
     from orchestration.built import build_stale, require_built, stale_above
     from orchestration.dbt import read_manifest
     from reverse_etl.destinations import rate_per_minute
-    from reverse_etl.manifest import read_syncs
-    from reverse_etl.plan import make_plan
+    from reverse_etl.planning.plan import make_plan
+    from reverse_etl.spec.manifest import read_syncs
 
     settings, warehouse = opened()
     manifest = read_manifest(settings, warehouse)
@@ -90,8 +90,8 @@ def plan_command(
 def show_command(plan_id: str | None, as_json: bool, as_markdown: bool, html: Path | None) -> None:
     """Show the stored plan PLAN_ID (default: the latest), its operations as they stand now."""
     from orchestration.dbt import read_manifest
-    from reverse_etl.manifest import read_syncs
-    from reverse_etl.stored_plans import latest_plan_id, load_plan
+    from reverse_etl.spec.manifest import read_syncs
+    from reverse_etl.state.stored_plans import latest_plan_id, load_plan
 
     settings, warehouse = opened()
     read_manifest(settings, warehouse)
@@ -128,12 +128,12 @@ def apply_command(plan_id: str | None, override_guards: bool) -> None:
     """Apply the stored plan PLAN_ID (default: the latest). Rows that moved since are deferred."""
     from orchestration.dbt import read_manifest
     from orchestration.sandbox_process import running_sandbox
-    from reverse_etl.apply import Blocked, apply_plan
-    from reverse_etl.approvals import approve
+    from reverse_etl.applying.apply import Blocked, apply_plan
     from reverse_etl.destinations import channels
-    from reverse_etl.manifest import read_syncs
-    from reverse_etl.parity import measure
-    from reverse_etl.stored_plans import latest_plan_id, load_plan
+    from reverse_etl.review.approvals import approve
+    from reverse_etl.review.parity import measure
+    from reverse_etl.spec.manifest import read_syncs
+    from reverse_etl.state.stored_plans import latest_plan_id, load_plan
 
     settings, warehouse = opened()
     plan_id = plan_id or latest_plan_id(warehouse)

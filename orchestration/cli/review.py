@@ -19,8 +19,8 @@ from orchestration.cli.session import opened, plain_errors, this_user
 @plain_errors
 def held_command(as_json: bool) -> None:
     """Rows that wait for a person, and plans that a guard blocks. Exit status 3 if anything waits."""
-    from reverse_etl.approvals import waiting
-    from reverse_etl.outstanding import total
+    from reverse_etl.review.approvals import waiting
+    from reverse_etl.state.outstanding import total
 
     _, warehouse = opened()
     found = waiting(warehouse)
@@ -59,7 +59,7 @@ def approve_command(
     everything: bool, keys: tuple[str, ...], rule: str | None, plan_id: str | None, approver: str | None
 ) -> None:
     """Let what waits go, with exactly the values it was held with. Nothing is sent: the next run or plan has it."""
-    from reverse_etl.approvals import approve
+    from reverse_etl.review.approvals import approve
 
     if not (everything or keys or rule or plan_id):
         raise click.UsageError(
@@ -82,8 +82,8 @@ def undo_command(plan_id: str, as_json: bool) -> None:
     """
     from orchestration.dbt import read_manifest
     from reverse_etl.destinations import rate_per_minute
-    from reverse_etl.manifest import read_syncs
-    from reverse_etl.undo import make_undo
+    from reverse_etl.review.undo import make_undo
+    from reverse_etl.spec.manifest import read_syncs
 
     settings, warehouse = opened()
     read_manifest(settings, warehouse)

@@ -64,8 +64,8 @@ def run_command(
 ) -> None:
     """Load what changed, build the models, plan the changes to the shop and apply them."""
     from orchestration.sandbox_process import running_sandbox
-    from reverse_etl.destination import WithoutMirror
     from reverse_etl.destinations import DESTINATIONS
+    from reverse_etl.state.destination import WithoutMirror
 
     _check(refresh, since)
     if (key or limit) and not select:
@@ -176,7 +176,7 @@ def _execute(settings: Settings, ops: dict[str, Any], select: str | None) -> dg.
 
 def _summary(console: Console, settings: Settings, result: dg.ExecuteInProcessResult, seconds: float) -> int:
     """Say what happened, and give the exit status."""
-    from reverse_etl.outstanding import WORDS, Tally
+    from reverse_etl.state.outstanding import WORDS, Tally
 
     took = {
         str(event.step_key): (event.step_success_data.duration_ms / 1000)

@@ -18,15 +18,15 @@ from orchestration.defs.run_report import run_metadata, write_page
 from orchestration.defs.transformation import NOT_MADE, output_of
 from pipelines.landing import LoadOptions, load
 from pipelines.sources import webflow
-from reverse_etl.apply import ApplyResult, apply_plan, recover
+from reverse_etl.applying.apply import ApplyResult, apply_plan, recover
 from reverse_etl.destinations import DESTINATIONS, channels, rate_per_minute
-from reverse_etl.history import status
-from reverse_etl.outstanding import WORDS, Tally
-from reverse_etl.parity import measure
-from reverse_etl.plan import make_plan
-from reverse_etl.stored_plans import Plan
-from reverse_etl.syncs import Sync
-from reverse_etl.written import written_documents
+from reverse_etl.planning.plan import make_plan
+from reverse_etl.review.documents import written_documents
+from reverse_etl.review.parity import measure
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.history import status
+from reverse_etl.state.outstanding import WORDS, Tally
+from reverse_etl.state.stored_plans import Plan
 
 WRITTEN = frozenset({"products", "categories", "collection_items"})
 """Tables of the mirror that an apply changes and that are cheap to read again."""

@@ -24,8 +24,8 @@ from pipelines.crawl import crawl_due, load_slices
 from pipelines.landing import LoadError, LoadOptions, LoadReport
 from pipelines.source import Source
 from pipelines.sources import plytix, uzex, uzum, webflow
-from reverse_etl.ledger import managed_stock
-from reverse_etl.syncs import Sync
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.ledger import managed_stock
 
 # A new source is one line here: what it loads, and which connections of it exist.
 SOURCES: Mapping[Source, Callable[[Settings], Mapping[str, Any]]] = {

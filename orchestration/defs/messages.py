@@ -7,9 +7,9 @@ import asyncio
 from karvon.http import HttpClient
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
-from reverse_etl import holding
-from reverse_etl.holding import UNDONE
-from reverse_etl.stored_plans import Plan
+from reverse_etl.state.holds import UNDONE
+from reverse_etl.state.holds import load as stored_holds
+from reverse_etl.state.stored_plans import Plan
 
 LONGEST = 3000
 """Characters; Slack shows no more of one block."""
@@ -30,7 +30,7 @@ def tell_about_held_rows(settings: Settings, warehouse: Warehouse, plan: Plan, r
     if settings.alert_webhook_url is None or not plan.needs_approval:
         return
     with warehouse.session() as session:
-        new = holding.load(
+        new = stored_holds(
             session, "plan_id = $1 AND held_at = $2 AND rule <> $3", (plan.plan_id, plan.created_at, UNDONE)
         )
     if new:

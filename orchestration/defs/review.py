@@ -5,14 +5,14 @@ import dagster as dg
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.defs.activation import look_again
-from reverse_etl.apply import Blocked, NotConfigured, apply_plan
-from reverse_etl.approvals import NothingToApprove, approve
+from reverse_etl.applying.apply import Blocked, NotConfigured, apply_plan
 from reverse_etl.destinations import channels, rate_per_minute
-from reverse_etl.leases import Busy
-from reverse_etl.parity import measure
-from reverse_etl.stored_plans import NoSuchPlan, load_plan
-from reverse_etl.syncs import Sync
-from reverse_etl.undo import NothingToUndo, make_undo
+from reverse_etl.review.approvals import NothingToApprove, approve
+from reverse_etl.review.parity import measure
+from reverse_etl.review.undo import NothingToUndo, make_undo
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.leases import Busy
+from reverse_etl.state.stored_plans import NoSuchPlan, load_plan
 
 POOL = "webflow_api"
 

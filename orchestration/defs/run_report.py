@@ -13,8 +13,8 @@ from karvon.warehouse import Warehouse
 from reports import plot
 from reports.measures import Measures, duration, last_parities, last_runs, measures
 from reports.plan import plan_page
-from reverse_etl.stored_plans import Plan, load_plan
-from reverse_etl.syncs import Sync
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.stored_plans import Plan, load_plan
 
 KEPT_PAGES = 50
 """Pages kept in the folder; `karvon plan show` makes any of them again."""

@@ -17,7 +17,7 @@ from orchestration.dbt import DbtError, Manifest, Stale, build, stale_models
 from orchestration.dbt_translation import DagsterDbtTranslator, DbtCoreCliEventMessage, dbt_assets
 from orchestration.patience import when_free
 from orchestration.rights import keep_rights
-from reverse_etl import schema
+from reverse_etl.state import schema
 
 _IS_BUILT = "is_built"
 NOT_MADE = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}

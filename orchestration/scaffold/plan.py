@@ -15,8 +15,8 @@ from orchestration.scaffold.attributes import Attribute, read_attributes
 from orchestration.scaffold.matching import Matching, matched
 from orchestration.scaffold.writing import Column, Model, added, sql, yml
 from reverse_etl.destinations.webflow.field_types import Collection, read_collections
-from reverse_etl.manifest import ModelColumn
-from reverse_etl.syncs import Sync
+from reverse_etl.spec.manifest import ModelColumn
+from reverse_etl.spec.syncs import Sync
 
 _PRODUCT_SET = {"products": "product", "skus": "sku"}
 _SERVER_SET = frozenset(

@@ -9,13 +9,13 @@ from functools import partial
 from karvon.connections import webflow_connections
 from karvon.rehearsal import Rehearsal
 from karvon.settings import Settings
-from reverse_etl.destination import Channels, Destination
 from reverse_etl.destinations.files import Files
 from reverse_etl.destinations.webflow.cms import WebflowCms
 from reverse_etl.destinations.webflow.store import WebflowStore
 from reverse_etl.destinations.webhook import Webhook
-from reverse_etl.manifest import SyncError
-from reverse_etl.syncs import Sync
+from reverse_etl.spec.manifest import SyncError
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.destination import Channels, Destination
 
 DESTINATIONS: Mapping[str, Destination] = {
     "webflow_store": WebflowStore(),

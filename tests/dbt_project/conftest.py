@@ -7,7 +7,7 @@ import pytest
 from dbt_build import Build, dbt_environment
 
 from karvon.warehouse import Warehouse
-from reverse_etl.schema import migrate
+from reverse_etl.state.schema import migrate
 
 
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 from dbt_build import Build
 
-from reverse_etl import parity
-from reverse_etl.operations import Operation
-from reverse_etl.stored_plans import Plan, store_plan
+from reverse_etl.review import parity
+from reverse_etl.state.operations import Operation
+from reverse_etl.state.stored_plans import Plan, store_plan
 
 # The clock counts the last 30 days.
 DAY = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) - timedelta(days=2)

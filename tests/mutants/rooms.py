@@ -47,7 +47,7 @@ ROOMS: Mapping[str, Room] = {
               ("apply", "recording", "standing", "leases", "operations", "window", "canary", "reading_back", "ledger")),
         _tests("money_and_identity", "honesty", "resume", "apply", "canary", "looking_again"),
     ),
-    "undo": Room(("reverse_etl/undo.py",), _tests("money_and_identity", "undo")),
+    "undo": Room(("reverse_etl/review/undo.py",), _tests("money_and_identity", "undo")),
     "files and messages": Room(
         ("reverse_etl/destinations/files/*.py", "reverse_etl/destinations/webhook/*.py"),
         _tests("files_destination", "webhook_destination"),

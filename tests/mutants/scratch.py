@@ -12,7 +12,7 @@ from pathlib import Path
 
 from karvon.settings import PROJECT_ROOT, Settings
 from karvon.warehouse import Warehouse
-from reverse_etl.schema import migrate
+from reverse_etl.state.schema import migrate
 from tests.mutants.faults import Fault
 from tests.mutants.rooms import Room
 

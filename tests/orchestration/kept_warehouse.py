@@ -18,7 +18,7 @@ from karvon.warehouse import Session, Warehouse
 from orchestration.cli import cli
 from pipelines.landing import load
 from pipelines.source import Batch, Context, Resource, Source
-from reverse_etl import schema
+from reverse_etl.state import schema
 
 TRAPS = ["Чойнак 1,5 л", "tab\there", "line\nbreak", "back\\slash \\N", '"quoted", comma', "", "\u2028 ў ғ"]
 

@@ -13,8 +13,8 @@ from in_process import InMemory, InProcess
 from shop_bench import Bench
 
 from karvon.warehouse import Warehouse
-from reverse_etl.explain import explain
-from reverse_etl.stored_plans import Plan
+from reverse_etl.review.explain import explain
+from reverse_etl.state.stored_plans import Plan
 
 names = itertools.count()
 

@@ -17,8 +17,8 @@ from served_sandbox import served_sandbox
 from shop_bench import Bench
 
 from karvon.warehouse import Warehouse
-from reverse_etl.apply import Blocked
-from reverse_etl.history import errors
+from reverse_etl.applying.apply import Blocked
+from reverse_etl.state.history import errors
 
 _names = itertools.count()
 

@@ -24,8 +24,8 @@ from orchestration.cli import cli
 from orchestration.cli.run import _summary
 from orchestration.defs.activation import activation
 from reports.plan import plan_page
-from reverse_etl.plan import make_plan
-from reverse_etl.stored_plans import latest_plan_id, load_plan
+from reverse_etl.planning.plan import make_plan
+from reverse_etl.state.stored_plans import latest_plan_id, load_plan
 
 _accounts = itertools.count()
 RIGHT = {"not_ready": 7, "waits": 2, "refused": 2}

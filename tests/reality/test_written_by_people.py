@@ -18,7 +18,7 @@ from karvon.connections import files_connections, plytix_connections, webflow_co
 from karvon.settings import Settings, SettingsError
 from orchestration.cli import cli
 from pipelines.sources.user_apis.registry import read_registry
-from reverse_etl.manifest import SyncError, read_syncs
+from reverse_etl.spec.manifest import SyncError, read_syncs
 from sandbox.plytix.catalogue_file import CatalogueError, read_rows
 
 _SECONDS = 2.0

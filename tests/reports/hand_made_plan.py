@@ -6,10 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from karvon.warehouse import Warehouse
-from reverse_etl.guards import Violation
-from reverse_etl.operations import Finding, Operation
-from reverse_etl.schema import migrate
-from reverse_etl.stored_plans import Plan, count, load_plan, store_plan
+from reverse_etl.state.operations import Finding, Operation, Violation
+from reverse_etl.state.schema import migrate
+from reverse_etl.state.stored_plans import Plan, count, load_plan, store_plan
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ATTACK = '</script><img src=x onerror="window.attacked=1"><script>window.attacked=1</script>'

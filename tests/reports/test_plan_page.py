@@ -10,7 +10,7 @@ from hand_made_plan import ATTACK, PICTURE, operation, stored
 
 from karvon.warehouse import Warehouse
 from reports.plan import plan_page
-from reverse_etl.operations import Finding
+from reverse_etl.state.operations import Finding
 
 
 @pytest.fixture

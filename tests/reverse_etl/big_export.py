@@ -9,8 +9,8 @@ from pathlib import Path
 from row_bench import RowBench
 
 from karvon.warehouse import Warehouse
-from reverse_etl.apply import apply_plan
-from reverse_etl.plan import make_plan
+from reverse_etl.applying.apply import apply_plan
+from reverse_etl.planning.plan import make_plan
 
 
 def main(url: str, folder: Path, kind: str, rows: int) -> None:

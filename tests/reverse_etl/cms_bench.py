@@ -13,7 +13,7 @@ from shop_bench import Bench
 from karvon.warehouse import Warehouse
 from reverse_etl.destinations.webflow.channel import StoreChannel
 from reverse_etl.destinations.webflow.cms_channel import CmsChannel
-from reverse_etl.manifest import read_syncs
+from reverse_etl.spec.manifest import read_syncs
 
 ARROW = {
     "text": pa.string(), "boolean": pa.bool_(), "bigint": pa.int64(), "double precision": pa.float64(),

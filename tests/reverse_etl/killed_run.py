@@ -26,10 +26,10 @@ from karvon import warehouse
 from karvon.connections import WebflowConnection
 from karvon.http import HttpClient
 from karvon.warehouse import Warehouse
-from reverse_etl.apply import apply_plan, recover
+from reverse_etl.applying.apply import apply_plan, recover
 from reverse_etl.destinations.webflow.channel import StoreChannel
-from reverse_etl.manifest import read_syncs
-from reverse_etl.plan import make_plan
+from reverse_etl.planning.plan import make_plan
+from reverse_etl.spec.manifest import read_syncs
 
 _passed = mmap.mmap(-1, 8)
 

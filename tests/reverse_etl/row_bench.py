@@ -15,12 +15,12 @@ from karvon.addresses import Exceptions
 from karvon.connections import WebhookConnection
 from karvon.http import certificates
 from karvon.warehouse import Warehouse
-from reverse_etl.apply import ApplyResult, apply_plan, recover
+from reverse_etl.applying.apply import ApplyResult, apply_plan, recover
 from reverse_etl.destinations.files.channel import FilesChannel
 from reverse_etl.destinations.webhook.channel import WebhookChannel
-from reverse_etl.manifest import read_syncs
-from reverse_etl.plan import make_plan
-from reverse_etl.stored_plans import Plan
+from reverse_etl.planning.plan import make_plan
+from reverse_etl.spec.manifest import read_syncs
+from reverse_etl.state.stored_plans import Plan
 
 # column → (type in the warehouse, type in Arrow, meta)
 COLUMNS: dict[str, tuple[str, pa.DataType, dict[str, Any]]] = {

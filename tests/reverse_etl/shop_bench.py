@@ -18,12 +18,12 @@ from pydantic import SecretStr
 from karvon.connections import WebflowConnection
 from karvon.http import certificates
 from karvon.warehouse import Session, Warehouse
-from reverse_etl.apply import ApplyResult, apply_plan, recover
-from reverse_etl.approvals import Approval, approve
+from reverse_etl.applying.apply import ApplyResult, apply_plan, recover
 from reverse_etl.destinations.webflow.channel import StoreChannel
-from reverse_etl.manifest import read_syncs
-from reverse_etl.plan import make_plan
-from reverse_etl.stored_plans import Plan
+from reverse_etl.planning.plan import make_plan
+from reverse_etl.review.approvals import Approval, approve
+from reverse_etl.spec.manifest import read_syncs
+from reverse_etl.state.stored_plans import Plan
 
 
 class Bench:

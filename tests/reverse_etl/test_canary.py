@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reverse_etl import canary
+from reverse_etl.applying import canary
 from reverse_etl.destinations.webflow.channel import StoreChannel
-from reverse_etl.undo import make_undo
+from reverse_etl.review.undo import make_undo
 
 
 def twenty(bench) -> None:

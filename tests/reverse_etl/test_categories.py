@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from reverse_etl.history import errors
+from reverse_etl.state.history import errors
 
 
 def seeded(bench, count: int) -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 from cms_bench import CmsBench
 
-from reverse_etl.manifest import SyncError
+from reverse_etl.spec.manifest import SyncError
 
 PRODUCT = {
     "is_shippable": ("boolean", {"field": "shippable"}),

@@ -8,12 +8,12 @@ from typing import Any, Self
 import pytest
 from row_bench import RowBench
 
-from reverse_etl.apply import apply_plan
-from reverse_etl.destination import Known, Outcome, Record, WithoutMirror
+from reverse_etl.applying.apply import apply_plan
 from reverse_etl.destinations import DESTINATIONS
-from reverse_etl.operations import Operation
-from reverse_etl.plan import make_plan
-from reverse_etl.syncs import Sync
+from reverse_etl.planning.plan import make_plan
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.destination import Known, Outcome, Record, WithoutMirror
+from reverse_etl.state.operations import Operation
 
 
 class Shelf(WithoutMirror):

@@ -6,9 +6,9 @@ import orjson
 import pytest
 from shop_bench import Bench
 
-from reverse_etl.explain import Explanation, explain
-from reverse_etl.narrowing import UnknownKey
-from reverse_etl.parity import measure
+from reverse_etl.planning.narrowing import UnknownKey
+from reverse_etl.review.explain import Explanation, explain
+from reverse_etl.review.parity import measure
 
 
 def told(bench: Bench, key: str) -> dict[tuple[str, str], Explanation]:

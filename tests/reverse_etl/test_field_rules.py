@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from reverse_etl.manifest import SyncError
+from reverse_etl.spec.manifest import SyncError
 
 SEO = ("webflow__products", "seo_title")
 

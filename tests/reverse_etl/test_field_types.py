@@ -14,7 +14,7 @@ from reverse_etl.destinations.webflow.field_types import (
     mapping_problems,
     read_collections,
 )
-from reverse_etl.manifest import SyncError
+from reverse_etl.spec.manifest import SyncError
 
 
 def _landed(bench: Bench) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from karvon.settings import PROJECT_ROOT
 from reverse_etl.destinations.files.channel import FilesChannel, _Place
 from reverse_etl.destinations.files.content import writing
 from reverse_etl.destinations.files.options import FileOptions
-from reverse_etl.manifest import SyncError
+from reverse_etl.spec.manifest import SyncError
 
 AT = datetime(2026, 11, 20, 9, 30, 15, tzinfo=UTC)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from reverse_etl.apply import Blocked
-from reverse_etl.history import errors, history, status
-from reverse_etl.plan import UnknownKey
-from reverse_etl.scan import ModelMissing
-from reverse_etl.stored_plans import NoSuchPlan, latest_plan_id, load_plan
+from reverse_etl.applying.apply import Blocked
+from reverse_etl.planning.plan import UnknownKey
+from reverse_etl.planning.scan import ModelMissing
+from reverse_etl.state.history import errors, history, status
+from reverse_etl.state.stored_plans import NoSuchPlan, latest_plan_id, load_plan
 
 
 def many(bench, count: int) -> None:
@@ -239,7 +239,7 @@ def test_a_plan_that_is_not_stored_leaves_no_trace(bench) -> None:
 
 
 def test_a_missing_model_and_an_unknown_key_are_clear_errors(bench) -> None:
-    from reverse_etl.plan import make_plan
+    from reverse_etl.planning.plan import make_plan
 
     with pytest.raises(ModelMissing, match="karvon run"):
         make_plan(bench.warehouse, bench.syncs)

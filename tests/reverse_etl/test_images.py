@@ -15,12 +15,12 @@ from PIL import Image
 from shop_bench import Bench
 
 from karvon.addresses import Exceptions
-from reverse_etl.apply import ApplyResult, apply_plan
+from reverse_etl.applying.apply import ApplyResult, apply_plan
 from reverse_etl.destinations.webflow.channel import StoreChannel
 from reverse_etl.destinations.webflow.library import Unsendable, shrunk
-from reverse_etl.images import FileFacts, judge
-from reverse_etl.stored_plans import Plan
-from reverse_etl.syncs import ImageSettings
+from reverse_etl.planning.images import FileFacts, judge
+from reverse_etl.spec.syncs import ImageSettings
+from reverse_etl.state.stored_plans import Plan
 
 MB = 1024 * 1024
 NEEDED = {"resize": True, "upload": "when_needed", "files": "files", "max_bytes": 100_000}
@@ -104,7 +104,7 @@ def _syncs(bench: Bench) -> Any:
 
 
 def _plan(bench: Bench) -> Plan:
-    from reverse_etl.plan import make_plan
+    from reverse_etl.planning.plan import make_plan
 
     bench.build()
     return make_plan(bench.warehouse, _syncs(bench))

@@ -13,9 +13,9 @@ from activation_models import manifest_of
 from shop_bench import Bench
 
 from reverse_etl.destinations.webflow.validation import coverage, validate
-from reverse_etl.manifest import SyncError, read_columns
-from reverse_etl.mappings import changes, edited, exported
-from reverse_etl.yaml_places import CannotEdit, with_mapping
+from reverse_etl.review.mappings import changes, edited, exported
+from reverse_etl.spec.manifest import SyncError, read_columns
+from reverse_etl.spec.yaml_places import CannotEdit, with_mapping
 
 _FILE = """\
 # Kept by the web team.

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from reverse_etl import ledger
-from reverse_etl.apply import Blocked
-from reverse_etl.destination import Known
-from reverse_etl.guards import SHARES_FROM, Sizes, violations
-from reverse_etl.operations import Operation, load
-from reverse_etl.undo import make_undo
+from reverse_etl.applying.apply import Blocked
+from reverse_etl.planning.guards import SHARES_FROM, Sizes, violations
+from reverse_etl.review.undo import make_undo
+from reverse_etl.state import ledger
+from reverse_etl.state.destination import Known
+from reverse_etl.state.operations import Operation, load
 
 
 def stocks(bench) -> dict[str, int | None]:

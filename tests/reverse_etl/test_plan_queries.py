@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from karvon.warehouse import Session
-from reverse_etl import ledger
-from reverse_etl.plan import make_plan
-from reverse_etl.scan import CHUNK
+from reverse_etl.planning.plan import make_plan
+from reverse_etl.planning.scan import CHUNK
+from reverse_etl.state import ledger
 
 
 def stocked(bench, quantity: int) -> str:

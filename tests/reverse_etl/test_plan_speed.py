@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from karvon.warehouse import Warehouse
-from reverse_etl import ledger
 from reverse_etl.destinations import DESTINATIONS
-from reverse_etl.ledger import Entry
-from reverse_etl.manifest import read_syncs
-from reverse_etl.plan import make_plan
-from reverse_etl.scan import Scan
-from reverse_etl.schema import migrate
-from reverse_etl.values import sent_form, wanted
+from reverse_etl.planning.plan import make_plan
+from reverse_etl.planning.scan import Scan
+from reverse_etl.spec.manifest import read_syncs
+from reverse_etl.spec.values import sent_form, wanted
+from reverse_etl.state import ledger
+from reverse_etl.state.ledger import Entry
+from reverse_etl.state.schema import migrate
 
 PRODUCTS = 20_000
 SIZES = ("S", "M", "L")

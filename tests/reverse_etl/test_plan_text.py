@@ -7,9 +7,9 @@ import re
 from datetime import UTC, datetime
 
 from karvon.warehouse import Warehouse
-from reverse_etl.operations import Finding, Operation
-from reverse_etl.schema import migrate
-from reverse_etl.stored_plans import Plan, by_cause, count, load_plan, store_plan
+from reverse_etl.state.operations import Finding, Operation
+from reverse_etl.state.schema import migrate
+from reverse_etl.state.stored_plans import Plan, by_cause, count, load_plan, store_plan
 
 
 def stored(warehouse: Warehouse, operations: list[Operation], findings: list[Finding]) -> Plan:

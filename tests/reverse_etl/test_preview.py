@@ -12,9 +12,9 @@ from karvon.rehearsal import Rehearsal, Request
 from reverse_etl.destinations.webflow.channel import StoreChannel
 from reverse_etl.destinations.webflow.field_types import read_collections
 from reverse_etl.destinations.webflow.rehearsal import answers
-from reverse_etl.plan import UnknownKey
-from reverse_etl.preview import Preview, UnknownColumn, estimate, preview
-from reverse_etl.syncs import AS_NEW
+from reverse_etl.planning.plan import UnknownKey
+from reverse_etl.review.preview import Preview, UnknownColumn, estimate, preview
+from reverse_etl.spec.syncs import AS_NEW
 
 
 def _preview(bench: Bench, key: str, **options: Any) -> Preview:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from reverse_etl import leases
 from reverse_etl.destinations.webflow.channel import StoreChannel
-from reverse_etl.leases import Busy, hold
-from reverse_etl.operations import now
+from reverse_etl.state import leases
+from reverse_etl.state.leases import Busy, hold
+from reverse_etl.state.operations import now
 
 TARGET = ("webflow_store", "default")
 
@@ -137,9 +137,9 @@ from pathlib import Path
 from pydantic import SecretStr
 from karvon.connections import WebflowConnection
 from karvon.warehouse import Warehouse
-from reverse_etl.apply import apply_plan
+from reverse_etl.applying.apply import apply_plan
 from reverse_etl.destinations.webflow.channel import StoreChannel
-from reverse_etl.manifest import read_syncs
+from reverse_etl.spec.manifest import read_syncs
 
 _, _, url, manifest, base_url, site, account, plan_id, stage = sys.argv
 genuine = StoreChannel.send

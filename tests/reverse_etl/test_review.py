@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from reverse_etl.apply import Blocked
-from reverse_etl.approvals import NothingToApprove, waiting
-from reverse_etl.operations import now
+from reverse_etl.applying.apply import Blocked
+from reverse_etl.review.approvals import NothingToApprove, waiting
+from reverse_etl.state.operations import now
 
 
 def guarded(bench, table: str, **guards) -> None:

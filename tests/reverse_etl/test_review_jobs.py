@@ -20,7 +20,7 @@ from orchestration.cli import cli
 from orchestration.dbt import Stale
 from orchestration.defs.messages import tell_about_held_rows
 from orchestration.defs.review import review
-from reverse_etl.stored_plans import latest_plan_id, load_plan
+from reverse_etl.state.stored_plans import latest_plan_id, load_plan
 
 _accounts = itertools.count()
 

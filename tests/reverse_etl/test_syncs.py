@@ -7,9 +7,9 @@ import json
 import pytest
 from activation_models import manifest_of
 
-from reverse_etl.manifest import SyncError, read_syncs
-from reverse_etl.schema import LATEST, TooNew, migrate, version
-from reverse_etl.syncs import Share
+from reverse_etl.spec.manifest import SyncError, read_syncs
+from reverse_etl.spec.syncs import Share
+from reverse_etl.state.schema import LATEST, TooNew, migrate, version
 
 
 def read(tmp_path, manifest, profile="sandbox"):

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from reverse_etl.approvals import waiting
-from reverse_etl.undo import NothingToUndo, make_undo
+from reverse_etl.review.approvals import waiting
+from reverse_etl.review.undo import NothingToUndo, make_undo
 
 
 def undo(bench, plan):

@@ -12,7 +12,7 @@ from row_bench import RowBench
 
 from karvon.addresses import Exceptions
 from reverse_etl.destinations.webhook.channel import WebhookChannel
-from reverse_etl.manifest import SyncError
+from reverse_etl.spec.manifest import SyncError
 
 _names = itertools.count()
 SLACK = {"template": "slack", "text": "*{{ title }}* costs {{ price }}"}

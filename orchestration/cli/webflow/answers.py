@@ -13,7 +13,7 @@ from rich.table import Table
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.cli.session import opened
-from reverse_etl.syncs import Sync
+from reverse_etl.spec.syncs import Sync
 
 as_json_option: Callable[..., Callable[..., None]] = click.option(
     "--json", "as_json", is_flag=True, help="As JSON."
@@ -23,7 +23,7 @@ as_json_option: Callable[..., Callable[..., None]] = click.option(
 def project_syncs() -> tuple[Settings, Warehouse, tuple[Sync, ...]]:
     """What most of these commands begin with. Raises `SyncError` for wrong YAML."""
     from orchestration.dbt import read_manifest
-    from reverse_etl.manifest import read_syncs
+    from reverse_etl.spec.manifest import read_syncs
 
     settings, warehouse = opened()
     read_manifest(settings, warehouse)

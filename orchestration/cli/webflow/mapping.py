@@ -21,8 +21,8 @@ def mapping_command() -> None:
 @plain_errors
 def export_command(to: Path | None) -> None:
     """Write every column's field, kind and policy as JSON."""
-    from reverse_etl.manifest import read_columns
-    from reverse_etl.mappings import exported
+    from reverse_etl.review.mappings import exported
+    from reverse_etl.spec.manifest import read_columns
 
     settings, _, syncs = project_syncs()
     content = orjson.dumps(exported(syncs, read_columns(settings.manifest_path)), option=orjson.OPT_INDENT_2)
@@ -44,8 +44,8 @@ def import_command(file: click.utils.LazyFile, yes: bool, dry_run: bool) -> None
     Everything is checked first against the models and the live fields; nothing is written when anything is wrong.
     """
     from orchestration.dbt import PROJECT
-    from reverse_etl.manifest import read_columns
-    from reverse_etl.mappings import changes, edited
+    from reverse_etl.review.mappings import changes, edited
+    from reverse_etl.spec.manifest import read_columns
 
     settings, warehouse, syncs = project_syncs()
     try:

@@ -67,7 +67,7 @@ def preview_command(
 def estimate_command(as_new: bool, as_json: bool) -> None:
     """How many requests and minutes a sync of everything takes now, and how many items of the plan's cap it fills."""
     from reverse_etl.destinations import rate_per_minute
-    from reverse_etl.preview import estimate
+    from reverse_etl.review.preview import estimate
 
     settings, warehouse, syncs = project_syncs()
     found = estimate(warehouse, syncs, rate_per_minute(settings), as_new=as_new)

@@ -27,7 +27,7 @@ def scaffold_command(
     from orchestration.dbt import PROJECT
     from orchestration.scaffold.attributes import NothingLanded
     from orchestration.scaffold.plan import CannotScaffold, scaffold
-    from reverse_etl.manifest import read_columns
+    from reverse_etl.spec.manifest import read_columns
 
     if not prefix.isidentifier() or "__" in prefix:
         raise click.UsageError("--prefix takes letters, digits and single underscores.")

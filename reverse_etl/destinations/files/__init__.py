@@ -13,11 +13,11 @@ from karvon.connections import files_connections
 from karvon.rate_limits import RateWindow
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
-from reverse_etl.destination import Opener, WithoutMirror, without_guards, without_shop_settings
 from reverse_etl.destinations.files.channel import FilesChannel
 from reverse_etl.destinations.files.options import FileOptions
-from reverse_etl.options import problems_of
-from reverse_etl.syncs import Sync
+from reverse_etl.spec.options import problems_of
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.destination import Opener, WithoutMirror, without_guards, without_shop_settings
 
 
 class Files(WithoutMirror):

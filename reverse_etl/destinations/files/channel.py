@@ -21,14 +21,14 @@ import orjson
 
 from karvon.home import share_like_folder
 from karvon.warehouse import Warehouse
-from reverse_etl import sets
-from reverse_etl.destination import Known, Outcome
 from reverse_etl.destinations.files.content import DoesNotFit, writing
 from reverse_etl.destinations.files.options import FileOptions
 from reverse_etl.destinations.files.selection import Selection
-from reverse_etl.operations import Operation
-from reverse_etl.scan import Scan
-from reverse_etl.syncs import Sync
+from reverse_etl.planning import sets
+from reverse_etl.planning.scan import Scan
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.destination import Known, Outcome
+from reverse_etl.state.operations import Operation
 
 MANIFEST = ".manifest.json"
 _MOVED = "its rows changed since the plan; plan again"

@@ -9,8 +9,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from reverse_etl.operations import Operation
-from reverse_etl.syncs import Spec
+from reverse_etl.spec.syncs import Spec
+from reverse_etl.state.operations import Operation
 
 _PARTS = ("sync", "date", "time", "plan")
 _SAFE = re.compile(r"[^A-Za-z0-9._-]+")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from reverse_etl.destinations.files.options import FileOptions
-from reverse_etl.mirror import literal
-from reverse_etl.operations import Operation
-from reverse_etl.scan import Scan, quoted
+from reverse_etl.planning.mirror import literal
+from reverse_etl.planning.scan import Scan, quoted
+from reverse_etl.state.operations import Operation
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from karvon.addresses import Exceptions
 from karvon.connections import WebflowConnection
 from karvon.http import NotFound, RemoteError
 from karvon.rehearsal import Rehearsal
-from reverse_etl.destination import Known, Outcome, Record
 from reverse_etl.destinations.webflow import lookup, stock
 from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
 from reverse_etl.destinations.webflow.cms_lookup import matched
@@ -30,8 +29,9 @@ from reverse_etl.destinations.webflow.refusals import (
     wants_slug,
 )
 from reverse_etl.destinations.webflow.store import product_record, sku_record
-from reverse_etl.operations import Operation
-from reverse_etl.syncs import Sync
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.destination import Known, Outcome, Record
+from reverse_etl.state.operations import Operation
 
 _SLUG = "$slug"
 _PARENT = "$product"

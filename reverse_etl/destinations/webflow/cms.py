@@ -16,7 +16,6 @@ from karvon.connections import webflow_connections
 from karvon.rate_limits import RateWindow
 from karvon.settings import Settings
 from karvon.warehouse import Dialect, Session
-from reverse_etl.destination import Bound, MappingProblem, Opener, Record
 from reverse_etl.destinations.webflow import cms_packing
 from reverse_etl.destinations.webflow.cms_faults import first_fault
 from reverse_etl.destinations.webflow.cms_schema import (
@@ -27,10 +26,12 @@ from reverse_etl.destinations.webflow.cms_schema import (
 )
 from reverse_etl.destinations.webflow.cms_values import encode, item_id_of, item_record, place_of
 from reverse_etl.destinations.webflow.field_types import Collection, read_collections
-from reverse_etl.operations import Finding, Operation
-from reverse_etl.states import PUBLISHED
-from reverse_etl.syncs import Sync
-from reverse_etl.values import WrongValue
+from reverse_etl.spec.problems import MappingProblem
+from reverse_etl.spec.states import PUBLISHED
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.spec.values import WrongValue
+from reverse_etl.state.destination import Bound, Opener, Record
+from reverse_etl.state.operations import Finding, Operation
 
 
 @dataclass(frozen=True)

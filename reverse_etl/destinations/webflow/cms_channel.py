@@ -15,7 +15,6 @@ from karvon.addresses import Exceptions
 from karvon.connections import WebflowConnection
 from karvon.http import NotFound, Refused, RemoteError
 from karvon.rehearsal import Rehearsal
-from reverse_etl.destination import Known, Outcome, Record
 from reverse_etl.destinations.webflow import cms_lookup
 from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
 from reverse_etl.destinations.webflow.cms_packing import (
@@ -32,8 +31,9 @@ from reverse_etl.destinations.webflow.cms_values import item_id_of, item_record,
 from reverse_etl.destinations.webflow.fields import REFERENCES
 from reverse_etl.destinations.webflow.library import Library, Unsendable
 from reverse_etl.destinations.webflow.refusals import is_about_image, outcome, outcomes, stops
-from reverse_etl.operations import Operation
-from reverse_etl.syncs import Sync
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.destination import Known, Outcome, Record
+from reverse_etl.state.operations import Operation
 
 
 class _Waits(Exception):

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reverse_etl.destinations.webflow.field_types import Collection, RemoteField
-from reverse_etl.syncs import FieldSpec, Sync
+from reverse_etl.spec.syncs import FieldSpec, Sync
 
 _SLUG = re.compile(r"^[_a-zA-Z0-9][-_a-zA-Z0-9]*$")
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")

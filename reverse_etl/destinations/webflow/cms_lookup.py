@@ -10,12 +10,12 @@ from datetime import timedelta
 from typing import Any
 
 from karvon.http import NotFound
-from reverse_etl.destination import Outcome
 from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
 from reverse_etl.destinations.webflow.cms_packing import PRIMARY, kind, place
 from reverse_etl.destinations.webflow.cms_values import item_id_of, item_record, place_of
-from reverse_etl.operations import Operation
-from reverse_etl.syncs import Sync
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.destination import Outcome
+from reverse_etl.state.operations import Operation
 
 UNNAMED = "the answer does not name this item"
 FEW = 3

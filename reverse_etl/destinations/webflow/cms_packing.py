@@ -19,9 +19,9 @@ from typing import Any
 
 from reverse_etl.destinations.webflow.cms_values import place_of
 from reverse_etl.destinations.webflow.fields import REFERENCES
-from reverse_etl.operations import REMOVALS, Operation
-from reverse_etl.states import PUBLISHED
-from reverse_etl.values import digest
+from reverse_etl.spec.states import PUBLISHED
+from reverse_etl.spec.values import digest
+from reverse_etl.state.operations import REMOVALS, Operation
 
 MOST = 100
 """Items of one bulk call."""

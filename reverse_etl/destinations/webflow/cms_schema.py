@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 
 from karvon.warehouse import Session
-from reverse_etl.destination import MappingProblem
 from reverse_etl.destinations.webflow.field_types import Collection, RemoteField, collection_of, problem
-from reverse_etl.states import PUBLISHED
-from reverse_etl.syncs import As, FieldSpec, Routed, Sync
+from reverse_etl.spec.problems import MappingProblem
+from reverse_etl.spec.states import PUBLISHED
+from reverse_etl.spec.syncs import As, FieldSpec, Routed, Sync
 
 AS: Mapping[str, As] = {
     "PlainText": "text", "Email": "text", "Phone": "text", "Link": "text", "RichText": "html", "Number": "number",

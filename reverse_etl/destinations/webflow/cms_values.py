@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urldefrag
 
-from reverse_etl.destination import Record
 from reverse_etl.destinations.webflow.cms_schema import ENVELOPE
 from reverse_etl.destinations.webflow.field_types import Collection
 from reverse_etl.destinations.webflow.fields import REFERENCES, is_staged, states_of, unseen
-from reverse_etl.states import PUBLISHED
-from reverse_etl.syncs import FieldSpec, Sync
+from reverse_etl.spec.states import PUBLISHED
+from reverse_etl.spec.syncs import FieldSpec, Sync
+from reverse_etl.state.destination import Record
 
 JsonObject = dict[str, Any]
 

@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 
 from karvon.warehouse import Session
-from reverse_etl.destination import MappingProblem
-from reverse_etl.syncs import FieldSpec, Sync
+from reverse_etl.spec.problems import MappingProblem
+from reverse_etl.spec.syncs import FieldSpec, Sync
 
 COLLECTIONS_TABLE = "raw_webflow.collections"
 MAX_FIELDS = 60

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from karvon.warehouse import Session
-from reverse_etl.destination import MappingProblem
 from reverse_etl.destinations.webflow.field_types import Collection, RemoteField, problem
-from reverse_etl.syncs import FieldSpec, Sync
+from reverse_etl.spec.problems import MappingProblem
+from reverse_etl.spec.syncs import FieldSpec, Sync
 
 _SHORTEN = "shorten it in the model, hold such rows back there, or raise the limit in the Designer"
 _CORRECT = "correct it in the model or at the source, or hold such rows back"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urldefrag
 
-from reverse_etl.syncs import FieldSpec, Sync
+from reverse_etl.spec.syncs import FieldSpec, Sync
 
 ENVELOPE = frozenset({"isArchived", "isDraft"})
 """Fields that stand beside `fieldData`."""

@@ -20,8 +20,8 @@ from karvon.addresses import Exceptions, ForbiddenAddress
 from karvon.files import fetch_file, post_form
 from karvon.http import Refused, RemoteError
 from reverse_etl.destinations.webflow.client import WebflowClient
-from reverse_etl.images import MARK
-from reverse_etl.operations import Operation
+from reverse_etl.planning.images import MARK
+from reverse_etl.state.operations import Operation
 
 _NAME_LENGTH = 99
 _FORMATS = {"PNG": ("png", "image/png"), "JPEG": ("jpg", "image/jpeg"), "WEBP": ("webp", "image/webp")}

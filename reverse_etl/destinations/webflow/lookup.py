@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from karvon.http import NotFound
-from reverse_etl.destination import Known, Outcome
 from reverse_etl.destinations.webflow import stock
 from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
 from reverse_etl.destinations.webflow.cms_lookup import UNNAMED, made, slug_note
 from reverse_etl.destinations.webflow.store import category_record, product_record, sku_record
-from reverse_etl.operations import Operation
-from reverse_etl.syncs import Sync
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.destination import Known, Outcome
+from reverse_etl.state.operations import Operation
 
 
 async def find(

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from reverse_etl.destinations.webflow.cms_packing import MOST
-from reverse_etl.operations import Finding, Operation, revised
-from reverse_etl.values import digest
+from reverse_etl.spec.values import digest
+from reverse_etl.state.operations import Finding, Operation, revised
 
 LEAVING, CATEGORIES, PRODUCTS, SKUS, STOCK, REMOVALS = range(6)
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from karvon.http import NotFound, Refused, RemoteError, Throttled, Unavailable
-from reverse_etl.destination import Outcome
-from reverse_etl.operations import REMOVALS, Operation
+from reverse_etl.state.destination import Outcome
+from reverse_etl.state.operations import REMOVALS, Operation
 
 _PLAN_CAP = ("allowed on your current plan", "cms database")
 _IMAGE = ("failed to import", "unsupported file type")

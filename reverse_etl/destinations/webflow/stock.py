@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from reverse_etl.destination import Known, Outcome
 from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
-from reverse_etl.operations import Operation
+from reverse_etl.state.destination import Known, Outcome
+from reverse_etl.state.operations import Operation
 
 _BODY = "body"
 _LIVE = "live"

@@ -15,13 +15,14 @@ from karvon.connections import webflow_connections
 from karvon.rate_limits import RateWindow
 from karvon.settings import Settings
 from karvon.warehouse import Dialect, Session
-from reverse_etl import images
-from reverse_etl.destination import Bound, MappingProblem, Opener, Record
 from reverse_etl.destinations.webflow import field_types, packing
 from reverse_etl.destinations.webflow.fields import ENVELOPE, decode, encode, is_staged, states_of, unseen
-from reverse_etl.operations import Finding, Operation
-from reverse_etl.states import DEFAULT_CHILD, DRAFT
-from reverse_etl.syncs import Sync
+from reverse_etl.planning import images
+from reverse_etl.spec.problems import MappingProblem
+from reverse_etl.spec.states import DEFAULT_CHILD, DRAFT
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.destination import Bound, Opener, Record
+from reverse_etl.state.operations import Finding, Operation
 
 DEFAULT_SKU = "$default_sku"
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from karvon.warehouse import Session
-from reverse_etl import outstanding
-from reverse_etl.destination import MappingProblem
 from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.destinations.webflow.field_types import Collection, collection_of, read_collections
 from reverse_etl.destinations.webflow.field_values import value_problems
-from reverse_etl.syncs import Routed, Sync
-from reverse_etl.yaml_places import with_line
+from reverse_etl.spec.problems import MappingProblem
+from reverse_etl.spec.syncs import Routed, Sync
+from reverse_etl.spec.yaml_places import with_line
+from reverse_etl.state import outstanding
 
 
 def webflow_syncs(syncs: Sequence[Sync]) -> tuple[Sync, ...]:

@@ -14,14 +14,20 @@ from typing import Any
 from karvon.connections import rate_windows, webhook_connection, webhook_names
 from karvon.rate_limits import RateWindow
 from karvon.settings import Settings
-from reverse_etl.destination import Channel, Opener, WithoutMirror, without_guards, without_shop_settings
 from reverse_etl.destinations.webhook.channel import WebhookChannel
 from reverse_etl.destinations.webhook.messages import message
 from reverse_etl.destinations.webhook.options import WebhookOptions
-from reverse_etl.operations import Finding, Operation
-from reverse_etl.options import problems_of
-from reverse_etl.syncs import Sync
-from reverse_etl.values import digest
+from reverse_etl.spec.options import problems_of
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.spec.values import digest
+from reverse_etl.state.destination import (
+    Channel,
+    Opener,
+    WithoutMirror,
+    without_guards,
+    without_shop_settings,
+)
+from reverse_etl.state.operations import Finding, Operation
 
 
 class Webhook(WithoutMirror):

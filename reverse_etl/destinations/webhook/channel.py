@@ -15,12 +15,12 @@ import httpx
 from karvon.addresses import ForbiddenAddress, GuardedTransport
 from karvon.connections import WebhookConnection
 from karvon.http import HttpClient, Refused, RemoteError, Throttled, Unavailable
-from reverse_etl.destination import Known, Outcome, Record
 from reverse_etl.destinations.webhook.messages import CHAT
 from reverse_etl.destinations.webhook.options import WebhookOptions
-from reverse_etl.operations import Operation
-from reverse_etl.syncs import Sync
-from reverse_etl.values import digest
+from reverse_etl.spec.syncs import Sync
+from reverse_etl.spec.values import digest
+from reverse_etl.state.destination import Known, Outcome, Record
+from reverse_etl.state.operations import Operation
 
 SIGNATURE = "Karvon-Signature"
 IDEMPOTENCY = "Idempotency-Key"

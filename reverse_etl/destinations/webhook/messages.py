@@ -13,7 +13,7 @@ from typing import Any, Literal
 from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from reverse_etl.values import WrongValue
+from reverse_etl.spec.values import WrongValue
 
 Reader = Literal["slack", "telegram", "json"]
 CHAT = "$chat"

@@ -8,7 +8,7 @@ from jinja2 import TemplateError
 from pydantic import model_validator
 
 from reverse_etl.destinations.webhook.messages import compiled, texts_of
-from reverse_etl.syncs import Spec
+from reverse_etl.spec.syncs import Spec
 
 
 class WebhookOptions(Spec):

@@ -1,4 +1,4 @@
-{# Rows that are not out, per sync; the same rule as `tallied` in reverse_etl/outstanding.py. #}
+{# Rows that are not out, per sync; the same rule as `tallied` in reverse_etl/state/outstanding.py. #}
 with reasons as (
     select sync, why, key, max(row_count) as row_count
     from {{ source('reverse_etl', 'outstanding') }}

@@ -1,0 +1,1 @@
+"""Carrying a stored plan out through an open channel: journaled, resumable, row by row."""

@@ -1,0 +1,1 @@
+"""From the warehouse alone to a plan: what must change, what is held, what it costs. Sends nothing."""

@@ -1,0 +1,1 @@
+"""What people see of rows and plans, and what they decide: explain, preview, parity, approvals, undo, mappings."""
