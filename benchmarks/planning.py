@@ -49,7 +49,7 @@ def plan(clock: Clock, *, url: str, manifest: str) -> Facts:
 
     syncs, warehouse = Activation(Path(manifest)).syncs, Warehouse(url)
     with clock:
-        made = make_plan(warehouse, syncs)
+        made = make_plan(warehouse, syncs, DESTINATIONS)
     return {"operations": len(made.operations), "findings": len(made.findings), "status": made.status}
 
 

@@ -25,7 +25,7 @@ from orchestration.sandbox_process import control, running_sandbox
 from pipelines.landing import LoadOptions, load
 from pipelines.sources import webflow
 from reverse_etl.applying.apply import apply_plan
-from reverse_etl.destinations import channels
+from reverse_etl.destinations import DESTINATIONS, channels
 from reverse_etl.planning.plan import make_plan
 from reverse_etl.review.approvals import approve
 
@@ -187,11 +187,13 @@ class _Shop:
             for sync in self._activation.syncs:
                 rows = getattr(catalogue, sync.resource)
                 self._activation.write(session, sync, list(rows.values()))
-        made = make_plan(self._warehouse, self._activation.syncs)
+        made = make_plan(self._warehouse, self._activation.syncs, DESTINATIONS)
         before = self._log(0)["last_seq"]
         if made.violations:
             approve(self._warehouse, "benchmark", plan_id=made.plan_id)
-        result = apply_plan(self._warehouse, made.plan_id, self._activation.syncs, channels(self._settings))
+        result = apply_plan(
+            self._warehouse, made.plan_id, self._activation.syncs, DESTINATIONS, channels(self._settings)
+        )
         if result.failed or result.counts["deferred"] or result.stopped or made.findings:
             raise RuntimeError(f"{made.findings}; {result.summary()}; {result.errors}")
         return made.request_count, len(self._log(before)["requests"])

@@ -10,7 +10,7 @@ import orjson
 from karvon.rehearsal import Rehearsal, Request
 from karvon.settings import Settings
 from karvon.warehouse import Session, Warehouse
-from reverse_etl.destinations import rehearsed_channels
+from reverse_etl.destinations import DESTINATIONS, rehearsed_channels
 from reverse_etl.destinations.webflow.field_types import read_collections
 from reverse_etl.destinations.webflow.rehearsal import answers
 from reverse_etl.review.preview import Preview, preview
@@ -37,7 +37,7 @@ def previewed(
         rehearsal = Rehearsal(answers(collections, stocks), requests)
         known_as = f"{AS_NEW}{connection}" if as_new else connection
         channels = {**channels, **rehearsed_channels(settings, connection, known_as, rehearsal)}
-    return preview(warehouse, syncs, key, requests, channels, as_new=as_new, values=values)
+    return preview(warehouse, syncs, DESTINATIONS, key, requests, channels, as_new=as_new, values=values)
 
 
 def sample_keys(warehouse: Warehouse, syncs: Sequence[Sync], count: int) -> list[str]:

@@ -15,6 +15,7 @@ from reverse_etl.review.current_rows import FieldNow
 from reverse_etl.review.explain import Explanation, Lineage, explain, explain_rows
 from reverse_etl.review.row_names import labels, referred_names
 from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.destination import Destinations
 from reverse_etl.state.stored_plans import Plan
 
 EXPLAINED = 300
@@ -22,7 +23,12 @@ EXPLAINED = 300
 
 
 def traces(
-    session: Session, warehouse: Warehouse, syncs: Sequence[Sync], plan: Plan, reader: Reader
+    session: Session,
+    warehouse: Warehouse,
+    syncs: Sequence[Sync],
+    destinations: Destinations,
+    plan: Plan,
+    reader: Reader,
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """(sync, key) → explanation, for held and changed rows of a plan."""
     held = [(one.sync, one.key) for one in plan.findings]
@@ -31,7 +37,7 @@ def traces(
     for sync, key in list(dict.fromkeys([*held, *changed]))[:EXPLAINED]:
         keys[sync].append(key)
     built = [sync for sync in syncs if session.has_table(f"{sync.schema_name}.{sync.table}")]
-    bounds = {bound.sync.name: bound for bound in bind(session, syncs)}
+    bounds = {bound.sync.name: bound for bound in bind(session, syncs, destinations)}
     found = [
         one
         for sync in built
@@ -43,10 +49,10 @@ def traces(
 
 
 def explained(
-    warehouse: Warehouse, syncs: Sequence[Sync], models: Lineage, wanted: str
+    warehouse: Warehouse, syncs: Sequence[Sync], destinations: Destinations, models: Lineage, wanted: str
 ) -> list[dict[str, Any]]:
     """The rows behind a key or a code, those with a reason first. Raises `UnknownKey`, `ModelMissing`."""
-    found = explain(warehouse, syncs, models, wanted)
+    found = explain(warehouse, syncs, destinations, models, wanted)
     with warehouse.session() as session:
         reader = Reader(exponents(session), _referred_names(session, syncs, found))
         asked = _asked(session, syncs, found, wanted)

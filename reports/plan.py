@@ -21,6 +21,7 @@ from reports.page import render
 from reports.shown import Reader, exponents
 from reverse_etl.review.row_names import Label, labels, referred_names
 from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.destination import Destinations
 from reverse_etl.state.operations import Finding, Operation
 from reverse_etl.state.outstanding import WORDS
 from reverse_etl.state.stored_plans import Plan, tool_version
@@ -28,12 +29,12 @@ from reverse_etl.state.stored_plans import Plan, tool_version
 Identity = tuple[str, str]
 
 
-def plan_page(warehouse: Warehouse, plan: Plan, syncs: Sequence[Sync]) -> str:
+def plan_page(warehouse: Warehouse, plan: Plan, syncs: Sequence[Sync], destinations: Destinations) -> str:
     """The page as HTML. `syncs` give names and explanations; rows of a sync that is gone are shown without."""
     with warehouse.session() as session:
         named = _labels(session, plan, syncs)
         reader = Reader(exponents(session), referred_names(session, syncs, _referred(plan, syncs)))
-        explained = traces(session, warehouse, syncs, plan, reader)
+        explained = traces(session, warehouse, syncs, destinations, plan, reader)
         measured = read_measures(session)
         waiting, drifted = _stored(session, "holds", plan), _stored(session, "drift", plan)
     content = {

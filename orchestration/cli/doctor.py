@@ -134,9 +134,10 @@ def _destinations(settings: Settings) -> str:
 
 
 def _syncs(settings: Settings) -> str:
-    from reverse_etl.destinations import check
+    from reverse_etl.destinations import DESTINATIONS
+    from reverse_etl.planning.binding import check
     from reverse_etl.spec.manifest import read_syncs
 
     syncs = read_syncs(settings.manifest_path, settings.profile)
-    check(syncs)
+    check(syncs, DESTINATIONS)
     return ", ".join(f"{sync.name} ({sync.mode})" for sync in syncs)

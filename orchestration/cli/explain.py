@@ -30,13 +30,14 @@ def explain_command(key: str, every: bool, as_json: bool) -> None:
     """Why KEY (a key or a SKU code) is not on the site, or why it shows what it shows. Nothing is written."""
     from orchestration.dbt import read_manifest
     from reports.explanation import explained, text
+    from reverse_etl.destinations import DESTINATIONS
     from reverse_etl.review.lineage import read_lineage
     from reverse_etl.spec.manifest import read_syncs
 
     settings, warehouse = opened()
     read_manifest(settings, warehouse)
     syncs = read_syncs(settings.manifest_path, settings.profile)
-    found = explained(warehouse, syncs, read_lineage(settings.manifest_path, syncs), key)
+    found = explained(warehouse, syncs, DESTINATIONS, read_lineage(settings.manifest_path, syncs), key)
     if as_json:
         click.echo(json.dumps(found, default=str, indent=2))
         return

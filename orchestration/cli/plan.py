@@ -58,7 +58,7 @@ def plan_command(
         return
     from orchestration.built import build_stale, require_built, stale_above
     from orchestration.dbt import read_manifest
-    from reverse_etl.destinations import rate_per_minute
+    from reverse_etl.destinations import DESTINATIONS, rate_per_minute
     from reverse_etl.planning.plan import make_plan
     from reverse_etl.spec.manifest import read_syncs
 
@@ -72,7 +72,7 @@ def plan_command(
     elif note := require_built(manifest, stale):
         click.echo(note, err=True)
     plan = make_plan(
-        warehouse, syncs, key=key, limit=limit, retry=retry, profile=settings.profile,
+        warehouse, syncs, DESTINATIONS, key=key, limit=limit, retry=retry, profile=settings.profile,
         rate_per_minute=rate_per_minute(settings, {sync.destination for sync in syncs}),
     )  # fmt: skip
     _show(warehouse, plan, syncs, as_json=as_json, as_markdown=as_markdown, html=html)
@@ -109,8 +109,9 @@ def _show(
 ) -> None:  # fmt: skip
     if html is not None:
         from reports.plan import plan_page
+        from reverse_etl.destinations import DESTINATIONS
 
-        html.write_text(plan_page(warehouse, plan, syncs))
+        html.write_text(plan_page(warehouse, plan, syncs, DESTINATIONS))
         click.echo(f"{html}: {plan.summary()}", err=True)
     if as_json:
         click.echo(plan.to_json())
@@ -129,7 +130,7 @@ def apply_command(plan_id: str | None, override_guards: bool) -> None:
     from orchestration.dbt import read_manifest
     from orchestration.sandbox_process import running_sandbox
     from reverse_etl.applying.apply import Blocked, apply_plan
-    from reverse_etl.destinations import channels
+    from reverse_etl.destinations import DESTINATIONS, channels
     from reverse_etl.review.approvals import approve
     from reverse_etl.review.parity import measure
     from reverse_etl.spec.manifest import read_syncs
@@ -148,10 +149,10 @@ def apply_command(plan_id: str | None, override_guards: bool) -> None:
     taking_part = channels(settings, {one.destination for one in plan.operations})
     try:
         with running_sandbox(settings), shown_progress(Console(stderr=True)):
-            result = apply_plan(warehouse, plan_id, syncs, taking_part)
+            result = apply_plan(warehouse, plan_id, syncs, DESTINATIONS, taking_part)
     except Blocked as blocked:
         click.echo(str(blocked), err=True)
         raise click.exceptions.Exit(BLOCKED) from None
-    measure(warehouse, syncs, plan_id)
+    measure(warehouse, syncs, DESTINATIONS, plan_id)
     click.echo(f"Plan {plan_id}: {result.summary()}")
     raise click.exceptions.Exit(FAILURE if result.failed or result.stopped else 0)

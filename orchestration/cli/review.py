@@ -81,7 +81,7 @@ def undo_command(plan_id: str, as_json: bool) -> None:
     Exit status: 0 nothing can be undone, 2 changes pending, 3 blocked by a guard.
     """
     from orchestration.dbt import read_manifest
-    from reverse_etl.destinations import rate_per_minute
+    from reverse_etl.destinations import DESTINATIONS, rate_per_minute
     from reverse_etl.review.undo import make_undo
     from reverse_etl.spec.manifest import read_syncs
 
@@ -89,7 +89,12 @@ def undo_command(plan_id: str, as_json: bool) -> None:
     read_manifest(settings, warehouse)
     syncs = read_syncs(settings.manifest_path, settings.profile)
     plan = make_undo(
-        warehouse, syncs, plan_id, rate_per_minute=rate_per_minute(settings), profile=settings.profile
+        warehouse,
+        syncs,
+        DESTINATIONS,
+        plan_id,
+        rate_per_minute=rate_per_minute(settings),
+        profile=settings.profile,
     )
     if as_json:
         click.echo(plan.to_json())

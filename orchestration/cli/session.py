@@ -104,19 +104,11 @@ def _expected() -> tuple[type[Exception], ...]:
     from orchestration.dbt import DbtError
     from pipelines.sources.user_apis.definition import Misconfigured
     from reports.user_figures import NothingMeasured
-    from reverse_etl import (
-        apply,
-        approvals,
-        leases,
-        manifest,
-        plan,
-        preview,
-        scan,
-        schema,
-        stored_plans,
-        undo,
-        yaml_places,
-    )  # fmt: skip
+    from reverse_etl.applying import apply
+    from reverse_etl.planning import plan, scan
+    from reverse_etl.review import approvals, preview, undo
+    from reverse_etl.spec import manifest, yaml_places
+    from reverse_etl.state import leases, schema, stored_plans
 
     return (
         SettingsError, WarehouseError, RemoteError, ForbiddenAddress, CredentialError, Misconfigured, DbtError,

@@ -166,26 +166,28 @@ def _carry_out(
     with applying(warehouse, destinations, f"planning and applying to {', '.join(sorted(destinations))}"):
         not_built = syncs_not_built(warehouse, syncs)
         if allowed:
-            recover(warehouse, syncs, channels(settings, destinations))
+            recover(warehouse, syncs, DESTINATIONS, channels(settings, destinations))
         plan = make_plan(
-            warehouse, syncs, key=config.key, limit=config.limit, profile=settings.profile, retry=config.retry,
+            warehouse, syncs, DESTINATIONS, key=config.key, limit=config.limit, profile=settings.profile, retry=config.retry,
             rate_per_minute=rate_per_minute(settings, destinations), not_built=not_built,
         )  # fmt: skip
         context.log.info("plan %s: %s", plan.plan_id, plan.summary())
         tell_about_held_rows(settings, warehouse, plan, context.run_id)
         result = None
         if allowed and not plan.is_empty and not plan.is_blocked:
-            result = apply_plan(warehouse, plan.plan_id, syncs, channels(settings, destinations))
+            result = apply_plan(
+                warehouse, plan.plan_id, syncs, DESTINATIONS, channels(settings, destinations)
+            )
             look_again(settings, warehouse, plan, syncs)
         # Of a run that wrote nothing the plan itself says how far the shop is from the view.
         remaining = plan
         if result is not None:
             remaining = make_plan(
-                warehouse, syncs, profile=settings.profile, store=False, not_built=not_built
+                warehouse, syncs, DESTINATIONS, profile=settings.profile, store=False, not_built=not_built
             )
         # Opening its file costs DuckDB more than what is asked here: once for all.
         with warehouse.session():
-            measure(warehouse, syncs, plan.plan_id, but=not_built)
+            measure(warehouse, syncs, DESTINATIONS, plan.plan_id, but=not_built)
             page = write_page(settings, warehouse, plan, syncs)
             rows = {row["sync"]: row for row in status(warehouse)}
             more = run_metadata(warehouse, syncs, page)
@@ -218,7 +220,7 @@ def look_again(settings: Settings, warehouse: Warehouse, plan: Plan, syncs: tupl
                 "item_collections": fed_collections(syncs, name),
                 # What was accepted and had no effect is not among what changed.
                 "written": written_documents(
-                    warehouse, plan.plan_id, [one for one in syncs if one.connection == name]
+                    warehouse, plan.plan_id, [one for one in syncs if one.connection == name], DESTINATIONS
                 ),
             },
         )

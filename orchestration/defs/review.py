@@ -6,7 +6,7 @@ from karvon.settings import Settings
 from karvon.warehouse import Warehouse
 from orchestration.defs.activation import look_again
 from reverse_etl.applying.apply import Blocked, NotConfigured, apply_plan
-from reverse_etl.destinations import channels, rate_per_minute
+from reverse_etl.destinations import DESTINATIONS, channels, rate_per_minute
 from reverse_etl.review.approvals import NothingToApprove, approve
 from reverse_etl.review.parity import measure
 from reverse_etl.review.undo import NothingToUndo, make_undo
@@ -51,11 +51,11 @@ def review(settings: Settings, warehouse: Warehouse, syncs: tuple[Sync, ...]) ->
     @dg.op(pool=POOL)
     def apply_stored_plan(context: dg.OpExecutionContext, config: PlanConfig) -> None:
         try:
-            result = apply_plan(warehouse, config.plan_id, syncs, channels(settings))
+            result = apply_plan(warehouse, config.plan_id, syncs, DESTINATIONS, channels(settings))
         except (Blocked, Busy, NoSuchPlan, NotConfigured) as refused:
             raise dg.Failure(str(refused)) from None
         look_again(settings, warehouse, load_plan(warehouse, config.plan_id), syncs)
-        measure(warehouse, syncs, config.plan_id)
+        measure(warehouse, syncs, DESTINATIONS, config.plan_id)
         context.add_output_metadata({"summary": result.summary(), "requests": result.requests})
         if result.failed or result.stopped:
             raise dg.Failure(result.summary(), metadata={"errors": "\n".join(result.errors[:50])})
@@ -66,6 +66,7 @@ def review(settings: Settings, warehouse: Warehouse, syncs: tuple[Sync, ...]) ->
             plan = make_undo(
                 warehouse,
                 syncs,
+                DESTINATIONS,
                 config.plan_id,
                 profile=settings.profile,
                 rate_per_minute=rate_per_minute(settings),

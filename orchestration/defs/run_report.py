@@ -13,6 +13,7 @@ from karvon.warehouse import Warehouse
 from reports import plot
 from reports.measures import Measures, duration, last_parities, last_runs, measures
 from reports.plan import plan_page
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.spec.syncs import Sync
 from reverse_etl.state.stored_plans import Plan, load_plan
 
@@ -26,7 +27,7 @@ def write_page(settings: Settings, warehouse: Warehouse, plan: Plan, syncs: Sequ
         return None
     settings.reports_path.mkdir(parents=True, exist_ok=True)
     page = settings.reports_path / f"plan-{plan.plan_id}.html"
-    page.write_text(plan_page(warehouse, load_plan(warehouse, plan.plan_id), syncs))
+    page.write_text(plan_page(warehouse, load_plan(warehouse, plan.plan_id), syncs, DESTINATIONS))
     for old in sorted(settings.reports_path.glob("plan-*.html"))[:-KEPT_PAGES]:
         old.unlink()
     return page

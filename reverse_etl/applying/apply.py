@@ -24,7 +24,7 @@ from reverse_etl.planning.binding import bind
 from reverse_etl.review.approvals import allowed_guards
 from reverse_etl.spec.syncs import Sync
 from reverse_etl.state import operations
-from reverse_etl.state.destination import Bound, Channel, Channels, Known, Outcome
+from reverse_etl.state.destination import Bound, Channel, Channels, Destinations, Known, Outcome
 from reverse_etl.state.leases import RENEWED_EVERY, Lease, hold
 from reverse_etl.state.operations import Operation, now
 from reverse_etl.state.schema import migrate
@@ -93,6 +93,7 @@ def apply_plan(
     warehouse: Warehouse,
     plan_id: str,
     syncs: Sequence[Sync],
+    destinations: Destinations,
     channels: Channels,
 ) -> ApplyResult:
     """Apply a stored plan, or what is left of it. A guard that it breaks must have been allowed (`approve`).
@@ -106,16 +107,15 @@ def apply_plan(
     todo = [one for one in plan.operations if one.status == "planned"]
     if not todo:
         return result
-    bounds = _bounds(warehouse, syncs)
-    by_name = {name: bound.sync for name, bound in bounds.items()}
-    destinations = {one.destination for one in todo}
+    bounds = _bounds(warehouse, syncs, destinations)
+    asked = {one.destination for one in todo}
     with (
-        applying(warehouse, destinations, f"applying plan {plan_id}"),
+        applying(warehouse, asked, f"applying plan {plan_id}"),
         hold(warehouse, {one.target for one in todo}) as lease,
     ):
         asyncio.run(_recover(warehouse, lease, bounds, channels))
         with warehouse.session() as session:
-            held = record(session, moved(warehouse, session, todo, by_name, plan.created_at), by_name)
+            held = record(session, moved(warehouse, session, todo, bounds, plan.created_at), bounds)
             result.take(held)
             stood = {one.seq for one in held}
             todo = operations.load(session, "plan_id = $1 AND status = 'planned'", (plan_id,))
@@ -136,7 +136,9 @@ def _refuse_blocked(warehouse: Warehouse, plan: Plan) -> None:
         raise Blocked("\n".join(broken))
 
 
-def recover(warehouse: Warehouse, syncs: Sequence[Sync], channels: Channels) -> int:
+def recover(
+    warehouse: Warehouse, syncs: Sequence[Sync], destinations: Destinations, channels: Channels
+) -> int:
     """Find out what became of operations that a dead run left open; returns how many were settled.
 
     Runs before a plan is made, so that the plan knows. Raises `Busy` while another run is applying.
@@ -146,13 +148,13 @@ def recover(warehouse: Warehouse, syncs: Sequence[Sync], channels: Channels) -> 
     if not targets:
         return 0
     with hold(warehouse, targets) as lease:
-        return asyncio.run(_recover(warehouse, lease, _bounds(warehouse, syncs), channels))
+        return asyncio.run(_recover(warehouse, lease, _bounds(warehouse, syncs, destinations), channels))
 
 
-def _bounds(warehouse: Warehouse, syncs: Sequence[Sync]) -> dict[str, Bound]:
+def _bounds(warehouse: Warehouse, syncs: Sequence[Sync], destinations: Destinations) -> dict[str, Bound]:
     """The syncs by name, typed by what the destinations have now."""
     with warehouse.session() as session:
-        return {bound.sync.name: bound for bound in bind(session, syncs)}
+        return {bound.sync.name: bound for bound in bind(session, syncs, destinations)}
 
 
 async def _recover(
@@ -176,7 +178,7 @@ async def _recover(
             found = await opened[target].find(call, known)
             found = [await _looked_at(one, len(call), known, bounds, opened[target]) for one in found]
             with warehouse.session() as session:
-                changed = record(session, found, syncs)
+                changed = record(session, found, bounds)
             settled += sum(one.status not in ("sent", "unknown") for one in changed)
         return settled
 
@@ -230,7 +232,7 @@ class _Run:
                 for target in {one.target for one in todo}
             }
             with track("apply", len(todo)) as step:
-                writing = Writing(self.warehouse, self.lease, self.syncs, self.result, opened, step)
+                writing = Writing(self.warehouse, self.lease, self.bounds, self.result, opened, step)
                 heartbeat = asyncio.create_task(self._renew(writing))
                 try:
                     first, rest = canary.split(todo, self.syncs)

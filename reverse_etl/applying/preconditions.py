@@ -7,11 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from karvon.warehouse import Session, Warehouse
-from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.planning.scan import Scan, chunks
 from reverse_etl.spec.syncs import Sync
 from reverse_etl.state import ledger
-from reverse_etl.state.destination import Outcome
+from reverse_etl.state.destination import Bound, Outcome
 from reverse_etl.state.ledger import Entry
 from reverse_etl.state.operations import REMOVALS, Operation
 
@@ -20,18 +19,18 @@ def moved(
     warehouse: Warehouse,
     session: Session,
     operations: Sequence[Operation],
-    syncs: Mapping[str, Sync],
+    bounds: Mapping[str, Bound],
     created_at: datetime,
 ) -> list[Outcome]:
     """Outcomes `deferred` for operations whose row, mapping or record changed since the plan."""
     held: list[Outcome] = []
     for name in dict.fromkeys(one.sync for one in operations):
         mine = [one for one in operations if one.sync == name]
-        sync = syncs.get(name)
-        if sync is None or sync.target != mine[0].target:
+        bound = bounds.get(name)
+        if bound is None or bound.sync.target != mine[0].target:
             held += [_held(one, "its sync is not in the project any more") for one in mine]
             continue
-        scan = Scan(session, warehouse.dialect, sync, DESTINATIONS[sync.destination])
+        scan = Scan(session, warehouse.dialect, bound.sync, bound.destination)
         if scan.destination.takes_sets:
             # Whether its rows still stand is seen when they are read, row by row (`sets`).
             continue

@@ -8,11 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from karvon.warehouse import Session
-from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.planning import sets
 from reverse_etl.spec.syncs import Sync
 from reverse_etl.state import ledger, operations, outstanding
-from reverse_etl.state.destination import Outcome, Record
+from reverse_etl.state.destination import Bound, Outcome, Record
 from reverse_etl.state.ledger import Entry
 from reverse_etl.state.operations import REMOVALS, Operation, now
 
@@ -22,7 +21,7 @@ _AS_SENT = frozenset(
 """Kinds of fields that a destination shows as they were sent."""
 
 
-def record(session: Session, outcomes: Iterable[Outcome], syncs: Mapping[str, Sync]) -> list[Operation]:
+def record(session: Session, outcomes: Iterable[Outcome], bounds: Mapping[str, Bound]) -> list[Operation]:
     """Write what became of operations, ledger and journal in one transaction; returns the operations as they stand."""
     results = list(outcomes)
     wanted = {one.operation.identity for one in results}
@@ -43,7 +42,7 @@ def record(session: Session, outcomes: Iterable[Outcome], syncs: Mapping[str, Sy
             known = after.get(operation.identity) or before.get(operation.identity)
             if operation.action == "delete":
                 _forget(session, known)
-            elif (entry := _entry(one, known, syncs[operation.sync])) is not None:
+            elif (entry := _entry(one, known, bounds[operation.sync].sync)) is not None:
                 after[operation.identity] = entry
                 if operation.action == "adopt":
                     adopted[operation.sync][entry.remote_id] = operation.key
@@ -51,9 +50,9 @@ def record(session: Session, outcomes: Iterable[Outcome], syncs: Mapping[str, Sy
                     replaced[operation.sync].append(known)
         ledger.write(session, after.values())
         for name, owners in adopted.items():
-            ledger.forget_others(session, syncs[name], owners)
+            ledger.forget_others(session, bounds[name].sync, owners)
         for name, old in replaced.items():
-            _unsettle_what_points_to(session, name, old, syncs)
+            _unsettle_what_points_to(session, name, old, bounds)
         changed = [_journaled(one) for one in results]
         operations.rewrite(session, changed)
         outstanding.answered(session, now(), changed)
@@ -61,13 +60,13 @@ def record(session: Session, outcomes: Iterable[Outcome], syncs: Mapping[str, Sy
 
 
 def _unsettle_what_points_to(
-    session: Session, name: str, old: Sequence[Entry], syncs: Mapping[str, Sync]
+    session: Session, name: str, old: Sequence[Entry], bounds: Mapping[str, Bound]
 ) -> None:
     """Rows that point to records which were made again show the old ones: the next plan compares them."""
-    ids = [DESTINATIONS[one.destination].referred_id(one.remote_id) for one in old]
-    for sync in syncs.values():
-        if any(spec.sync == name for spec in sync.plain_fields):
-            ledger.unsettle(session, sync, ids)
+    ids = [bounds[name].destination.referred_id(one.remote_id) for one in old]
+    for bound in bounds.values():
+        if any(spec.sync == name for spec in bound.sync.plain_fields):
+            ledger.unsettle(session, bound.sync, ids)
 
 
 def _journaled(outcome: Outcome) -> Operation:

@@ -17,7 +17,7 @@ from karvon.warehouse import Session, Warehouse
 from reverse_etl.applying.recording import record
 from reverse_etl.spec.syncs import Sync
 from reverse_etl.state import ledger, operations
-from reverse_etl.state.destination import Channel, Known, Outcome
+from reverse_etl.state.destination import Bound, Channel, Known, Outcome
 from reverse_etl.state.leases import Lease
 from reverse_etl.state.ledger import Entry
 from reverse_etl.state.operations import Operation, sending
@@ -42,13 +42,17 @@ class Writing:
 
     warehouse: Warehouse
     lease: Lease
-    syncs: Mapping[str, Sync]
+    bounds: Mapping[str, Bound]
     result: ApplyResult
     opened: Mapping[tuple[str, str], Channel]
     step: Step
     no_creates: dict[tuple[str, str], str] = field(default_factory=dict)
     stopped: dict[tuple[str, str], str] = field(default_factory=dict)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def syncs(self) -> dict[str, Sync]:
+        return {name: bound.sync for name, bound in self.bounds.items()}
 
     async def in_session(self, work: Callable[[Session], Result]) -> Result:
         """Do something with the warehouse, beside the calls that wait for the network; one thing at a time."""
@@ -104,7 +108,7 @@ class Stage:
 
         def write_down(session: Session) -> list[Operation]:
             self.run.lease.renew(session)
-            told = record(session, early, self.run.syncs)
+            told = record(session, early, self.run.bounds)
             with session.transaction():
                 operations.rewrite(session, [one for call in ready for one in call])
             return told
@@ -142,7 +146,7 @@ class Stage:
 
         def write_down(session: Session) -> list[Operation]:
             self.run.lease.renew(session)
-            return record(session, outcomes, self.run.syncs)
+            return record(session, outcomes, self.run.bounds)
 
         changed = await self.run.in_session(write_down)
         self._note([one for one in changed if one.status != "planned"])

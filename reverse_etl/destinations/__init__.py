@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 
@@ -13,11 +13,9 @@ from reverse_etl.destinations.files import Files
 from reverse_etl.destinations.webflow.cms import WebflowCms
 from reverse_etl.destinations.webflow.store import WebflowStore
 from reverse_etl.destinations.webhook import Webhook
-from reverse_etl.spec.manifest import SyncError
-from reverse_etl.spec.syncs import Sync
-from reverse_etl.state.destination import Channels, Destination
+from reverse_etl.state.destination import Channels, Destinations
 
-DESTINATIONS: Mapping[str, Destination] = {
+DESTINATIONS: Destinations = {
     "webflow_store": WebflowStore(),
     "webflow_cms": WebflowCms(),
     "files": Files(),
@@ -52,33 +50,3 @@ def rate_per_minute(settings: Settings, only: Collection[str] = frozenset(DESTIN
     """Requests a minute that the slowest connection takes: what a plan's minutes are counted with."""
     windows = [window for name in only for window in DESTINATIONS[name].rate_limits(settings)]
     return min((window.requests * 60 / window.seconds for window in windows), default=60)
-
-
-def _idle_guards(sync: Sync) -> Iterator[str]:
-    """Guards that the sync gives nothing to watch."""
-    if sync.guards.max_price_change is not None and not any(one.as_ == "money" for one in sync.fields):
-        yield "guards.max_price_change: no column is `as: money`, so it would watch nothing; leave it out"
-    if sync.canary and sync.canary.page and sync.publish != "live":
-        yield "canary.page: with `publish: staging` no page is asked; write `publish: live`, or leave it out"
-
-
-def check(syncs: Sequence[Sync]) -> None:
-    """Raises `SyncError` with everything that the destinations find wrong with the syncs."""
-    problems = []
-    for sync in syncs:
-        where = f"{sync.file}, model {sync.name}"
-        destination = DESTINATIONS.get(sync.destination)
-        if destination is None:
-            known = ", ".join(DESTINATIONS)
-            problems.append(f"{where}: unknown destination {sync.destination}; known are {known}")
-        elif sync.resource not in destination.resources:
-            problems.append(
-                f"{where}: {sync.destination} has no resource {sync.resource}; "
-                f"it has {', '.join(sorted(destination.resources))}"
-            )
-        else:
-            problems += [
-                f"{where}: {problem}" for problem in (*_idle_guards(sync), *destination.problems(sync))
-            ]
-    if problems:
-        raise SyncError(problems)

@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.planning.ordering import in_order
 from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.destination import Destinations
 from reverse_etl.state.operations import Finding, Operation, revised
 
 
@@ -16,13 +16,15 @@ def new_plan_id() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
 
 
-def packed(operations: Sequence[Operation], syncs: Sequence[Sync]) -> tuple[list[Operation], list[Finding]]:
+def packed(
+    operations: Sequence[Operation], syncs: Sequence[Sync], destinations: Destinations
+) -> tuple[list[Operation], list[Finding]]:
     """Operations as their destinations bundle them, in sending order, and findings for those that cannot go."""
     bundled: list[list[Operation]] = []
     findings: list[Finding] = []
     for name in dict.fromkeys(sync.destination for sync in syncs):
         mine = [operation for operation in operations if operation.destination == name]
-        calls, found = DESTINATIONS[name].pack(mine, syncs)
+        calls, found = destinations[name].pack(mine, syncs)
         bundled.append(calls)
         findings += found
     return in_order(bundled, syncs), findings
@@ -34,9 +36,9 @@ def numbered(operations: Sequence[Operation], plan_id: str, at: datetime) -> tup
     )
 
 
-def request_count(operations: Sequence[Operation]) -> int:
+def request_count(operations: Sequence[Operation], destinations: Destinations) -> int:
     """Requests of all calls, and those that each destination needs besides."""
     return sum(one.requests for one in operations) + sum(
-        DESTINATIONS[name].extra_requests([one for one in operations if one.destination == name])
+        destinations[name].extra_requests([one for one in operations if one.destination == name])
         for name in {one.destination for one in operations}
     )

@@ -10,10 +10,9 @@ from types import MappingProxyType
 
 from karvon.progress import track
 from karvon.warehouse import Session, Warehouse
-from reverse_etl.destinations import check
 from reverse_etl.planning import holding, images
 from reverse_etl.planning.assembly import new_plan_id, numbered, packed, request_count
-from reverse_etl.planning.binding import bind
+from reverse_etl.planning.binding import bind, check
 from reverse_etl.planning.compare import Compared, compare, removal
 from reverse_etl.planning.guards import Sizes, violations
 from reverse_etl.planning.life_cycles import LifeCycles
@@ -28,7 +27,7 @@ from reverse_etl.spec.manifest import SyncError
 from reverse_etl.spec.syncs import Sync
 from reverse_etl.spec.values import referred
 from reverse_etl.state import drift, ledger, outstanding
-from reverse_etl.state.destination import Bound
+from reverse_etl.state.destination import Bound, Destinations
 from reverse_etl.state.drift import Drift
 from reverse_etl.state.holds import UNDONE, Hold
 from reverse_etl.state.holds import store as store_holds
@@ -43,6 +42,7 @@ __all__ = ["Plan", "UnknownKey", "make_plan"]
 def make_plan(
     warehouse: Warehouse,
     syncs: Sequence[Sync],
+    destinations: Destinations,
     *,
     key: str | None = None,
     limit: int | None = None,
@@ -59,14 +59,17 @@ def make_plan(
     `not_built` says of syncs why their models are not to be relied on: they are left out, parents with their children.
     Raises `SyncError`, `ModelMissing`, `UnknownKey`.
     """
-    check(syncs)
+    check(syncs, destinations)
     with warehouse.session() as session, track("plan", len(syncs)) as step:
         migrate(warehouse, session)
-        bounds = bind(session, syncs)
+        bounds = bind(session, syncs, destinations)
         _check_mappings(bounds)
         syncs = [bound.sync for bound in bounds]
         planning = _Planning(
-            session, syncs, {bound.sync.name: _scan(session, warehouse, bound, syncs) for bound in bounds}
+            session,
+            syncs,
+            destinations,
+            {bound.sync.name: _scan(session, warehouse, bound, syncs) for bound in bounds},
         )
         scans = {name: scan for name, scan in planning.scans.items() if name not in not_built}
         for scan in scans.values():
@@ -102,6 +105,7 @@ def make_plan(
 class _Planning:
     session: Session
     syncs: Sequence[Sync]
+    destinations: Destinations
     scans: Mapping[str, Scan]
     operations: list[Operation] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -316,7 +320,7 @@ def _removes(sync: Sync, desired: int) -> bool:
 
 
 def _packed(planning: _Planning, operations: Sequence[Operation]) -> tuple[list[Operation], list[Finding]]:
-    return packed(operations, planning.syncs)
+    return packed(operations, planning.syncs, planning.destinations)
 
 
 def _finish(
@@ -334,7 +338,7 @@ def _finish(
     created_at = datetime.now(UTC)
     operations = numbered(bundled, plan_id, created_at)
     broken = violations(planning.syncs, operations, planning.sizes, plan_id)
-    requests = request_count(operations)
+    requests = request_count(operations, planning.destinations)
     counts = count(operations, planning.findings, broken)
     for name, rows in planning.not_created.items():
         counts.setdefault(name, {})["not_created"] = rows

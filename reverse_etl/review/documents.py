@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from karvon.warehouse import Warehouse
-from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.spec.syncs import Sync
+from reverse_etl.state.destination import Destinations
 
 
-def written_documents(warehouse: Warehouse, plan_id: str, syncs: Sequence[Sync]) -> dict[str, list[str]]:
+def written_documents(
+    warehouse: Warehouse, plan_id: str, syncs: Sequence[Sync], destinations: Destinations
+) -> dict[str, list[str]]:
     """Resource of the mirror → keys of the documents that a plan wrote to, or tried to."""
     found: dict[str, set[str]] = {}
     with warehouse.session() as session:
         for sync in syncs:
-            destination = DESTINATIONS[sync.destination]
+            destination = destinations[sync.destination]
             if (table := destination.mirror(sync)) is None:
                 continue
             # A child is in its parent's document, of which only the ledger knows.

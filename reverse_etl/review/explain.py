@@ -23,7 +23,7 @@ from reverse_etl.review.current_rows import FieldNow, RowNow, rows_now
 from reverse_etl.review.lineage import KeyedModel, Step
 from reverse_etl.spec.syncs import Sync
 from reverse_etl.state import operations as journal
-from reverse_etl.state.destination import Bound
+from reverse_etl.state.destination import Bound, Destinations
 from reverse_etl.state.ledger import keys_of, listed
 from reverse_etl.state.operations import Finding, Operation
 from reverse_etl.state.schema import migrate
@@ -79,7 +79,7 @@ class Explanation:
 
 
 def explain(
-    warehouse: Warehouse, syncs: Sequence[Sync], models: Lineage, wanted: str
+    warehouse: Warehouse, syncs: Sequence[Sync], destinations: Destinations, models: Lineage, wanted: str
 ) -> tuple[Explanation, ...]:
     """The row with this key or code, its parent or children, what it refers to. Nothing is written.
 
@@ -89,11 +89,11 @@ def explain(
     """
     with warehouse.session() as session:
         migrate(warehouse, session)
-        bounds = {bound.sync.name: bound for bound in bind(session, syncs)}
+        bounds = {bound.sync.name: bound for bound in bind(session, syncs, destinations)}
         scope = _scope(session, warehouse, bounds, models, wanted)
     key = next((keys[0] for keys in scope.values() if keys), wanted)
     try:
-        plan = make_plan(warehouse, syncs, key=key, store=False)
+        plan = make_plan(warehouse, syncs, destinations, key=key, store=False)
         operations, findings = plan.operations, plan.findings
     except UnknownKey:
         operations, findings = (), ()

@@ -14,10 +14,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from karvon.warehouse import Session
-from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.spec.manifest import ModelColumn, SyncError, as_field
 from reverse_etl.spec.syncs import Sync
 from reverse_etl.spec.yaml_places import Meta, with_mapping
+from reverse_etl.state.destination import Destination, Destinations
 
 FORMAT = 1
 Columns = Mapping[str, Mapping[str, ModelColumn]]
@@ -63,7 +63,7 @@ def exported(syncs: Sequence[Sync], columns: Columns) -> dict[str, Any]:
 
 
 def changes(
-    session: Session, syncs: Sequence[Sync], columns: Columns, document: object
+    session: Session, syncs: Sequence[Sync], destinations: Destinations, columns: Columns, document: object
 ) -> list[MappingChange]:
     """What a document changes.
 
@@ -78,7 +78,7 @@ def changes(
         if sync is None:
             problems.append(f"there is no sync {given.name}; known are {', '.join(sorted(by_name))}")
             continue
-        problems += _refused(session, sync, given, columns[sync.name])
+        problems += _refused(session, sync, destinations[sync.destination], given, columns[sync.name])
         found += _changed(sync, given, columns[sync.name])
     if problems:
         raise SyncError(problems)
@@ -106,7 +106,11 @@ def _read(document: object) -> _Document:
 
 
 def _refused(
-    session: Session, sync: Sync, given: _SyncMapping, columns: Mapping[str, ModelColumn]
+    session: Session,
+    sync: Sync,
+    destination: Destination,
+    given: _SyncMapping,
+    columns: Mapping[str, ModelColumn],
 ) -> Iterator[str]:
     """What is wrong with the new mapping of one sync."""
     where = f"{sync.file}, model {sync.name}"
@@ -121,7 +125,7 @@ def _refused(
         return
     if missing := sorted(set(changed.columns) - set(columns)):
         yield f"{where}: the mapping uses the column {', '.join(missing)}, which the model does not have"
-    yield from map(str, DESTINATIONS[sync.destination].mapping_problems(session, changed))
+    yield from map(str, destination.mapping_problems(session, changed))
 
 
 def _changed(sync: Sync, given: _SyncMapping, columns: Mapping[str, ModelColumn]) -> Iterator[MappingChange]:

@@ -19,7 +19,7 @@ from reverse_etl.planning.binding import bind
 from reverse_etl.planning.scan import Scan, chunks
 from reverse_etl.review.current_rows import rows_now
 from reverse_etl.spec.syncs import Sync
-from reverse_etl.state.destination import Bound
+from reverse_etl.state.destination import Bound, Destinations
 from reverse_etl.state.operations import now
 from reverse_etl.state.schema import migrate
 
@@ -48,7 +48,12 @@ SCHEMA = pa.schema(
 
 
 def measure(
-    warehouse: Warehouse, syncs: Sequence[Sync], plan_id: str, *, but: Collection[str] = ()
+    warehouse: Warehouse,
+    syncs: Sequence[Sync],
+    destinations: Destinations,
+    plan_id: str,
+    *,
+    but: Collection[str] = (),
 ) -> list[FieldParity]:
     """Measure all syncs but some and write it down in `reverse_etl.parity` as the outcome of a plan.
 
@@ -59,7 +64,7 @@ def measure(
     at = now()
     with warehouse.session() as session:
         migrate(warehouse, session)
-        bounds = {bound.sync.name: bound for bound in bind(session, syncs)}
+        bounds = {bound.sync.name: bound for bound in bind(session, syncs, destinations)}
         measured = [
             FieldParity(plan_id, at, *bound.sync.target, bound.sync.name, name, wanted, equal)
             for bound in bounds.values()

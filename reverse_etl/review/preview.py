@@ -21,7 +21,7 @@ from karvon.warehouse import Session, Warehouse
 from reverse_etl.planning.plan import make_plan
 from reverse_etl.spec.syncs import AS_NEW, Sync
 from reverse_etl.state import ledger
-from reverse_etl.state.destination import Channels, Known, Outcome
+from reverse_etl.state.destination import Channels, Destinations, Known, Outcome
 from reverse_etl.state.ledger import Entry
 from reverse_etl.state.operations import Finding, Operation, sending
 
@@ -44,6 +44,7 @@ class UnknownColumn(Exception):
 def preview(
     warehouse: Warehouse,
     syncs: Sequence[Sync],
+    destinations: Destinations,
     key: str,
     requests: list[Request],
     channels: Channels,
@@ -60,7 +61,7 @@ def preview(
     if as_new:
         syncs = _as_new(syncs)
     with _having(warehouse, syncs, values or {}) as chosen:
-        plan = make_plan(warehouse, chosen, key=key, store=False, retry=True)
+        plan = make_plan(warehouse, chosen, destinations, key=key, store=False, retry=True)
         outcomes = asyncio.run(_rehearse(warehouse, chosen, plan.operations, channels))
     unsent = [
         Finding("deferred", one.operation.sync, one.operation.key, one.error or "")
@@ -82,11 +83,18 @@ class Estimate:
 
 
 def estimate(
-    warehouse: Warehouse, syncs: Sequence[Sync], rate_per_minute: float, *, as_new: bool = False
+    warehouse: Warehouse,
+    syncs: Sequence[Sync],
+    destinations: Destinations,
+    rate_per_minute: float,
+    *,
+    as_new: bool = False,
 ) -> Estimate:
     """Plan everything and store nothing. `as_new`: for a shop that has nothing yet."""
     chosen = _as_new(syncs) if as_new else syncs
-    plan = make_plan(warehouse, chosen, store=False, retry=True, rate_per_minute=rate_per_minute)
+    plan = make_plan(
+        warehouse, chosen, destinations, store=False, retry=True, rate_per_minute=rate_per_minute
+    )
     created = sum(one.action == "create" for one in plan.operations)
     with warehouse.session() as session:
         there = 0 if as_new else session.value("SELECT count(*) FROM reverse_etl.ledger WHERE NOT removed")

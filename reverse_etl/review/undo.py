@@ -26,6 +26,7 @@ from reverse_etl.spec.states import PUBLISHED
 from reverse_etl.spec.syncs import FieldSpec, Sync
 from reverse_etl.spec.values import digest, sent_form
 from reverse_etl.state import ledger, operations, outstanding
+from reverse_etl.state.destination import Destinations
 from reverse_etl.state.ledger import Entry
 from reverse_etl.state.operations import REMOVALS, Finding, Operation
 from reverse_etl.state.stored_plans import Plan, by_cause, count, load_plan, store_plan
@@ -38,6 +39,7 @@ class NothingToUndo(Exception):
 def make_undo(
     warehouse: Warehouse,
     syncs: Sequence[Sync],
+    destinations: Destinations,
     plan_id: str,
     *,
     rate_per_minute: float = 60,
@@ -55,7 +57,7 @@ def make_undo(
     findings: list[Finding] = []
     sizes: dict[str, Sizes] = {}
     with warehouse.session() as session:
-        bounds = {bound.sync.name: bound for bound in bind(session, list(by_name.values()))}
+        bounds = {bound.sync.name: bound for bound in bind(session, list(by_name.values()), destinations)}
         for name in dict.fromkeys(one.sync for one in done):
             mine = [one for one in done if one.sync == name]
             if name not in bounds:
@@ -77,8 +79,11 @@ def make_undo(
                 for one in part:
                     made += undoing.back(one)
             findings += undoing.findings
-        bundled, found = packed(made, syncs)
-        plan = _finished(bundled, [*findings, *found], syncs, sizes, plan_id, rate_per_minute, profile)
+        bundled, found = packed(made, syncs, destinations)
+        requests = request_count(bundled, destinations)
+        plan = _finished(
+            bundled, [*findings, *found], syncs, sizes, plan_id, requests, rate_per_minute, profile
+        )
         with session.transaction():
             store_plan(session, plan)
             waiting = outstanding.of_plan(plan.operations, (), plan.violations)
@@ -88,12 +93,11 @@ def make_undo(
 
 def _finished(
     bundled: Sequence[Operation], findings: Sequence[Finding], syncs: Sequence[Sync], sizes: Mapping[str, Sizes],
-    undoes: str, rate_per_minute: float, profile: str,
+    undoes: str, requests: int, rate_per_minute: float, profile: str,
 ) -> Plan:  # fmt: skip
     plan_id, at = new_plan_id(), datetime.now(UTC)
     all_operations = numbered(bundled, plan_id, at)
     broken = violations(syncs, all_operations, sizes, plan_id)
-    requests = request_count(all_operations)
     return Plan(
         plan_id=plan_id, created_at=at, profile=profile,
         status="blocked" if broken else "ready" if all_operations else "empty",

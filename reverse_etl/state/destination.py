@@ -170,6 +170,10 @@ class Destination(Protocol):
         """Requests that a plan needs besides those of its calls."""
 
 
+Destinations = Mapping[str, Destination]
+"""All that there are, by the name that a sync's YAML uses. Whoever runs the engine hands them in."""
+
+
 class Channel(Protocol):
     """The sending face. Remote errors become outcomes; none is raised."""
 

@@ -13,6 +13,7 @@ from in_process import InMemory, InProcess
 from shop_bench import Bench
 
 from karvon.warehouse import Warehouse
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.review.explain import explain
 from reverse_etl.state.stored_plans import Plan
 
@@ -63,7 +64,7 @@ def told(plan: Plan, kind: str) -> list[tuple[str, str]]:
 
 
 def reasons(shop: Bench, key: str) -> dict[str, tuple[str, ...]]:
-    found = explain(shop.warehouse, shop.syncs, {sync.name: () for sync in shop.syncs}, key)
+    found = explain(shop.warehouse, shop.syncs, DESTINATIONS, {sync.name: () for sync in shop.syncs}, key)
     return {one.sync.removeprefix("webflow__"): one.reasons for one in found}
 
 

@@ -24,6 +24,7 @@ from orchestration.cli import cli
 from orchestration.cli.run import _summary
 from orchestration.defs.activation import activation
 from reports.plan import plan_page
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.planning.plan import make_plan
 from reverse_etl.state.stored_plans import latest_plan_id, load_plan
 
@@ -145,7 +146,7 @@ def test_one_state_is_counted_the_same_everywhere(shop: Bench) -> None:
         assert len({(row["sync"], row["key"]) for row in held["rows"]}) == RIGHT["waits"]
         assert SPOKEN in told("errors")[1]
         assert len(json.loads(told("errors", "--json")[1])) == RIGHT["refused"]
-        page = plan_page(shop.warehouse, plan, shop.syncs)
+        page = plan_page(shop.warehouse, plan, shop.syncs, DESTINATIONS)
         (content,) = re.findall(r'<script[^>]*id="content"[^>]*>(.*?)</script>', page, re.DOTALL)
         assert json.loads(content)["tally"] == RIGHT
 
@@ -186,7 +187,7 @@ def test_a_blocked_plan_waits_as_a_whole_until_somebody_allows_it(shop: Bench) -
     assert f"plan {plan_id} is blocked by max_creates" in said
     assert "6 wait for a person" in said
     # Another destination plans afterwards: the blocked one waits all the same.
-    make_plan(shop.warehouse, [one for one in shop.syncs if one.name == "webflow__categories"])
+    make_plan(shop.warehouse, [one for one in shop.syncs if one.name == "webflow__categories"], DESTINATIONS)
     assert told("held")[0] == 3
     assert told("approve", "--plan", plan_id)[0] == 0
     assert told("held")[0] == 0

@@ -31,7 +31,7 @@ def page(duckdb_warehouse: Warehouse, tmp_path: Path) -> Path:
         broken=True,
     )
     target = tmp_path / "plan.html"
-    target.write_text(plan_page(duckdb_warehouse, plan, ()))
+    target.write_text(plan_page(duckdb_warehouse, plan, (), {}))
     return target
 
 
@@ -127,7 +127,7 @@ def test_five_thousand_rows_are_drawn_a_page_at_a_time(
 ) -> None:
     plan = stored(duckdb_warehouse, [operation(number) for number in range(1, 5001)])
     target = tmp_path / "plan.html"
-    target.write_text(plan_page(duckdb_warehouse, plan, ()))
+    target.write_text(plan_page(duckdb_warehouse, plan, (), {}))
     browser.open(target)
     counted(browser, "5,000 rows")
     assert len(rows(browser)) == 60
@@ -150,7 +150,7 @@ def test_what_waits_for_a_person_comes_with_the_command_to_approve(
             ('{"value": 1000, "unit": "USD"}', '{"value": 1800, "unit": "USD"}'),
         )
     target = tmp_path / "plan.html"
-    target.write_text(plan_page(duckdb_warehouse, plan, ()))
+    target.write_text(plan_page(duckdb_warehouse, plan, (), {}))
     browser.open(target)
     counted(browser, "2 rows")
     said = browser.value("document.querySelector('#page').textContent")

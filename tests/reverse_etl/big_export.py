@@ -10,6 +10,7 @@ from row_bench import RowBench
 
 from karvon.warehouse import Warehouse
 from reverse_etl.applying.apply import apply_plan
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.planning.plan import make_plan
 
 
@@ -33,10 +34,10 @@ def main(url: str, folder: Path, kind: str, rows: int) -> None:
             "INSERT INTO activation.items SELECT 'key-' || lpad(cast(i AS text), 8, '0'), "
             f"'Title of thing ' || i || repeat(' with words', 5), i * 0.01, i, now(), NULL FROM {numbers}"
         )
-    plan = make_plan(warehouse, bench.syncs)
-    result = apply_plan(warehouse, plan.plan_id, bench.syncs, bench.channels)
+    plan = make_plan(warehouse, bench.syncs, DESTINATIONS)
+    result = apply_plan(warehouse, plan.plan_id, bench.syncs, DESTINATIONS, bench.channels)
     assert result.applied == 1, result.errors
-    assert make_plan(warehouse, bench.syncs).is_empty
+    assert make_plan(warehouse, bench.syncs, DESTINATIONS).is_empty
     sys.stdout.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024))
 
 

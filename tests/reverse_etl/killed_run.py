@@ -27,6 +27,7 @@ from karvon.connections import WebflowConnection
 from karvon.http import HttpClient
 from karvon.warehouse import Warehouse
 from reverse_etl.applying.apply import apply_plan, recover
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.destinations.webflow.channel import StoreChannel
 from reverse_etl.planning.plan import make_plan
 from reverse_etl.spec.manifest import read_syncs
@@ -42,9 +43,9 @@ def run(order: dict[str, Any]) -> None:
     channels = {("webflow_store", "default"): lambda syncs: StoreChannel(site, syncs)}
     opened = Warehouse(order["url"], lock_seconds=5)
     syncs = read_syncs(Path(order["manifest"]), "sandbox")
-    recover(opened, syncs, channels)
-    plan = make_plan(opened, syncs)
-    result = apply_plan(opened, plan.plan_id, syncs, channels)
+    recover(opened, syncs, DESTINATIONS, channels)
+    plan = make_plan(opened, syncs, DESTINATIONS)
+    result = apply_plan(opened, plan.plan_id, syncs, DESTINATIONS, channels)
     if result.failed or result.stopped:
         raise AssertionError(f"{result.summary()}: {result.errors}")
 

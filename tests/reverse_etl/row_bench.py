@@ -16,6 +16,7 @@ from karvon.connections import WebhookConnection
 from karvon.http import certificates
 from karvon.warehouse import Warehouse
 from reverse_etl.applying.apply import ApplyResult, apply_plan, recover
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.destinations.files.channel import FilesChannel
 from reverse_etl.destinations.webhook.channel import WebhookChannel
 from reverse_etl.planning.plan import make_plan
@@ -77,7 +78,9 @@ class RowBench:
     @property
     def channels(self):
         return {
-            ("files", "default"): lambda syncs: FilesChannel(self.out, self.warehouse, syncs),
+            ("files", "default"): lambda syncs: FilesChannel(
+                DESTINATIONS["files"], self.out, self.warehouse, syncs
+            ),
             ("webhook", "default"): lambda syncs: WebhookChannel(self.receiver, syncs),
         }
 
@@ -95,17 +98,17 @@ class RowBench:
 
     def plan(self, **options: Any) -> Plan:
         self.build()
-        return make_plan(self.warehouse, self.syncs, **options)
+        return make_plan(self.warehouse, self.syncs, DESTINATIONS, **options)
 
     def apply(self, plan: Plan) -> ApplyResult:
-        return apply_plan(self.warehouse, plan.plan_id, self.syncs, self.channels)
+        return apply_plan(self.warehouse, plan.plan_id, self.syncs, DESTINATIONS, self.channels)
 
     def run(self, **options: Any) -> ApplyResult:
         self.recover()
         return self.apply(self.plan(**options))
 
     def recover(self) -> int:
-        return recover(self.warehouse, self.syncs, self.channels)
+        return recover(self.warehouse, self.syncs, DESTINATIONS, self.channels)
 
     def messages(self) -> list[Mapping[str, Any]]:
         answer = self.control.get("/webhook/messages", params={"name": self.name}).json()

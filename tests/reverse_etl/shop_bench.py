@@ -19,6 +19,7 @@ from karvon.connections import WebflowConnection
 from karvon.http import certificates
 from karvon.warehouse import Session, Warehouse
 from reverse_etl.applying.apply import ApplyResult, apply_plan, recover
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.destinations.webflow.channel import StoreChannel
 from reverse_etl.planning.plan import make_plan
 from reverse_etl.review.approvals import Approval, approve
@@ -203,19 +204,19 @@ class Bench:
 
     def plan(self, **options: Any) -> Plan:
         self.build()
-        return make_plan(self.warehouse, self.syncs, **options)
+        return make_plan(self.warehouse, self.syncs, DESTINATIONS, **options)
 
     def apply(self, plan: Plan, *, override_guards: bool = False) -> ApplyResult:
         self._mark = self._last_seq()
         for guard in {broken.guard for broken in plan.violations} if override_guards else ():
             self.approve(plan_id=plan.plan_id, rule=guard)
-        return apply_plan(self.warehouse, plan.plan_id, self.syncs, self.channels)
+        return apply_plan(self.warehouse, plan.plan_id, self.syncs, DESTINATIONS, self.channels)
 
     def approve(self, **what: Any) -> list[Approval]:
         return approve(self.warehouse, "tester", **what)
 
     def recover(self) -> int:
-        return recover(self.warehouse, self.syncs, self.channels)
+        return recover(self.warehouse, self.syncs, DESTINATIONS, self.channels)
 
     def run(self, **options: Any) -> ApplyResult:
         """Recover, read the mirror, plan, apply: what `karvon run` does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reverse_etl.applying import canary
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.destinations.webflow.channel import StoreChannel
 from reverse_etl.review.undo import make_undo
 
@@ -54,7 +55,7 @@ def test_a_canary_that_looks_wrong_halts_the_run_and_offers_the_undo(bench, monk
     assert (len(bench.shop()["products"]), result.counts["planned"]) == (2, 36)
     monkeypatch.setattr(StoreChannel, "read", genuine)
     bench.mirror()
-    bench.apply(make_undo(bench.warehouse, bench.syncs, plan.plan_id))
+    bench.apply(make_undo(bench.warehouse, bench.syncs, DESTINATIONS, plan.plan_id))
     assert {one["is_archived"] for one in bench.shop()["products"].values()} == {True}
 
 

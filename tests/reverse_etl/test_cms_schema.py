@@ -7,6 +7,7 @@ import re
 import pytest
 from cms_bench import CmsBench
 
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.destinations.webflow.validation import validate
 
 
@@ -128,13 +129,14 @@ def test_validation_reads_values_as_a_plan_does(cms: CmsBench) -> None:
     cms.mirror()
     cms.build()
     with cms.warehouse.session() as session:
-        assert validate(session, cms.syncs, cms.folder) == []
+        assert validate(session, cms.syncs, DESTINATIONS, cms.folder) == []
     cms.row("texts", "p2", place="poems", kind="Long", note="Far too long")
     cms.row("tales_only", "t3", kind="Epic")
     cms.build()
     with cms.warehouse.session() as session:
         told = {
-            (one.model, one.field, one.what.split(":")[0]) for one in validate(session, cms.syncs, cms.folder)
+            (one.model, one.field, one.what.split(":")[0])
+            for one in validate(session, cms.syncs, DESTINATIONS, cms.folder)
         }
     assert told == {
         ("texts", "kind", "1 row (first p2)"), ("texts", "note", "1 row (first p2)"),

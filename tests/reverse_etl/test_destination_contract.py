@@ -87,8 +87,8 @@ def test_a_new_destination_follows_the_whole_contract(bench: RowBench, shelf: Sh
 
     def run() -> int:
         bench.build()
-        plan = make_plan(bench.warehouse, bench.syncs)
-        return apply_plan(bench.warehouse, plan.plan_id, bench.syncs, opened).applied
+        plan = make_plan(bench.warehouse, bench.syncs, DESTINATIONS)
+        return apply_plan(bench.warehouse, plan.plan_id, bench.syncs, DESTINATIONS, opened).applied
 
     for key in "ab":
         bench.row(key, price=1)
@@ -108,9 +108,13 @@ def test_a_destination_that_is_down_does_not_stop_another(bench: RowBench, shelf
     [kept] = bench.syncs
     told = kept.model_copy(update={"name": "told", "destination": "webhook", "mode": "once"})
     bench.fault("status", times=0, fault={"status": 404, "body": "no_service"})
-    plan = make_plan(bench.warehouse, [told, kept])
+    plan = make_plan(bench.warehouse, [told, kept], DESTINATIONS)
     result = apply_plan(
-        bench.warehouse, plan.plan_id, [told, kept], {**bench.channels, ("shelf", "default"): shelf.opened}
+        bench.warehouse,
+        plan.plan_id,
+        [told, kept],
+        DESTINATIONS,
+        {**bench.channels, ("shelf", "default"): shelf.opened},
     )
     assert len(shelf.goods) == 40
     assert (result.applied, result.counts["failed"], result.counts["planned"]) == (40, 32, 8)

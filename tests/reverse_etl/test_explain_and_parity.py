@@ -6,6 +6,7 @@ import orjson
 import pytest
 from shop_bench import Bench
 
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.planning.narrowing import UnknownKey
 from reverse_etl.review.explain import Explanation, explain
 from reverse_etl.review.parity import measure
@@ -13,7 +14,9 @@ from reverse_etl.review.parity import measure
 
 def told(bench: Bench, key: str) -> dict[tuple[str, str], Explanation]:
     models = {sync.name: () for sync in bench.syncs}
-    return {(one.sync, one.key): one for one in explain(bench.warehouse, bench.syncs, models, key)}
+    return {
+        (one.sync, one.key): one for one in explain(bench.warehouse, bench.syncs, DESTINATIONS, models, key)
+    }
 
 
 def states(explanation: Explanation) -> dict[str, str]:
@@ -23,7 +26,7 @@ def states(explanation: Explanation) -> dict[str, str]:
 def parity(bench: Bench) -> dict[str, tuple[int, int]]:
     """Sync → equal fields, fields."""
     found: dict[str, tuple[int, int]] = {}
-    for one in measure(bench.warehouse, bench.syncs, "p"):
+    for one in measure(bench.warehouse, bench.syncs, DESTINATIONS, "p"):
         equal, of = found.get(one.sync, (0, 0))
         found[one.sync] = equal + one.equal_count, of + one.row_count
     return found
@@ -108,7 +111,7 @@ def test_parity_is_whole_after_a_run_and_counts_what_differs(bench: Bench) -> No
 def test_parity_is_written_down_per_field(bench: Bench) -> None:
     world(bench)
     bench.run()
-    measure(bench.warehouse, bench.syncs, "p7")
+    measure(bench.warehouse, bench.syncs, DESTINATIONS, "p7")
     with bench.warehouse.session() as session:
         rows = session.rows(
             "SELECT field, row_count, equal_count FROM reverse_etl.parity WHERE plan_id = 'p7'"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reverse_etl.applying.apply import Blocked
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.planning.plan import UnknownKey
 from reverse_etl.planning.scan import ModelMissing
 from reverse_etl.state.history import errors, history, status
@@ -242,7 +243,7 @@ def test_a_missing_model_and_an_unknown_key_are_clear_errors(bench) -> None:
     from reverse_etl.planning.plan import make_plan
 
     with pytest.raises(ModelMissing, match="karvon run"):
-        make_plan(bench.warehouse, bench.syncs)
+        make_plan(bench.warehouse, bench.syncs, DESTINATIONS)
     with pytest.raises(UnknownKey, match="'nobody'"):
         bench.plan(key="nobody")
 

@@ -16,6 +16,7 @@ from shop_bench import Bench
 
 from karvon.addresses import Exceptions
 from reverse_etl.applying.apply import ApplyResult, apply_plan
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.destinations.webflow.channel import StoreChannel
 from reverse_etl.destinations.webflow.library import Unsendable, shrunk
 from reverse_etl.planning.images import FileFacts, judge
@@ -107,7 +108,7 @@ def _plan(bench: Bench) -> Plan:
     from reverse_etl.planning.plan import make_plan
 
     bench.build()
-    return make_plan(bench.warehouse, _syncs(bench))
+    return make_plan(bench.warehouse, _syncs(bench), DESTINATIONS)
 
 
 def _apply(bench: Bench, plan: Plan, exceptions: Exceptions = Exceptions(loopback=True)) -> ApplyResult:  # noqa: B008
@@ -117,7 +118,7 @@ def _apply(bench: Bench, plan: Plan, exceptions: Exceptions = Exceptions(loopbac
         )
     }
     bench._mark = bench._last_seq()
-    return apply_plan(bench.warehouse, plan.plan_id, _syncs(bench), channels)
+    return apply_plan(bench.warehouse, plan.plan_id, _syncs(bench), DESTINATIONS, channels)
 
 
 @pytest.mark.parametrize(

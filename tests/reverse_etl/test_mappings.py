@@ -12,6 +12,7 @@ import yaml
 from activation_models import manifest_of
 from shop_bench import Bench
 
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.destinations.webflow.validation import coverage, validate
 from reverse_etl.review.mappings import changes, edited, exported
 from reverse_etl.spec.manifest import SyncError, read_columns
@@ -135,7 +136,9 @@ def _document(bench: Bench) -> Any:
 
 def _changes(bench: Bench, document: object) -> list[Any]:
     with bench.warehouse.session() as session:
-        return changes(session, bench.syncs, read_columns(bench.folder / "manifest.json"), document)
+        return changes(
+            session, bench.syncs, DESTINATIONS, read_columns(bench.folder / "manifest.json"), document
+        )
 
 
 def _of(document: Any, name: str) -> Any:
@@ -203,7 +206,7 @@ def test_problems_come_with_the_line_of_their_column(bench: Bench, project: Path
     bench.build()
     bench.meta["webflow__products", "brand"] = {"field": "marke"}
     with bench.warehouse.session() as session:
-        (problem,) = validate(session, bench.syncs, project)
+        (problem,) = validate(session, bench.syncs, DESTINATIONS, project)
     lines = (project / problem.file).read_text().splitlines()
     assert problem.line is not None
     assert lines[problem.line - 1].strip() == "field: brand"
@@ -227,7 +230,7 @@ def test_values_that_a_field_would_refuse_are_counted_and_named(bench: Bench, pr
     bench.change("skus", "p1", weight=-1.0)
     bench.build()
     with bench.warehouse.session() as session:
-        told = {(one.field, one.what) for one in validate(session, bench.syncs, project)}
+        told = {(one.field, one.what) for one in validate(session, bench.syncs, DESTINATIONS, project)}
     fields = [(field, what.split(": ")[0]) for field, what in told]
     assert sorted(fields) == [
         ("brand", "1 row (first p5)"),
@@ -246,7 +249,7 @@ def test_values_that_a_field_would_refuse_are_counted_and_named(bench: Bench, pr
 
 def test_a_schema_that_is_not_known_is_a_problem_of_validation(bench: Bench, tmp_path: Path) -> None:
     with bench.warehouse.session() as session:
-        told = validate(session, bench.syncs, tmp_path)
+        told = validate(session, bench.syncs, DESTINATIONS, tmp_path)
     assert {one.way_out for one in told} == {"`karvon webflow schema --fresh` reads them"}
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from reverse_etl.applying.apply import Blocked
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.planning.guards import SHARES_FROM, Sizes, violations
 from reverse_etl.review.undo import make_undo
 from reverse_etl.state import ledger
@@ -70,7 +71,7 @@ def test_an_undo_leaves_a_stock_alone_that_was_written_again_since(bench) -> Non
         plans.append(bench.plan())
         bench.apply(plans[-1])
     bench.mirror()
-    back = make_undo(bench.warehouse, bench.syncs, plans[0].plan_id)
+    back = make_undo(bench.warehouse, bench.syncs, DESTINATIONS, plans[0].plan_id)
     assert back.operations == ()
     assert [(one.kind, one.key, one.message) for one in back.findings] == [
         ("not_undone", "p1", "set_stock stays: its stock was written again since")

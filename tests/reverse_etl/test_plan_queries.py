@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from karvon.warehouse import Session
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.planning.plan import make_plan
 from reverse_etl.planning.scan import CHUNK
 from reverse_etl.state import ledger
@@ -50,7 +51,7 @@ def test_a_model_may_be_a_view(bench) -> None:
     with bench.warehouse.session() as session:
         session.execute("ALTER TABLE activation.webflow__products RENAME TO built")
         session.execute("CREATE VIEW activation.webflow__products AS SELECT * FROM activation.built")
-    plan = make_plan(bench.warehouse, bench.syncs)
+    plan = make_plan(bench.warehouse, bench.syncs, DESTINATIONS)
     assert [(one.key, list(one.changes)) for one in plan.operations] == [("p1", ["name"])]
 
 
@@ -61,9 +62,9 @@ def test_a_plan_analyses_what_was_just_filled_and_nothing_twice(bench) -> None:
         if bench.warehouse.dialect == "duckdb":
             return
         assert analysed(session) == 0
-        make_plan(bench.warehouse, bench.syncs)
+        make_plan(bench.warehouse, bench.syncs, DESTINATIONS)
         assert analysed(session) == 1
-        make_plan(bench.warehouse, bench.syncs)
+        make_plan(bench.warehouse, bench.syncs, DESTINATIONS)
         assert analysed(session) == 1
 
 

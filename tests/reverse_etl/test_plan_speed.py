@@ -145,7 +145,7 @@ test_plan_speed.measure({bench.warehouse.url!r}, {str(bench.folder / "manifest.j
 def measure(url: str, manifest: str) -> None:
     """In a process of its own, so that its memory is its own."""
     started = time.perf_counter()
-    plan = make_plan(Warehouse(url), read_syncs(Path(manifest), "sandbox"))
+    plan = make_plan(Warehouse(url), read_syncs(Path(manifest), "sandbox"), DESTINATIONS)
     result = {
         "seconds": round(time.perf_counter() - started, 2),
         "megabytes": int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) // 1024,

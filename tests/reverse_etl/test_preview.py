@@ -9,6 +9,7 @@ import pytest
 from shop_bench import Bench
 
 from karvon.rehearsal import Rehearsal, Request
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.destinations.webflow.channel import StoreChannel
 from reverse_etl.destinations.webflow.field_types import read_collections
 from reverse_etl.destinations.webflow.rehearsal import answers
@@ -29,7 +30,7 @@ def _preview(bench: Bench, key: str, **options: Any) -> Preview:
     rehearsal = Rehearsal(answers(collections, {}), requests)
     name = f"{AS_NEW}default" if options.get("as_new") else "default"
     channels = {("webflow_store", name): lambda syncs: StoreChannel(bench.connection, syncs, rehearsal)}
-    return preview(bench.warehouse, bench.syncs, key, requests, channels, **options)
+    return preview(bench.warehouse, bench.syncs, DESTINATIONS, key, requests, channels, **options)
 
 
 def _shown(made: Preview) -> list[tuple[str, str, Any]]:
@@ -144,8 +145,8 @@ def test_an_estimate_counts_what_a_first_sync_would_take(bench: Bench) -> None:
     bench.product("p1", ("S", "M"), category_keys='["c1"]')
     bench.run()
     bench.mirror()
-    first = estimate(bench.warehouse, bench.syncs, 60, as_new=True)
+    first = estimate(bench.warehouse, bench.syncs, DESTINATIONS, 60, as_new=True)
     assert (first.items, first.requests) == (4, 4)
     assert first.minutes == pytest.approx(4 / 60)
-    now = estimate(bench.warehouse, bench.syncs, 60)
+    now = estimate(bench.warehouse, bench.syncs, DESTINATIONS, 60)
     assert (now.requests, now.items) == (0, 4)

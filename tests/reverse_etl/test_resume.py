@@ -153,7 +153,7 @@ async def send(self, call):
 StoreChannel.send = send
 connection = WebflowConnection("default", base_url, site, SecretStr(f"sandbox-token-{account}"), ())
 channels = {("webflow_store", "default"): lambda syncs: StoreChannel(connection, syncs)}
-apply_plan(Warehouse(url), plan_id, read_syncs(Path(manifest), "sandbox"), channels)
+apply_plan(Warehouse(url), plan_id, read_syncs(Path(manifest), "sandbox"), DESTINATIONS, channels)
 """
 
 

@@ -85,7 +85,7 @@ def test_the_commands_list_what_waits_and_let_it_go(shop: Bench, monkeypatch: py
     # Nothing else would change, and the plan says all the same that somebody is waited for.
     monkeypatch.setattr("orchestration.dbt.read_manifest", lambda *_: {})
     monkeypatch.setattr("orchestration.built.stale_above", lambda *_: Stale((), False))
-    monkeypatch.setattr("reverse_etl.manifest.read_syncs", lambda *_: shop.syncs)
+    monkeypatch.setattr("reverse_etl.spec.manifest.read_syncs", lambda *_: shop.syncs)
     status, said = command("plan")
     assert (status, "0 changes" in said, "1 waits for a person" in said) == (3, True, True), said
     assert command("approve")[0] == 2

@@ -6,12 +6,13 @@ import json
 
 import pytest
 
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.review.approvals import waiting
 from reverse_etl.review.undo import NothingToUndo, make_undo
 
 
 def undo(bench, plan):
-    return make_undo(bench.warehouse, bench.syncs, plan.plan_id)
+    return make_undo(bench.warehouse, bench.syncs, DESTINATIONS, plan.plan_id)
 
 
 def ran(bench):

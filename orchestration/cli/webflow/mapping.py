@@ -44,6 +44,7 @@ def import_command(file: click.utils.LazyFile, yes: bool, dry_run: bool) -> None
     Everything is checked first against the models and the live fields; nothing is written when anything is wrong.
     """
     from orchestration.dbt import PROJECT
+    from reverse_etl.destinations import DESTINATIONS
     from reverse_etl.review.mappings import changes, edited
     from reverse_etl.spec.manifest import read_columns
 
@@ -53,7 +54,7 @@ def import_command(file: click.utils.LazyFile, yes: bool, dry_run: bool) -> None
     except orjson.JSONDecodeError as error:
         raise click.ClickException(f"{file.name} is not JSON: {error}") from None
     with warehouse.session() as session:
-        changed = changes(session, syncs, read_columns(settings.manifest_path), document)
+        changed = changes(session, syncs, DESTINATIONS, read_columns(settings.manifest_path), document)
     for one in changed:
         click.echo(str(one))
     if not changed or dry_run:

@@ -66,11 +66,11 @@ def preview_command(
 @plain_errors
 def estimate_command(as_new: bool, as_json: bool) -> None:
     """How many requests and minutes a sync of everything takes now, and how many items of the plan's cap it fills."""
-    from reverse_etl.destinations import rate_per_minute
+    from reverse_etl.destinations import DESTINATIONS, rate_per_minute
     from reverse_etl.review.preview import estimate
 
     settings, warehouse, syncs = project_syncs()
-    found = estimate(warehouse, syncs, rate_per_minute(settings), as_new=as_new)
+    found = estimate(warehouse, syncs, DESTINATIONS, rate_per_minute(settings), as_new=as_new)
     if as_json:
         say_json(asdict(found))
         return

@@ -100,11 +100,12 @@ def validate_command(as_json: bool) -> None:
     Exit status: 0 all fits, 1 something does not.
     """
     from orchestration.dbt import PROJECT
+    from reverse_etl.destinations import DESTINATIONS
     from reverse_etl.destinations.webflow.validation import validate, webflow_syncs
 
     _, warehouse, syncs = project_syncs()
     with warehouse.session() as session:
-        problems = validate(session, syncs, PROJECT)
+        problems = validate(session, syncs, DESTINATIONS, PROJECT)
     if as_json:
         say_json([asdict(one) for one in problems])
     else:

@@ -44,7 +44,7 @@ class Files(WithoutMirror):
     def channels(self, settings: Settings) -> Mapping[str, Opener]:
         warehouse = Warehouse.of(settings)
         return {
-            name: partial(FilesChannel, folder, warehouse)
+            name: partial(FilesChannel, self, folder, warehouse)
             for name, folder in files_connections(settings).items()
         }
 

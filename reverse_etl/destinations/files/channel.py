@@ -27,7 +27,7 @@ from reverse_etl.destinations.files.selection import Selection
 from reverse_etl.planning import sets
 from reverse_etl.planning.scan import Scan
 from reverse_etl.spec.syncs import Sync
-from reverse_etl.state.destination import Known, Outcome
+from reverse_etl.state.destination import Destination, Known, Outcome
 from reverse_etl.state.operations import Operation
 
 MANIFEST = ".manifest.json"
@@ -38,6 +38,7 @@ _MOVED = "its rows changed since the plan; plan again"
 class FilesChannel:
     """One folder; an async context manager. Rows come from the warehouse, never through the journal."""
 
+    destination: Destination
     folder: Path
     warehouse: Warehouse
     syncs: Mapping[str, Sync]
@@ -117,10 +118,8 @@ class FilesChannel:
 
     @contextmanager
     def _scan(self, sync: Sync) -> Iterator[Scan]:
-        from reverse_etl.destinations import DESTINATIONS  # They open this channel.
-
         with self.warehouse.session() as session:
-            yield Scan(session, self.warehouse.dialect, sync, DESTINATIONS[sync.destination])
+            yield Scan(session, self.warehouse.dialect, sync, self.destination)
 
 
 @dataclass(frozen=True)

@@ -7,31 +7,37 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from karvon.warehouse import Session
-from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.destinations.webflow.field_types import Collection, collection_of, read_collections
 from reverse_etl.destinations.webflow.field_values import value_problems
 from reverse_etl.spec.problems import MappingProblem
 from reverse_etl.spec.syncs import Routed, Sync
 from reverse_etl.spec.yaml_places import with_line
 from reverse_etl.state import outstanding
+from reverse_etl.state.destination import Destinations
 
 
 def webflow_syncs(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
     return tuple(sync for sync in syncs if sync.destination.startswith("webflow_"))
 
 
-def validate(session: Session, syncs: Sequence[Sync], project: Path) -> list[MappingProblem]:
+def validate(
+    session: Session, syncs: Sequence[Sync], destinations: Destinations, project: Path
+) -> list[MappingProblem]:
     """Problems of all syncs with file and line: fields and types first, then values. `project` is dbt's folder."""
     named = {sync.name: sync for sync in syncs}
     return [
-        with_line(one, project) for sync in webflow_syncs(syncs) for one in _problems(session, sync, named)
+        with_line(one, project)
+        for sync in webflow_syncs(syncs)
+        for one in _problems(session, sync, destinations, named)
     ]
 
 
-def _problems(session: Session, sync: Sync, syncs: Mapping[str, Sync]) -> Iterator[MappingProblem]:
-    destination = DESTINATIONS.get(sync.destination)
+def _problems(
+    session: Session, sync: Sync, destinations: Destinations, syncs: Mapping[str, Sync]
+) -> Iterator[MappingProblem]:
+    destination = destinations.get(sync.destination)
     if destination is None:
-        known = ", ".join(DESTINATIONS)
+        known = ", ".join(destinations)
         yield MappingProblem(
             sync.name, sync.file, "", f"unknown destination {sync.destination}", f"known are {known}"
         )
