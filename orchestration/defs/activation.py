@@ -168,8 +168,8 @@ def _carry_out(
         if allowed:
             recover(warehouse, syncs, DESTINATIONS, channels(settings, destinations))
         plan = make_plan(
-            warehouse, syncs, DESTINATIONS, key=config.key, limit=config.limit, profile=settings.profile, retry=config.retry,
-            rate_per_minute=rate_per_minute(settings, destinations), not_built=not_built,
+            warehouse, syncs, DESTINATIONS, key=config.key, limit=config.limit, profile=settings.profile,
+            retry=config.retry, rate_per_minute=rate_per_minute(settings, destinations), not_built=not_built,
         )  # fmt: skip
         context.log.info("plan %s: %s", plan.plan_id, plan.summary())
         tell_about_held_rows(settings, warehouse, plan, context.run_id)
