@@ -30,21 +30,21 @@ ROOMS: Mapping[str, Room] = {
     "landing": Room(("pipelines/*.py",), ("tests/pipelines/test_landing.py", "tests/pipelines/test_crawl.py"), 400),
     "sources": Room(("pipelines/sources/*/*.py", "pipelines/sources/*.py"), ("tests/pipelines/sources",), 400),
     "guards": Room(
-        tuple(f"reverse_etl/{name}.py" for name in 
-              ("guards", "approvals", "outstanding", "holding", "stored_plans")),
+        ("reverse_etl/planning/guards.py", "reverse_etl/planning/holding.py", "reverse_etl/review/approvals.py",
+         *(f"reverse_etl/state/{name}.py" for name in ("outstanding", "holds", "stored_plans"))),
         ("tests/reality/test_rows_that_are_not_out.py",
          *_tests("money_and_identity", "plan_text", "review", "honesty")),
     ),
     "planning": Room(
-        tuple(f"reverse_etl/{name}.py" for name in
-              ("plan", "compare", "differences",
-               "matching", "narrowing", "scan", "values", "drift", "sets", "sources")),
+        (*(f"reverse_etl/planning/{name}.py" for name in
+           ("plan", "compare", "differences", "matching", "narrowing", "scan", "sets", "sources")),
+         "reverse_etl/spec/values.py", "reverse_etl/state/drift.py"),
         ("tests/reality/test_promises_of_a_sync.py",
          *_tests("honesty", "apply", "drift_and_matching", "money_and_identity", "field_rules", "files_destination")),
     ),
     "applying": Room(
-        tuple(f"reverse_etl/{name}.py" for name in
-              ("apply", "recording", "standing", "leases", "operations", "window", "canary", "reading_back", "ledger")),
+        ("reverse_etl/applying/*.py",
+         *(f"reverse_etl/state/{name}.py" for name in ("leases", "operations", "ledger"))),
         _tests("money_and_identity", "honesty", "resume", "apply", "canary", "looking_again"),
     ),
     "undo": Room(("reverse_etl/review/undo.py",), _tests("money_and_identity", "undo")),
