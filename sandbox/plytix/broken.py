@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sandbox.plytix.world import VARIANT
 
 if TYPE_CHECKING:
-    from sandbox.plytix.default_world import ProductMaker
+    from sandbox.plytix.product_maker import ProductMaker
     from sandbox.state import Document
 
 Breakage = Callable[["ProductMaker", int], None]

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sandbox.plytix.default_world import ProductMaker, link
+from sandbox.plytix.product_maker import ProductMaker, link
 from sandbox.plytix.world import PARENT, SINGLE, World, object_id, stamp
 from sandbox.plytix.writes import create_product, delete_product
 from sandbox.state import Document

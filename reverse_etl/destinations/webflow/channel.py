@@ -21,6 +21,7 @@ from reverse_etl.destinations.webflow.cms_lookup import matched
 from reverse_etl.destinations.webflow.cms_values import item_id_of
 from reverse_etl.destinations.webflow.fields import OPTIONS, REFERENCES, option_ids
 from reverse_etl.destinations.webflow.library import Library, Unsendable
+from reverse_etl.destinations.webflow.records import product_record, sku_record
 from reverse_etl.destinations.webflow.refusals import (
     can_be_split,
     is_about_image,
@@ -28,7 +29,6 @@ from reverse_etl.destinations.webflow.refusals import (
     outcomes,
     wants_slug,
 )
-from reverse_etl.destinations.webflow.store import product_record, sku_record
 from reverse_etl.spec.syncs import Sync
 from reverse_etl.state.destination import Known, Outcome, Record
 from reverse_etl.state.operations import Operation

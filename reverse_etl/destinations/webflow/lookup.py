@@ -12,7 +12,7 @@ from karvon.http import NotFound
 from reverse_etl.destinations.webflow import stock
 from reverse_etl.destinations.webflow.client import JsonObject, WebflowClient
 from reverse_etl.destinations.webflow.cms_lookup import UNNAMED, made, slug_note
-from reverse_etl.destinations.webflow.store import category_record, product_record, sku_record
+from reverse_etl.destinations.webflow.records import category_record, product_record, sku_record
 from reverse_etl.spec.syncs import Sync
 from reverse_etl.state.destination import Known, Outcome
 from reverse_etl.state.operations import Operation

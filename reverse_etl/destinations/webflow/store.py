@@ -16,10 +16,12 @@ from karvon.rate_limits import RateWindow
 from karvon.settings import Settings
 from karvon.warehouse import Dialect, Session
 from reverse_etl.destinations.webflow import field_types, packing
-from reverse_etl.destinations.webflow.fields import ENVELOPE, decode, encode, is_staged, states_of, unseen
+from reverse_etl.destinations.webflow.channel import StoreChannel
+from reverse_etl.destinations.webflow.fields import ENVELOPE, encode
+from reverse_etl.destinations.webflow.records import category_record, default_sku, product_record, sku_record
 from reverse_etl.planning import images
 from reverse_etl.spec.problems import MappingProblem
-from reverse_etl.spec.states import DEFAULT_CHILD, DRAFT
+from reverse_etl.spec.states import DRAFT
 from reverse_etl.spec.syncs import Sync
 from reverse_etl.state.destination import Bound, Opener, Record
 from reverse_etl.state.operations import Finding, Operation
@@ -40,9 +42,6 @@ class WebflowStore:
             yield "cap: a product and its SKUs go together; use guards, or `karvon run --limit`"
 
     def channels(self, settings: Settings) -> Mapping[str, Opener]:
-        # The channel reads records with the functions below.
-        from reverse_etl.destinations.webflow.channel import StoreChannel
-
         exceptions = Exceptions(settings.profile == "sandbox", settings.reachable_private_hosts)
         return {
             name: partial(StoreChannel, site, exceptions=exceptions)
@@ -96,7 +95,7 @@ class WebflowStore:
 
     def default_child(self, document: Mapping[str, Any]) -> tuple[str, int]:
         skus = document.get("skus") or []
-        return _default_sku(document["product"], skus) or "", len(skus)
+        return default_sku(document["product"], skus) or "", len(skus)
 
     def identifiers(self, sync: Sync, dialect: Dialect, latest: str) -> str:
         names = [
@@ -168,40 +167,3 @@ class WebflowStore:
 
     def extra_requests(self, operations: Sequence[Operation]) -> int:
         return packing.extra_requests(operations) + images.marked(operations)
-
-
-def category_record(sync: Sync, item: Mapping[str, Any]) -> Record:
-    """A category out of its item."""
-    archived = bool(item.get("isArchived"))
-    return Record(
-        item["id"], None, decode(sync, item, ()), archived=archived, extras={"archived": archived},
-        states=states_of(item), unseen=unseen(item), is_staged=is_staged(item),
-    )  # fmt: skip
-
-
-def product_record(sync: Sync, product: Mapping[str, Any], skus: Sequence[Mapping[str, Any]]) -> Record:
-    """A product, with the ids of its options, which belong to it alone (dossier §1.2)."""
-    extras = {
-        "sku_properties": (product.get("fieldData") or {}).get("sku-properties") or [],
-        DEFAULT_CHILD: _default_sku(product, skus),
-        "archived": bool(product.get("isArchived")),
-    }
-    return Record(
-        product["id"], None, decode(sync, product, ()), archived=bool(product.get("isArchived")), extras=extras,
-        states=states_of(product), unseen=unseen(product), is_staged=is_staged(product),
-    )  # fmt: skip
-
-
-def sku_record(sync: Sync, sku: Mapping[str, Any], product: Mapping[str, Any]) -> Record:
-    """A SKU; its option values are named through its product."""
-    about = product.get("fieldData") or {}
-    hidden = unseen(product)
-    return Record(
-        sku["id"], product["id"], decode(sync, sku, about.get("sku-properties") or []),
-        unseen=f"its product: {hidden}" if hidden else None, is_staged=is_staged(product) or is_staged(sku),
-    )  # fmt: skip
-
-
-def _default_sku(product: Mapping[str, Any], skus: Sequence[Mapping[str, Any]]) -> str | None:
-    stated = (product.get("fieldData") or {}).get("default-sku")
-    return stated or (skus[0]["id"] if skus else None)
