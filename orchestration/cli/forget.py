@@ -22,9 +22,7 @@ from orchestration.cli.session import opened, plain_errors
 @plain_errors
 def forget_command(user_id: str | None, email: str | None, yes: bool) -> None:
     """Erase rows, history included, suppress them for the next loads, rewrite the file, and look for what is left."""
-    from orchestration.reset import refuse_while_working
-    from pipelines.sources.user_apis.forget import forget_person, forget_user
-    from reports.user import page_path
+    from orchestration.reset import alone, refuse_while_working
 
     if not (user_id or email):
         raise click.UsageError("say whom: --user, --email, or both for a person at one user.")
@@ -33,6 +31,17 @@ def forget_command(user_id: str | None, email: str | None, yes: bool) -> None:
     who = f"{email} at {user_id}" if email and user_id else email or f"the user {user_id}"
     if not yes and not click.confirm(f"Erase {who} for good? Backups are not touched (docs/user_apis.md)."):
         raise click.Abort
+    with alone(settings, warehouse, "karvon forget"):
+        _erase(settings, warehouse, user_id, email)
+    if email and not user_id:
+        click.echo("It is in no table any more.")
+    click.echo("Exports that were made before, and backups, are yours to delete or to let expire.")
+
+
+def _erase(settings: Settings, warehouse: Warehouse, user_id: str | None, email: str | None) -> None:
+    from pipelines.sources.user_apis.forget import forget_person, forget_user
+    from reports.user import page_path
+
     with warehouse.session() as session:
         erased = (
             forget_person(session, email, user_id, _mark_as_stale)
@@ -53,9 +62,6 @@ def forget_command(user_id: str | None, email: str | None, yes: bool) -> None:
     if email and not user_id:
         steps["the proof"] = lambda: _prove(warehouse, email)
     _do_all(steps)
-    if email and not user_id:
-        click.echo("It is in no table any more.")
-    click.echo("Exports that were made before, and backups, are yours to delete or to let expire.")
 
 
 def _do_all(steps: Mapping[str, Callable[[], None]]) -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from kept_warehouse import Profile
+from kept_warehouse import Profile, loading
 
 from karvon.warehouse import Warehouse
 from orchestration.cli import forget
@@ -79,6 +79,14 @@ def test_a_person_is_gone_everywhere_and_others_stay(profile: Profile) -> None:
         assert session.value("SELECT fingerprint FROM staging.built_models") is None, (
             "its day is to be counted anew"
         )
+
+
+def test_nobody_is_forgotten_beside_a_load_that_would_land_them_again(profile: Profile) -> None:
+    with loading(profile.url) as process:
+        refused = profile.karvon("forget", "--email", _EMAIL, "--yes", KARVON_TURN_SECONDS="0")
+    assert refused.exit_code == 1
+    assert f"at work for the load of shop (process {process} on" in refused.output
+    assert len(_records(profile.warehouse)) == 3
 
 
 def test_an_erasure_is_whole_or_not_at_all(profile: Profile) -> None:
