@@ -90,7 +90,7 @@ def parse_json(content: bytes) -> Any:
     try:
         document = orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        raise UnreadableYaml(f"not JSON: {error}", error.lineno) from None
+        raise UnreadableYaml(f"is not JSON: {error}", error.lineno) from None
     level = [document]
     for _ in range(MAX_DEPTH + 1):
         level = [
