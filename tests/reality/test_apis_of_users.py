@@ -525,7 +525,9 @@ def test_a_place_at_which_the_api_fails_is_not_asked_for_again(users: Users) -> 
     fails = {"": False}
 
     def give(asked: Asked) -> Any:
-        return whole("gone wrong", 404) if "after" in asked.query and fails[""] else _by_cursor(back, 10)(asked)
+        return (
+            whole("gone wrong", 404) if "after" in asked.query and fails[""] else _by_cursor(back, 10)(asked)
+        )
 
     _cap(users, "shop", give, _CURSOR)
     users.run()

@@ -583,6 +583,29 @@ def test_a_folder_that_is_not_there_deletes_no_definition(apis: Apis) -> None:
     assert apis.rows("SELECT count(*) AS n FROM raw_user_apis.definitions WHERE is_deleted") == [{"n": 0}]
 
 
+def test_a_source_whose_history_was_taken_out_is_read_anew_without_persons(apis: Apis) -> None:
+    incremental = {"incremental": {"cursor": "changed", "param": "since"}}
+    apis.declare(resource=incremental)
+    apis.declare("other")
+    for name in ("shop", "other"):
+        apis.serve(name, _orders(3))
+    apis.run()
+    apis.declare(personal_data="hash", resource=incremental)
+    # As docs/user_apis.md says it.
+    with apis.warehouse.session() as session:
+        session.execute("DELETE FROM raw_user_apis.records WHERE user_id = 'anna' AND source_id = 'shop'")
+        session.execute("DELETE FROM raw_user_apis.observations WHERE connection = 'anna/shop'")
+    apis.asked.clear()
+    apis.run()
+    assert not any(
+        "since" in request.url.params for request in apis.asked if request.url.host == "shop.example"
+    )
+    rows = apis.rows("SELECT source_id, CAST(document AS text) AS d FROM raw_user_apis.records")
+    assert sorted((row["source_id"], "example.com" in str(row["d"]).lower()) for row in rows) == [
+        *[("other", True)] * 3, *[("shop", False)] * 3,
+    ]  # fmt: skip
+
+
 def test_personal_data_can_be_kept_out_and_people_can_be_suppressed(apis: Apis) -> None:
     apis.declare(personal_data="hash")
     apis.serve("shop", _orders(2))
