@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help run dev test test-slow check format docs bench bench-quick mutants screenshots lock clean
+.PHONY: help run dev test test-slow check check-python check-sql check-project format docs bench bench-quick mutants screenshots lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -33,11 +33,18 @@ test-slow: .venv/ready-dev ## The tests that take longer, and the proofs; TAKE=s
 	$(BIN)/python -m pytest -q $(if $(filter slow,$(TAKE)),-n 2 --dist loadfile --no-loadscope-reorder -m slow,-m "slow or proof")
 
 check: .venv/ready-dev ## Format, lint, walls, types, SQL, dbt project, Dagster definitions
+	@$(MAKE) --no-print-directory -j 2 check-sql check-python check-project
+
+check-python: .venv/ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	KARVON_DUCKDB_PATH=:memory: $(BIN)/sqlfluff lint -q dbt_project/models dbt_project/tests
+
+check-sql: .venv/ready-dev
+	KARVON_DUCKDB_PATH=:memory: $(BIN)/sqlfluff lint -q --processes 2 dbt_project/models dbt_project/tests
+
+check-project: .venv/ready-dev
 	$(BIN)/karvon dbt --warn-error parse --show-all-deprecations --no-partial-parse
 	$(BIN)/karvon definitions
 

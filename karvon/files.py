@@ -12,6 +12,7 @@ import httpx
 
 from karvon.addresses import Exceptions, GuardedTransport
 from karvon.http import USER_AGENT, Malformed, NotFound, Refused, RemoteError, Unavailable
+from karvon.http_body import ACCEPTED, TooLarge, bounded
 
 MAX_BYTES = 64 * 1024 * 1024
 _TIMEOUT_SECONDS = 60
@@ -21,42 +22,47 @@ _BUDGET_SECONDS = 300
 
 async def fetch_file(url: str, exceptions: Exceptions, *, max_bytes: int = MAX_BYTES) -> bytes:
     """The bytes behind a URL. Raises `ForbiddenAddress`, and `RemoteError` when they cannot be had."""
-    async with _client(exceptions) as client:
+    async with _client(exceptions, max_bytes) as client:
         try:
             async with (
                 asyncio.timeout(_BUDGET_SECONDS),
                 client.stream("GET", url, follow_redirects=True) as answer,
             ):
                 _check(answer, "GET", url)
-                content = bytearray()
-                async for chunk in answer.aiter_bytes():
-                    content += chunk
-                    if len(content) > max_bytes:
-                        raise Malformed(
-                            f"{_bare(url)} has more than {max_bytes // 2**20} MB", method="GET", url=url
-                        )
-                return bytes(content)
+                return await answer.aread()
+        except httpx.DecodingError as error:
+            if not isinstance(error.__cause__, TooLarge):
+                raise _unavailable(url, "cannot be fetched", error) from None
+            raise Malformed(
+                f"{_bare(url)} has more than {max_bytes / 2**20:.0f} MB", method="GET", url=_bare(url)
+            ) from None
         except (httpx.RequestError, httpx.InvalidURL, TimeoutError) as error:
-            raise Unavailable(f"{_bare(url)} cannot be fetched ({type(error).__name__})", url=url) from None
+            raise _unavailable(url, "cannot be fetched", error) from None
 
 
 async def post_form(
     url: str, fields: Mapping[str, str], name: str, content: bytes, content_type: str, exceptions: Exceptions
 ) -> None:
     """Post a form whose last part is the file, as buckets want it; no credential goes along."""
-    async with _client(exceptions) as client:
+    async with _client(exceptions, MAX_BYTES) as client:
         try:
-            answer = await client.post(url, data=dict(fields), files={"file": (name, content, content_type)})
-        except httpx.RequestError as error:
-            raise Unavailable(f"{_bare(url)} took no file ({type(error).__name__})", url=url) from None
-        _check(answer, "POST", url)
+            async with (
+                asyncio.timeout(_BUDGET_SECONDS),
+                client.stream(
+                    "POST", url, data=dict(fields), files={"file": (name, content, content_type)}
+                ) as answer,
+            ):
+                _check(answer, "POST", url)
+        except (httpx.RequestError, httpx.InvalidURL, TimeoutError) as error:
+            raise _unavailable(url, "took no file", error) from None
 
 
-def _client(exceptions: Exceptions) -> httpx.AsyncClient:
+def _client(exceptions: Exceptions, max_bytes: int) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         transport=GuardedTransport(exceptions),
         timeout=_TIMEOUT_SECONDS,
-        headers={"User-Agent": USER_AGENT},
+        headers={"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPTED},
+        event_hooks={"response": [bounded(max_bytes)]},
         max_redirects=5,
     )
 
@@ -67,6 +73,10 @@ def _check(answer: httpx.Response, method: str, url: str) -> None:
         return
     kind: type[RemoteError] = NotFound if status in (404, 410) else Refused if status < 500 else Unavailable
     raise kind(f"{method} {_bare(url)} answered {status}", method=method, url=_bare(url), status=status)
+
+
+def _unavailable(url: str, what: str, error: Exception) -> Unavailable:
+    return Unavailable(f"{_bare(url)} {what} ({type(error).__name__})", url=_bare(url))
 
 
 def _bare(url: str) -> str:

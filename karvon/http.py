@@ -27,7 +27,7 @@ import httpx
 import orjson
 import tenacity
 
-from karvon.http_body import ACCEPTED, TooDeep, TooLarge, parse_json, unpacked
+from karvon.http_body import ACCEPTED, TooDeep, TooLarge, bounded, parse_json
 from karvon.http_limits import is_over_limit, retry_after
 from karvon.http_retries import Budget, Stop, Transient, wait_before_retry
 from karvon.rate_limits import Paused, Place, RateLimiter, RateWindow
@@ -169,6 +169,7 @@ class HttpClient:
             },
             timeout=timeout_seconds,
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+            event_hooks={"response": [bounded(max_body_bytes)]},
             transport=transport,
             trust_env=transport is None,
             verify=certificates() if transport is None else True,
@@ -247,7 +248,7 @@ class HttpClient:
                     request.extensions["trace"] = self._tracer(place)
                     response = await self._client.send(request, stream=True)
                     self.limiter.answered(place)
-                    packed = await self._read(response, method, url)
+                    payload = await self._read(response, method, url, repeatable, as_json)
             except TimeoutError:
                 raise Unavailable(
                     f"{self.name}: {method} {url} was not answered whole within the {self._budget_seconds:g} s that "
@@ -271,7 +272,6 @@ class HttpClient:
         self._learn(response.headers)
         if not as_json and 200 <= response.status_code < 300:
             return Answer(response.status_code, None, dict(response.headers))
-        payload = self._unpacked(response, packed, method, url, repeatable)
         return self._judge(method, url, response, payload, repeatable)
 
     async def _place(self, method: str, url: str, budget: Budget) -> Place:
@@ -297,36 +297,15 @@ class HttpClient:
 
         return trace
 
-    async def _read(self, response: httpx.Response, method: str, url: str) -> bytes:
-        """The body as it came, packed or not."""
-        chunks: list[bytes] = []
-        size = 0
-        try:
-            if response.is_stream_consumed:
-                # A transport in memory has it whole, and unpacked.
-                response.headers.pop("content-encoding", None)
-                chunks, size = [response.content], len(response.content)
-            else:
-                async for chunk in response.aiter_raw():
-                    size += len(chunk)
-                    if size > self._max_body_bytes:
-                        break
-                    chunks.append(chunk)
-        finally:
-            await response.aclose()
-        if size > self._max_body_bytes:
-            raise self._too_large(response, method, url)
-        return b"".join(chunks)
-
-    def _unpacked(
-        self, response: httpx.Response, packed: bytes, method: str, url: str, repeatable: bool
+    async def _read(
+        self, response: httpx.Response, method: str, url: str, repeatable: bool, as_json: bool
     ) -> bytes:
         try:
-            return unpacked(packed, response.headers.get("content-encoding", ""), self._max_body_bytes)
-        except TooLarge:
-            raise self._too_large(response, method, url) from None
-        except ValueError as error:
-            if response.status_code >= 300:
+            payload = await response.aread()
+        except httpx.DecodingError as error:
+            if isinstance(error.__cause__, TooLarge):
+                raise self._too_large(response, method, url) from None
+            if response.status_code >= 300 or not as_json:
                 # What it says is known without the body.
                 return b""
             malformed = Malformed(
@@ -337,6 +316,11 @@ class HttpClient:
                 outcome_unknown=not repeatable,
             )
             raise (Transient(malformed) if repeatable else malformed) from None
+        finally:
+            await response.aclose()
+        if len(payload) > self._max_body_bytes:
+            raise self._too_large(response, method, url)
+        return payload
 
     def _too_large(self, response: httpx.Response, method: str, url: str) -> Malformed:
         return Malformed(

@@ -1,13 +1,15 @@
-"""Bodies of answers: unpacked within a limit, and parsed exactly. What is wrong with one is a `ValueError`."""
+"""Bodies of answers: read and unpacked within a limit, and parsed exactly. What is wrong with one is a `ValueError`."""
 
 from __future__ import annotations
 
 import json
 import re
 import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
+import httpx
 import orjson
 
 ACCEPTED = "gzip, deflate"
@@ -25,6 +27,41 @@ class TooLarge(ValueError):
 
 class TooDeep(ValueError):
     """JSON nested so deep that nobody could store it."""
+
+
+def bounded(most: int) -> Callable[[httpx.Response], Awaitable[None]]:
+    """A response hook of httpx: whoever reads the body, httpx itself too (of redirects, of sign-ins), gets it unpacked.
+
+    Reading more than `most` bytes, packed or not, raises `httpx.DecodingError` because of a `TooLarge`; what is cut or
+    rotten because of another `ValueError`.
+    """
+
+    async def hook(response: httpx.Response) -> None:
+        # A transport in memory has it whole, and unpacked.
+        if not response.is_stream_consumed:
+            codings = response.headers.pop("content-encoding", "")
+            response.stream = _Bounded(response.stream, codings, most)
+
+    return hook
+
+
+class _Bounded(httpx.AsyncByteStream):
+    def __init__(self, stream: Any, codings: str, most: int) -> None:
+        self._stream, self._codings, self._most = stream, codings, most
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        packed = bytearray()
+        try:
+            async for chunk in self._stream:
+                packed += chunk
+                if len(packed) > self._most:
+                    raise TooLarge(f"it is larger than {self._most} bytes")
+            yield unpacked(bytes(packed), self._codings, self._most)
+        except ValueError as error:
+            raise httpx.DecodingError(str(error)) from error
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 def unpacked(content: bytes, codings: str, most: int) -> bytes:

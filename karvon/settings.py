@@ -263,7 +263,7 @@ class Settings(BaseSettings):
             dotenv = DotEnvSettingsSource(type(self), env_file=DOTENV, case_sensitive=True)
             value = dotenv.env_vars.get(name)
         if not value and self.secrets_folder is not None and (self.secrets_folder / name).is_file():
-            value = (self.secrets_folder / name).read_text().strip()
+            value = _read_secret(self.secrets_folder / name)
         return value or None
 
     def environment_for_children(self) -> dict[str, str]:
@@ -305,6 +305,14 @@ class Settings(BaseSettings):
         )
 
 
+def _read_secret(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise SettingsError(f"The secret {path} cannot be read: {reason}.") from None
+
+
 def load_settings() -> Settings:
     """Read and validate the settings. Raises `SettingsError` naming each wrong variable."""
     folder = os.environ.get("KARVON_SECRETS_DIR")
@@ -316,6 +324,10 @@ def load_settings() -> Settings:
             for problem in error.errors(include_input=False)
         )
         raise SettingsError(f"Configuration: {problems}. See .env.example.") from None
+    except UnicodeDecodeError:
+        raise SettingsError(
+            f".env or a file in {folder or 'KARVON_SECRETS_DIR'} is not UTF-8; save it again as UTF-8."
+        ) from None
     remember(*_secrets(settings), *settings.credentials_keys)
     return settings
 

@@ -24,6 +24,10 @@ from typing import Any, Protocol
 from karvon.warehouse import Warehouse, WarehouseError, WarehouseLocked
 from karvon.warehouse_errors import of_the_disk
 
+WHOLE = "warehouse"
+"""All of it: shared by everybody who loads, builds, plans or applies; alone to erase or replace what others write."""
+_QUEUE = "queue"
+"""Passed on the way to `WHOLE`, so that who wants it alone is not kept waiting by those who come later."""
 MODELS = "models"
 """To build them, alone; to read them for a plan and apply it, together with others who do."""
 FILE = "file"
@@ -44,14 +48,14 @@ class TurnLost(WarehouseError):
 @contextmanager
 def building(warehouse: Warehouse, doing: str) -> Iterator[Turn]:
     """The turn to make models. Raises `WarehouseLocked` after the warehouse's `turn_seconds`."""
-    with turn(warehouse, MODELS, doing) as mine:
+    with working(warehouse, doing), turn(warehouse, MODELS, doing) as mine:
         yield mine
 
 
 @contextmanager
 def applying(warehouse: Warehouse, destinations: Collection[str], doing: str) -> Iterator[None]:
     """The turn to plan and apply to these destinations, while no model is made."""
-    with ExitStack() as turns:
+    with working(warehouse, doing), ExitStack() as turns:
         for destination in sorted(destinations):
             turns.enter_context(turn(warehouse, f"apply {destination}", doing))
         turns.enter_context(reading_models(warehouse, doing))
@@ -61,14 +65,36 @@ def applying(warehouse: Warehouse, destinations: Collection[str], doing: str) ->
 @contextmanager
 def reading_models(warehouse: Warehouse, doing: str) -> Iterator[None]:
     """While no model is made; on Postgres beside others who read them, on DuckDB, which has one writer, alone."""
-    with turn(warehouse, MODELS, doing, shared=warehouse.dialect == "postgres"):
+    with working(warehouse, doing), turn(warehouse, MODELS, doing, shared=warehouse.dialect == "postgres"):
         yield
 
 
 @contextmanager
 def landing(warehouse: Warehouse, source: str, doing: str) -> Iterator[None]:
-    """The turn to read a source whole. Slices of a crawl are claimed one by one and need none."""
-    with turn(warehouse, f"load {source}", doing):
+    """The turn to read a source whole. Slices of a crawl are claimed one by one and are only `working`."""
+    with working(warehouse, doing), turn(warehouse, f"load {source}", doing):
+        yield
+
+
+@contextmanager
+def working(warehouse: Warehouse, doing: str) -> Iterator[None]:
+    """Beside everybody else, and not while somebody is `alone`."""
+    with ExitStack() as mine:
+        with ExitStack() as queue:
+            if not _has(warehouse, WHOLE):
+                queue.enter_context(turn(warehouse, _QUEUE, doing, shared=True))
+            mine.enter_context(turn(warehouse, WHOLE, doing, shared=True))
+        yield
+
+
+@contextmanager
+def alone(warehouse: Warehouse, doing: str) -> Iterator[None]:
+    """The turn to erase or replace what others write: nobody loads, builds, plans, applies or opens the DuckDB file."""
+    with (
+        turn(warehouse, _QUEUE, doing),
+        turn(warehouse, WHOLE, doing),
+        whole_file(warehouse, doing),
+    ):
         yield
 
 
@@ -148,6 +174,11 @@ def turn(warehouse: Warehouse, name: str, doing: str, *, shared: bool = False) -
         _leave(key, lock)
 
 
+def _has(warehouse: Warehouse, name: str) -> bool:
+    with _mine_guard:
+        return (os.getpid(), warehouse.url, name) in _mine
+
+
 def _join(key: tuple[int, str, str], shared: bool) -> _Lock | None:
     """What this process has already."""
     with _mine_guard:
@@ -187,7 +218,7 @@ def _wait(lock: _Lock, seconds: float) -> None:
 
 
 class _FileLock:
-    """Each turn has a file beside the warehouse; who has it alone writes into it who he is."""
+    """Each turn has a file beside the warehouse; who takes it writes into it who he is, of several the last."""
 
     def __init__(self, warehouse: Warehouse, name: str, doing: str, shared: bool) -> None:
         folder = warehouse.path.with_name(f"{warehouse.path.name}.claims")
@@ -204,7 +235,8 @@ class _FileLock:
         except BlockingIOError:
             return False
         self._taken = True
-        if not self._shared:
+        # A turn of moments has no words.
+        if self._doing:
             who = {"host": socket.gethostname(), "process": os.getpid(), "doing": self._doing}
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, json.dumps(who | {"since": datetime.now(UTC).isoformat()}).encode(), 0)
@@ -213,17 +245,25 @@ class _FileLock:
     def holder(self) -> Holder | None:
         try:
             who = json.loads(os.pread(self._file, 10_000, 0))
-            return Holder(who["host"], who["process"], who["doing"], datetime.fromisoformat(who["since"]))
-        except (ValueError, KeyError, TypeError):
+            told = Holder(who["host"], who["process"], who["doing"], datetime.fromisoformat(who["since"]))
+            # Of several who share it the last may have been killed.
+            if told.host == socket.gethostname():
+                os.kill(told.process, 0)
+            return told
+        except (ValueError, KeyError, TypeError, ProcessLookupError):
             return None
+        except PermissionError:
+            return told
 
     def check(self) -> None:
         """The lock of an open file is not lost."""
 
     def give_back(self) -> None:
-        if self._taken and not self._shared:
-            with suppress(OSError):
-                os.ftruncate(self._file, 0)
+        if self._taken and self._doing:
+            told = self.holder()
+            if told is None or told.process == os.getpid():
+                with suppress(OSError):
+                    os.ftruncate(self._file, 0)
         os.close(self._file)
 
 

@@ -1,4 +1,4 @@
-"""YAML that people write: read within limits, so that no file can hang, exhaust or crash its reader.
+"""YAML and JSON that people write: read within limits, so that no file can hang, exhaust or crash its reader.
 
 What is no regular file, too big, not UTF-8, nested too deep, or grows when its aliases are followed is told before
 anything is built of it.
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import yaml
 
 MAX_BYTES = 256 * 1024
@@ -21,7 +22,7 @@ MAX_NODES = 20_000
 
 
 class UnreadableYaml(Exception):
-    """A file is no usable YAML; the message says why, `line` where (from 1), `text` what could be read of it."""
+    """A file is no usable YAML or JSON; the message says why, `line` where (from 1), `text` what was read of it."""
 
     def __init__(self, message: str, line: int = 1, text: str = "") -> None:
         super().__init__(message)
@@ -80,6 +81,27 @@ def parse(text: str) -> tuple[Any, Any]:
         line = mark.line if mark else text.count("\n", 0, getattr(error, "position", 0))
         reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
         raise UnreadableYaml(f"not valid YAML: {reason}", line + 1) from None
+
+
+def parse_json(content: bytes) -> Any:
+    """What a JSON document stands for. Raises `UnreadableYaml`."""
+    if len(content) > MAX_BYTES:
+        raise UnreadableYaml(f"is larger than {MAX_BYTES // 1024} KB; split it")
+    try:
+        document = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise UnreadableYaml(f"is not JSON: {error}", error.lineno) from None
+    level = [document]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            below
+            for one in level
+            if isinstance(one, dict | list)
+            for below in (one.values() if isinstance(one, dict) else one)
+        ]
+    if level:
+        raise UnreadableYaml(f"is nested deeper than {MAX_DEPTH} levels")
+    return document
 
 
 class _Loader(yaml.CSafeLoader):

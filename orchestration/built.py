@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
-from orchestration.dbt import DbtError, Manifest, Stale, build, stale_models
+from orchestration.built_models import is_own, problems
+from orchestration.dbt import DbtError, Manifest, Stale, build, read_manifest, stale_models
 from reverse_etl.spec.syncs import Sync
 
 NAMED = 20
+_TOLD = 3
+_WAY_OUT = "`karvon plan --build` builds what is stale."
 
 
 class NotBuilt(DbtError):
@@ -52,6 +55,29 @@ def require_built(manifest: Manifest, stale: Stale) -> str | None:
             "`karvon plan --build` builds them first."
         )
     return None
+
+
+def caution(settings: Settings, warehouse: Warehouse, syncs: Sequence[Sync]) -> str | None:
+    """A line for whoever is shown these tables: that they are not what the project would make now, or None."""
+    manifest = read_manifest(settings, warehouse)
+    stale = stale_above(manifest, warehouse, syncs)
+    if not stale.changed:
+        if not stale.models:
+            return None
+        return f"Of before the last load, not yet in {_counted(stale.models)} above these rows. {_WAY_OUT}"
+    said = problems(warehouse)
+    # Those that have the problem themselves say more than those that only read them.
+    shown = sorted(stale.changed, key=lambda one: (not is_own(said.get(one)), one))[:_TOLD]
+    named = ", ".join(
+        manifest["nodes"][one]["name"] + (f" ({said[one].splitlines()[0]})" if one in said else "")
+        for one in shown
+    )
+    more = f" and {len(stale.changed) - len(shown)} more" if len(stale.changed) > len(shown) else ""
+    return f"Of old tables, not built: {_counted(stale.changed)} above these rows: {named}{more}. {_WAY_OUT}"
+
+
+def _counted(models: Sequence[str]) -> str:
+    return f"{len(models)} {'model' if len(models) == 1 else 'models'}"
 
 
 def build_stale(settings: Settings, warehouse: Warehouse, manifest: Manifest, stale: Stale) -> None:

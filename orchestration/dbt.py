@@ -21,6 +21,7 @@ from typing import Any
 from karvon.settings import PROJECT_ROOT, Settings, child_environment
 from karvon.turns import building, whole_file
 from karvon.warehouse import Session, Warehouse
+from karvon.written_yaml import UnreadableYaml, parse, read_text
 from orchestration import built_models
 from orchestration.build_outcome import NO_EVENT, BuildOutcome
 from orchestration.dbt_process import running
@@ -29,6 +30,7 @@ from reverse_etl.state.schema import migrate
 PROJECT = PROJECT_ROOT / "dbt_project"
 Manifest = Mapping[str, Any]
 _PARTS = ("metadata", "nodes", "sources", "macros", "parent_map", "child_map")
+_YAML = (".yml", ".yaml")
 _PARTIAL = "partial_parse.msgpack"
 
 
@@ -72,7 +74,7 @@ def _read(path: Path) -> Manifest | None:
     """A manifest that is whole: a kill or a full disk can leave anything there."""
     try:
         manifest = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
     is_whole = isinstance(manifest, dict) and all(isinstance(manifest.get(part), dict) for part in _PARTS)
     return manifest if is_whole else None
@@ -80,6 +82,7 @@ def _read(path: Path) -> Manifest | None:
 
 def _parse(settings: Settings) -> None:
     """Parse in a folder of its own: what others read is complete at every moment."""
+    check_written()
     target = settings.dbt_target_path
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".parse_", dir=target) as folder:
@@ -110,11 +113,35 @@ def _parsed_in(folder: Path, settings: Settings) -> str:
     return str(said).strip() or f"dbt ended with status {process.returncode}."
 
 
+def check_written() -> None:
+    """Raises `DbtError` naming the files over which dbt would hang, run out of memory or lose its words."""
+    problems = []
+    for path in _written():
+        try:
+            if path.suffix in _YAML:
+                parse(read_text(path))
+            elif not path.is_file():
+                raise UnreadableYaml("is no file; put a file of text there, or name it otherwise")
+        except UnreadableYaml as error:
+            problems.append(f"{PROJECT.name}/{path.relative_to(PROJECT)}, line {error.line}: {error}")
+    if problems:
+        raise DbtError("\n".join(["The dbt project cannot be read:", *problems]))
+
+
+def _written() -> list[Path]:
+    """What people write in the project."""
+    return sorted(
+        path
+        for path in PROJECT.rglob("*")
+        if path.suffix in {".sql", ".py", ".csv", ".md", *_YAML} and "target" not in path.parts
+    )
+
+
 def _project_hash() -> str:
     """Of contents, not of times: a rollback brings older files back."""
     content = hashlib.md5(usedforsecurity=False)
-    for path in sorted(PROJECT.rglob("*")):
-        if path.suffix in {".sql", ".yml", ".csv", ".md"} and "target" not in path.parts:
+    for path in _written():
+        if path.is_file():
             content.update(f"{path.relative_to(PROJECT)}\0".encode() + path.read_bytes())
     return content.hexdigest()
 

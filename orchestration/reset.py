@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlsplit
 
 import dagster as dg
 
+from karvon import turns
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse, WarehouseError, WarehouseLocked
 from orchestration.backup import duckdb_file, postgres_tables
@@ -42,6 +44,18 @@ def refuse_while_working(settings: Settings, warehouse: Warehouse) -> None:
         return
     if lease:
         raise AtWork(f"{lease} Wait for it, or stop it; a killed one gives way at that time.")
+
+
+@contextmanager
+def alone(settings: Settings, warehouse: Warehouse, doing: str) -> Iterator[None]:
+    """While nobody else writes, and none of the work that was asked for before goes on in between.
+
+    Raises `AtWork`, and `WarehouseLocked` when the others took longer than this process may wait.
+    """
+    with turns.alone(warehouse, doing):
+        # A run may have begun while a person was asked; between two of its steps it has no turn.
+        refuse_while_working(settings, warehouse)
+        yield
 
 
 def _live_lease(warehouse: Warehouse) -> str | None:

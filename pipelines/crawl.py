@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from karvon.http import HttpClient, NotFound, Refused, RemoteError
+from karvon.turns import working
 from karvon.warehouse import Warehouse
 from pipelines.landing import LoadOptions, LoadReport, load
 from pipelines.slices import VISITS, Slice, due, revisits, status, visited_since, within
@@ -102,7 +103,7 @@ def crawl(
     resource, visit = _crawled(source)
     since = asked_at or options.now or datetime.now(UTC)
     visitors = _Visitors(source.connect(connection), visit, connection.manners.concurrency)
-    with ExitStack() as claims, visitors:
+    with working(warehouse, f"the crawl of {source.name}"), ExitStack() as claims, visitors:
         waiting: deque[tuple[_Slice, ExitStack]] = deque()
         for one in slices:
             claim = claims.enter_context(ExitStack())

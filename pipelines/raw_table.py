@@ -60,12 +60,14 @@ class Past:
 
     cursor: str | None = None
     reached: str | None = None
-    """The cursor of the newest load, complete or not."""
+    """The newest cursor of any load, complete or not: a place that a number names, which loads that failed leave as
+    good as it was."""
     last_sweep_at: datetime | None = None
     cursor_stood: timedelta = timedelta(0)
     """From the first load that ended at this cursor to the last one, by our clock."""
     left_off: str | None = None
-    """What the very last load wrote as its cursor, if it did not get to the end."""
+    """The cursor of the very last load, if it did not get to the end: a place that the API named. After a load that
+    failed there it is gone, so that a place which the API has forgotten is not asked for again for ever."""
 
 
 class Keyed(Protocol):

@@ -1,7 +1,7 @@
 """The command line. Commands load when they are called, so that `karvon --help` stays quick.
 
-Exit status: 0 nothing to do or all applied, 1 failure, 2 changes pending, 3 blocked or held by a guard,
-64 wrong usage, 130 and 143 stopped by SIGINT (Ctrl-C) and SIGTERM.
+Exit status: 0 nothing to do or all applied, 1 failure or rows that stand refused after a run, 2 changes pending,
+3 blocked or held by a guard, 64 wrong usage, 130 and 143 stopped by SIGINT (Ctrl-C) and SIGTERM.
 """
 
 from __future__ import annotations

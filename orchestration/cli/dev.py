@@ -64,11 +64,13 @@ def definitions_command() -> None:
 def dbt_command(arguments: tuple[str, ...]) -> None:
     """Run dbt with the settings of this profile."""
     from karvon.turns import building, whole_file
+    from orchestration.dbt import check_written
     from orchestration.dbt_process import running
     from orchestration.rights import keep_rights
     from reverse_etl.state.schema import migrate
 
     settings, warehouse = opened()
+    check_written()
     doing = f"karvon dbt {' '.join(arguments)}"[:80]
     with ExitStack() as turns:
         if _WRITING & set(arguments):

@@ -100,7 +100,8 @@ def _persons(settings: Settings, warehouse: Warehouse) -> str:
     found = persons_in_raw(warehouse, hashed)
     if broken := {table: found[table] for table in found if table in promised | {USER_RECORDS}}:
         raise PersonsInRaw(
-            f"{told(broken)}. Add to what the source keeps nothing of that, and delete those rows."
+            f"{told(broken)}. What an earlier version landed `karvon forget --persons SOURCE` takes out "
+            "(docs/runbook.md); what comes again is kept by the source: keep nothing of that."
         )
     return told(found) or "none found"
 

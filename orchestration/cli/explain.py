@@ -28,6 +28,7 @@ _COLUMNS = {
 @plain_errors
 def explain_command(key: str, every: bool, as_json: bool) -> None:
     """Why KEY (a key or a SKU code) is not on the site, or why it shows what it shows. Nothing is written."""
+    from orchestration.built import caution
     from orchestration.dbt import read_manifest
     from reports.explanation import explained, text
     from reverse_etl.destinations import DESTINATIONS
@@ -37,6 +38,8 @@ def explain_command(key: str, every: bool, as_json: bool) -> None:
     settings, warehouse = opened()
     read_manifest(settings, warehouse)
     syncs = read_syncs(settings.manifest_path, settings.profile)
+    if note := caution(settings, warehouse, syncs):
+        click.echo(note, err=True)
     found = explained(warehouse, syncs, DESTINATIONS, read_lineage(settings.manifest_path, syncs), key)
     if as_json:
         click.echo(json.dumps(found, default=str, indent=2))

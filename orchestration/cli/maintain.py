@@ -20,6 +20,7 @@ from orchestration.cli.session import opened, plain_errors
 def reset_command(sandbox: bool, yes: bool) -> None:
     """Delete the warehouse and the run history of this profile. Other schemas of a Postgres are left alone."""
     from orchestration.reset import (
+        alone,
         forget,
         local_state,
         refuse_while_served,
@@ -36,7 +37,8 @@ def reset_command(sandbox: bool, yes: bool) -> None:
         click.echo(f"There is nothing to forget in the {settings.profile} profile.")
         return
     _ask(f"This deletes, in the {settings.profile} profile:", going, settings.profile, yes)
-    forget(settings, warehouse, sandbox=sandbox)
+    with alone(settings, warehouse, "karvon reset"):
+        forget(settings, warehouse, sandbox=sandbox)
     click.echo("Forgotten. The next `karvon run` loads everything anew.")
 
 
@@ -61,7 +63,7 @@ def backup_command(file: Path, force: bool) -> None:
 def restore_command(file: Path, yes: bool) -> None:
     """Bring back the warehouse that `karvon backup` wrote to FILE. What is there now is replaced."""
     from orchestration.backup import read_label, restore_backup
-    from orchestration.reset import refuse_while_working, warehouse_contents
+    from orchestration.reset import alone, refuse_while_working, warehouse_contents
 
     settings, warehouse = opened()
     label = read_label(settings, warehouse, file)
@@ -70,7 +72,7 @@ def restore_command(file: Path, yes: bool) -> None:
     replaced = warehouse_contents(warehouse)
     if replaced:
         _ask("It replaces:", replaced, settings.profile, yes)
-    with shown_progress(Console(stderr=True)):
+    with shown_progress(Console(stderr=True)), alone(settings, warehouse, "karvon restore"):
         restore_backup(settings, warehouse, file)
     click.echo("Restored. Look at `karvon run --plan-only` before anything is applied again.")
 

@@ -63,7 +63,7 @@ def load(file: Path, keep_shop: bool, yes: bool) -> None:
 
     The rehearsal begins with an empty shop: the sandbox's shop and this profile's warehouse start over.
     """
-    from orchestration.reset import forget, refuse_while_working, warehouse_contents
+    from orchestration.reset import alone, forget, refuse_while_working, warehouse_contents
     from orchestration.sandbox_process import control, running_sandbox
 
     settings, warehouse = opened()
@@ -84,7 +84,8 @@ def load(file: Path, keep_shop: bool, yes: bool) -> None:
         loaded = control(settings, "POST", "/_control/plytix/load", {"path": str(file.absolute())})
         if not keep_shop:
             control(settings, "POST", "/_control/reset", {"vendor": "webflow"})
-            forget(settings, warehouse, sandbox=False)
+            with alone(settings, warehouse, "karvon sandbox load"):
+                forget(settings, warehouse, sandbox=False)
     click.echo(", ".join(f"{count} {what}" for what, count in loaded.items() if isinstance(count, int)))
     click.echo("`karvon run` brings them into the shop.")
 

@@ -221,8 +221,14 @@ def _valid(draft: dict[str, Any], file: Path) -> Any:
 
 def _currency_digits() -> dict[str, int]:
     """Digits of the smallest unit by currency, as the models have them."""
-    with (PROJECT_ROOT / "dbt_project" / "seeds" / "currencies.csv").open(encoding="utf-8") as file:
-        return {row["currency"]: int(row["exponent"]) for row in csv.DictReader(file)}
+    try:
+        with (PROJECT_ROOT / "dbt_project" / "seeds" / "currencies.csv").open(encoding="utf-8") as file:
+            return {row["currency"]: int(row["exponent"]) for row in csv.DictReader(file)}
+    except (OSError, csv.Error, KeyError, TypeError, ValueError) as error:
+        raise click.ClickException(
+            f"dbt_project/seeds/currencies.csv cannot be read ({error}); it has the columns currency and exponent, "
+            "the digits of the smallest unit"
+        ) from None
 
 
 def _one(settings: Settings, name: str) -> Any:

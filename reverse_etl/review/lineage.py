@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from karvon.warehouse import Session
+from reverse_etl.spec.manifest import read_content
 from reverse_etl.spec.syncs import Sync
 
 KEY_TESTS = frozenset({"is_key", "unique"})
@@ -45,7 +44,7 @@ class Step:
 
 def read_lineage(manifest: Path, syncs: Sequence[Sync]) -> dict[str, tuple[KeyedModel, ...]]:
     """Sync → keyed models from the sources down to the sync's own model."""
-    content = orjson.loads(manifest.read_bytes())
+    content = read_content(manifest)
     keys = {
         test["attached_node"]: test["column_name"]
         for test in content["nodes"].values()

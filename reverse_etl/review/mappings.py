@@ -14,9 +14,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from karvon.warehouse import Session
+from karvon.written_yaml import UnreadableYaml, read_text
 from reverse_etl.spec.manifest import ModelColumn, SyncError, as_field
 from reverse_etl.spec.syncs import Sync
-from reverse_etl.spec.yaml_places import Meta, with_mapping
+from reverse_etl.spec.yaml_places import CannotEdit, Meta, with_mapping
 from reverse_etl.state.destination import Destination, Destinations
 
 FORMAT = 1
@@ -90,10 +91,17 @@ def edited(changed: Sequence[MappingChange], project: Path) -> dict[Path, str]:
     texts: dict[Path, str] = {}
     for sync in {one.sync.name: one.sync for one in changed}.values():
         path = project / sync.file
-        text = texts.get(path) or path.read_text(encoding="utf-8")
+        text = texts.get(path) or _read_file(path)
         metas = {one.column: one.after for one in changed if one.sync == sync}
         texts[path] = with_mapping(text, sync.name, metas)
     return texts
+
+
+def _read_file(path: Path) -> str:
+    try:
+        return read_text(path).replace("\r\n", "\n")
+    except UnreadableYaml as error:
+        raise CannotEdit(f"{path.name}, line {error.line}: {error}") from None
 
 
 def _read(document: object) -> _Document:

@@ -33,7 +33,7 @@ def read_syncs(manifest: Path, profile: str) -> tuple[Sync, ...]:
 
     Raises `SyncError` for a missing manifest and for wrong YAML.
     """
-    content = _content(manifest)
+    content = read_content(manifest)
     nodes: Mapping[str, Any] = content.get("nodes", {})
     sources: Mapping[str, Any] = content.get("sources", {})
     syncs: list[Sync] = []
@@ -68,7 +68,7 @@ class ModelColumn:
 
 def read_columns(manifest: Path) -> dict[str, dict[str, ModelColumn]]:
     """Model → column, of all models that are syncs. Raises `SyncError` for a missing manifest."""
-    nodes = _content(manifest).get("nodes", {}).values()
+    nodes = read_content(manifest).get("nodes", {}).values()
     return {
         node["name"]: {
             name: ModelColumn(
@@ -81,7 +81,8 @@ def read_columns(manifest: Path) -> dict[str, dict[str, ModelColumn]]:
     }
 
 
-def _content(manifest: Path) -> Mapping[str, Any]:
+def read_content(manifest: Path) -> Mapping[str, Any]:
+    """The manifest as dbt wrote it. Raises `SyncError` when it is missing or rotten."""
     if not manifest.is_file():
         raise SyncError([f"{manifest.name} is missing: run `karvon dbt parse` (or `karvon run`) first."])
     written = manifest.read_bytes()

@@ -1,7 +1,7 @@
 """Where something stands in a model's YAML, and a changed mapping written there with all else left as it is.
 
-A file is read with marks (`yaml.compose`): problems can name the line, and an edit replaces exactly the text of the
-columns that change, so that comments, order and style of the rest survive.
+A file is read with marks (`karvon.written_yaml`): problems can name the line, and an edit replaces exactly the text of
+the columns that change, so that comments, order and style of the rest survive.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from karvon.written_yaml import UnreadableYaml, parse, read_text
 from reverse_etl.spec.problems import MappingProblem
 
 Meta = Mapping[str, Any]
@@ -25,11 +26,15 @@ class CannotEdit(Exception):
 
 
 def with_line(problem: MappingProblem, project: Path) -> MappingProblem:
-    """The problem with the line of its mapping, its column, or its model; unchanged when the file is no YAML."""
+    """The problem with the line of its mapping, its column, or its model; unchanged when the file is no usable YAML."""
     path = project / problem.file
-    if path.suffix not in (".yml", ".yaml") or not path.is_file():
+    if path.suffix not in (".yml", ".yaml"):
         return problem
-    model = _model(_composed(path.read_text(encoding="utf-8")), problem.model)
+    try:
+        tree, _ = parse(read_text(path))
+    except UnreadableYaml:
+        return problem
+    model = _model(tree, problem.model)
     if model is None:
         return problem
     column = _named(_get(model, "columns"), problem.column) if problem.column else None
@@ -43,7 +48,11 @@ def with_mapping(text: str, model_name: str, columns: Mapping[str, Meta]) -> str
 
     Raises `CannotEdit` when the result would not say exactly what was asked for.
     """
-    model = _model(_composed(text), model_name)
+    try:
+        tree, _ = parse(text)
+    except UnreadableYaml as error:
+        raise CannotEdit(f"the YAML of {model_name}, line {error.line}: {error}") from None
+    model = _model(tree, model_name)
     if model is None:
         raise CannotEdit(f"the file has no model {model_name}")
     edits = []
@@ -99,9 +108,9 @@ def _flow(meta: Meta) -> str:
 
 def _prove(text: str, model_name: str, columns: Mapping[str, Meta]) -> None:
     try:
-        model = next(one for one in yaml.safe_load(text)["models"] if one["name"] == model_name)
+        model = next(one for one in parse(text)[1]["models"] if one["name"] == model_name)
         written = {one["name"]: (one.get("config") or {}).get("meta") or {} for one in model["columns"]}
-    except (yaml.YAMLError, LookupError, TypeError, StopIteration) as error:
+    except (UnreadableYaml, LookupError, TypeError, StopIteration) as error:
         raise CannotEdit(
             f"the YAML of {model_name} cannot be edited here (anchors?), change its columns by hand: {error}"
         ) from None
@@ -111,10 +120,6 @@ def _prove(text: str, model_name: str, columns: Mapping[str, Meta]) -> None:
                 f"column {name} of {model_name} is written in a way that cannot be edited here (anchors?); "
                 f"write its `config: {{meta: {_flow(meta)}}}` by hand"
             )
-
-
-def _composed(text: str) -> Node | None:
-    return yaml.compose(text, Loader=yaml.CSafeLoader)
 
 
 def _model(root: Node | None, name: str) -> Node | None:

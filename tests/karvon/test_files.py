@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import http.server
 import threading
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +15,13 @@ from karvon.addresses import Exceptions, ForbiddenAddress
 from karvon.files import fetch_file
 from karvon.http import Malformed, NotFound, Refused, RemoteError, Unavailable
 
+_BOMB = gzip.compress(b"0" * 50_000_000)
+_PACKED = {"Content-Encoding": "gzip"}
 _ANSWERS = {
+    "/packed.svg": (200, _PACKED, gzip.compress(b"picture")),
+    "/bomb.svg": (200, _PACKED, _BOMB),
+    "/bomb-moved.svg": (302, _PACKED | {"Location": "/a.png"}, _BOMB),
+    "/bomb-gone.svg": (404, _PACKED, _BOMB),
     "/a.png": (200, {}, b"picture"),
     "/gone.png": (404, {}, b""),
     "/private.png": (403, {}, b""),
@@ -77,6 +85,17 @@ def test_a_file_that_cannot_be_had_is_an_error_of_ours_without_its_query(
 def test_a_file_larger_than_allowed_is_not_read_to_its_end(url: str) -> None:
     with pytest.raises(Malformed, match="more than"):
         _fetch(f"{url}/a.png", max_bytes=3)
+
+
+def test_a_packed_file_is_unpacked_and_a_bomb_is_not(url: str) -> None:
+    assert _fetch(f"{url}/packed.svg") == b"picture"
+    tracemalloc.start()
+    for path in ("bomb", "bomb-moved", "bomb-gone"):
+        with pytest.raises(NotFound if path == "bomb-gone" else Malformed):
+            _fetch(f"{url}/{path}.svg", max_bytes=100_000)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 10_000_000, "bytes in memory, of 50,000,000 that were packed"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import psycopg2
@@ -96,6 +97,61 @@ def test_applies_to_two_destinations_go_side_by_side_on_postgres_and_one_after_t
         assert not _is_taken(warehouse, "apply webhook")
 
 
+WORKERS = """
+import sys
+from karvon import turns
+from karvon.warehouse import Warehouse, WarehouseLocked
+warehouse = Warehouse(sys.argv[1], turn_seconds=0)
+kinds = {
+    "building": turns.building, "reading": turns.reading_models, "crawling": turns.working,
+    "applying": lambda warehouse, doing: turns.applying(warehouse, ["files"], doing),
+    "landing": lambda warehouse, doing: turns.landing(warehouse, "shop", doing),
+}
+for name, work in kinds.items():
+    try:
+        with work(warehouse, name):
+            print(name, "has its turn", flush=True)
+            sys.stdin.readline()
+    except WarehouseLocked as error:
+        print(error, flush=True)
+"""
+
+
+def test_who_erases_waits_for_every_kind_of_work_and_keeps_it_away(warehouse: Warehouse) -> None:
+    command = [sys.executable, "-c", WORKERS, warehouse.url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        for name in ("building", "reading", "crawling", "applying", "landing"):
+            assert other.stdout.readline() == f"{name} has its turn\n"
+            told = rf"at work for {name} \(process {other.pid} on"
+            with pytest.raises(WarehouseLocked, match=told), turns.alone(impatient(warehouse), "an erasure"):
+                pass
+            other.stdin.write("\n")
+            other.stdin.flush()
+    with turns.alone(impatient(warehouse, 5), "an erasure"):
+        told = subprocess.run(command, capture_output=True, text=True, check=True, input="").stdout
+        assert told.count(f"at work for an erasure (process {os.getpid()} on") == 5
+        with turns.building(impatient(warehouse), "what an erasure has to build"), warehouse.session():
+            pass
+
+
+def test_who_erases_is_not_kept_waiting_by_those_who_come_later(warehouse: Warehouse) -> None:
+    with held(warehouse, turns.WHOLE, "shared") as slice_of_a_crawl, ThreadPoolExecutor(1) as threads:
+        erased = threads.submit(_alone, impatient(warehouse, 10))
+        until = time.monotonic() + 5
+        while not _is_taken(warehouse, "queue", "shared") and time.monotonic() < until:
+            time.sleep(0.05)
+        assert _is_taken(warehouse, "queue", "shared"), "the next slice stands behind the erasure"
+        slice_of_a_crawl.kill()
+        assert erased.result(10)
+
+
+def _alone(warehouse: Warehouse) -> bool:
+    with turns.alone(warehouse, "an erasure"):
+        return True
+
+
 def _is_taken(warehouse: Warehouse, name: str, kind: str = "alone") -> bool:
     """As another process sees it."""
     asked = HOLDER.replace('    print("mine", flush=True)\n    sys.stdin.read()', "    pass").replace(
@@ -142,6 +198,6 @@ def _break_connections(url: str, name: str) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s",
             (f"{name}%",),
         )
-        assert cursor.rowcount == 1
+        assert cursor.rowcount
     connection.close()
     time.sleep(0.2)

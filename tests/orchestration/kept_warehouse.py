@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +64,24 @@ class Profile:
             mock.patch("karvon.settings.DOTENV", nothing),
         ):
             return CliRunner().invoke(cli, arguments, input=answer)
+
+
+@contextmanager
+def loading(url: str) -> Iterator[int]:
+    """Another process in the middle of a load, without a run of Dagster around it; gives its number."""
+    work = (
+        "import sys; from karvon.turns import landing; from karvon.warehouse import Warehouse\n"
+        "with landing(Warehouse(sys.argv[1]), 'shop', 'the load of shop'): print(flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", work, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        try:
+            yield process.pid
+        finally:
+            process.kill()
 
 
 def fill(warehouse: Warehouse) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
-from kept_warehouse import Profile, fill, land, picture
+from kept_warehouse import Profile, fill, land, loading, picture
 
 from karvon.warehouse import Warehouse
 
@@ -94,6 +94,20 @@ def test_a_restore_replaces_what_is_there_and_asks_first(profile: Profile, tmp_p
     assert picture(profile.warehouse) == changed
 
     assert profile.karvon("restore", str(file), "--yes").exit_code == 0
+    assert picture(profile.warehouse) == before
+
+
+def test_reset_and_restore_beside_a_load_say_who_is_at_work_and_change_nothing(
+    profile: Profile, tmp_path: Path
+) -> None:
+    file = tmp_path / "all.backup"
+    profile.karvon("backup", str(file))
+    before = picture(profile.warehouse)
+    with loading(profile.url) as process:
+        for command in (["reset"], ["restore", str(file)]):
+            refused = profile.karvon(*command, "--yes", KARVON_TURN_SECONDS="0")
+            assert refused.exit_code == 1
+            assert f"at work for the load of shop (process {process} on" in refused.output
     assert picture(profile.warehouse) == before
 
 

@@ -101,7 +101,9 @@ def _said(profile: Profile, *arguments: str, status: int = 0, answer: str = "") 
 
 
 def _json(profile: Profile, *arguments: str, status: int = 0) -> Any:
-    return json.loads(_said(profile, *arguments, "--json", status=status))
+    done = profile.karvon("webflow", *arguments, "--json")
+    assert done.exit_code == status, done.output + str(done.exception)
+    return json.loads(done.stdout)
 
 
 @pytest.fixture
@@ -136,6 +138,15 @@ def test_info_and_estimate_tell_what_is_mapped_and_what_it_would_cost(profile: P
 
 def test_a_preview_shows_the_request_and_tries_another_value(profile: Profile) -> None:
     made = _json(profile, "preview", "K-1")
+    # The tables are written by hand: what dbt would make of the project is another thing.
+    for command in (["webflow", "preview", "K-1"], ["webflow", "estimate"], ["explain", "K-1"]):
+        assert profile.karvon(*command).stderr.startswith("Of old tables, not built: "), command
+    with profile.warehouse.session() as session:
+        session.execute(
+            "INSERT INTO staging.built_models (model, problem) VALUES "
+            "('model.karvon.products', 'a column is missing'), ('model.karvon.sku_prices', 'it reads products')"
+        )
+    assert "above these rows: products (a column is missing), " in profile.karvon("explain", "K-1").stderr
     request, *others = made["requests"]
     stock = next(one for one in others if one["method"] == "PATCH")
     assert stock["body"] == {"inventoryType": "finite", "quantity": 0}

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from kept_warehouse import Profile
+from kept_warehouse import Profile, loading
 
 from karvon.warehouse import Warehouse
 from orchestration.cli import forget
 from orchestration.dbt import DbtError
+from pipelines.document import canonical_document
 from pipelines.load_folder import load_folder
 from pipelines.sources.user_apis import privacy
 from pipelines.sources.user_apis.forget import forget_person, remains
@@ -81,6 +83,14 @@ def test_a_person_is_gone_everywhere_and_others_stay(profile: Profile) -> None:
         )
 
 
+def test_nobody_is_forgotten_beside_a_load_that_would_land_them_again(profile: Profile) -> None:
+    with loading(profile.url) as process:
+        refused = profile.karvon("forget", "--email", _EMAIL, "--yes", KARVON_TURN_SECONDS="0")
+    assert refused.exit_code == 1
+    assert f"at work for the load of shop (process {process} on" in refused.output
+    assert len(_records(profile.warehouse)) == 3
+
+
 def test_an_erasure_is_whole_or_not_at_all(profile: Profile) -> None:
     def killed(_: object) -> None:
         raise KeyboardInterrupt
@@ -138,3 +148,75 @@ def test_load_folders_of_another_karvon_and_of_a_load_at_work_stay(
             assert second != at_work
         assert list(theirs.glob("*/rows.parquet")) == []
     assert not at_work.exists()
+
+
+_MANIFEST = {
+    "sources": {"source.karvon.lots": {"schema": "raw_uzex", "identifier": "auction_lots"}},
+    "child_map": {
+        "source.karvon.lots": ["model.karvon.stg_lots", "test.karvon.some"],
+        "model.karvon.stg_lots": ["model.karvon.lots"],
+    },
+    "nodes": {"model.karvon.stg_lots": {}, "model.karvon.lots": {}, "test.karvon.some": {}},
+}
+
+
+def _lot(number: int, **more: object) -> str:
+    return canonical_document({"id": number, "lot_id": number, **more})[0].decode()
+
+
+def test_what_a_source_does_not_keep_is_counted_then_taken_out_of_every_version(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[list[str]] = []
+    monkeypatch.setattr(forget, "_rebuild", lambda _s, _w, ours: built.append(ours(_MANIFEST)))
+    monkeypatch.setattr("orchestration.dbt.read_manifest", lambda *_: _MANIFEST)
+    with profile.warehouse.session() as session:
+        session.execute("CREATE SCHEMA raw_uzex")
+        session.execute("CREATE TABLE staging.model_checksums (model text, checksum text)")
+        session.execute("INSERT INTO staging.model_checksums VALUES ('stg_lots', 'a'), ('stg_other', 'b')")
+        session.execute("INSERT INTO staging.built_models VALUES ('model.karvon.lots', 'f', 1)")
+        session.execute(
+            "CREATE TABLE raw_uzex.auction_lots (connection text, document_key text, document json, "
+            "document_hash text, landed_at timestamptz, is_deleted boolean, _dlt_load_id text)"
+        )
+        for load, document in (
+            ("1", _lot(7, customer={"fio": "Aripova Zuhra", "phone": "+998 91 204-66-19"})), ("2", _lot(7)),
+        ):  # fmt: skip
+            session.execute(
+                "INSERT INTO raw_uzex.auction_lots VALUES ('default', '7', $1, $2, now(), false, $3)",
+                (document, hashlib.blake2b(document.encode(), digest_size=16).hexdigest(), load),
+            )
+
+    def held() -> list[str]:
+        with profile.warehouse.session() as session:
+            rows = session.rows(
+                "SELECT document::text AS document FROM raw_uzex.auction_lots ORDER BY _dlt_load_id"
+            )
+        return [row["document"] for row in rows]
+
+    before = held()
+    counted = profile.karvon("forget", "--persons", "uzex", "--dry-run")
+    assert counted.exit_code == 0, counted.output
+    assert "1 of 2 versions in raw_uzex.auction_lots" in counted.output
+    assert profile.karvon("forget", "--persons", "uzex", answer="n\n").exit_code == 1
+    assert (held(), built) == (before, [])
+    done = profile.karvon("forget", "--persons", "uzex", "--yes")
+    assert done.exit_code == 0, done.output
+    assert held()[0] == held()[1] == before[1]
+    assert built == [["model.karvon.stg_lots", "model.karvon.lots"]]
+    with profile.warehouse.session() as session:
+        left = session.rows("SELECT model FROM staging.model_checksums")
+        assert [row["model"] for row in left] == ["stg_other"]
+        assert session.value("SELECT fingerprint FROM staging.built_models WHERE model LIKE '%.lots'") is None
+    again = profile.karvon("forget", "--persons", "uzex", "--yes")
+    assert (again.exit_code, "Nothing was changed" in again.output) == (0, True)
+    assert _records(profile.warehouse) == {("carla", "7"), ("dmitri", "7"), ("carla", "8")}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [["--persons", "nobody"], ["--persons", "uzex", "--email", _EMAIL], ["--dry-run", "--email", _EMAIL], []],
+)
+def test_a_wish_that_cannot_be_is_wrong_usage(profile: Profile, line: list[str]) -> None:
+    assert profile.karvon("forget", *line, "--yes").exit_code == 2, "64 at the shell"
+    assert len(_records(profile.warehouse)) == 3

@@ -8,11 +8,12 @@ import itertools
 import time
 import tracemalloc
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import httpx
 import pytest
 from raw_server import Answering, Asked, RawServer, Said, serving, whole
 
@@ -160,6 +161,25 @@ def test_a_bomb_is_stopped_at_the_size_that_is_allowed(server: RawServer) -> Non
     with pytest.raises(Malformed, match="more than 4000000 bytes"):
         _ask(server, _always(whole(bomb, Content_Encoding="gzip, gzip")), max_body_bytes=4_000_000)
     assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    tracemalloc.stop()
+
+
+class _SignsInAgain(httpx.Auth):
+    """httpx reads a refusal whole before it asks again."""
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        for _ in range(2):
+            answer = yield request
+            if answer.status_code != 401:
+                return
+
+
+def test_a_bomb_in_what_a_sign_in_reads_is_stopped_too(server: RawServer) -> None:
+    bomb = whole(gzip.compress(b"0" * 50_000_000), 401, Content_Encoding="gzip")
+    tracemalloc.start()
+    with pytest.raises(Unavailable, match="larger than 100000 bytes"):
+        _ask(server, _always(bomb), auth=_SignsInAgain(), max_body_bytes=100_000)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
     tracemalloc.stop()
 
 

@@ -520,6 +520,28 @@ def test_a_place_that_the_api_has_forgotten_is_begun_anew(users: Users) -> None:
     assert "after" not in users.asked("shop")[4].query
 
 
+def test_a_place_at_which_the_api_fails_is_not_asked_for_again(users: Users) -> None:
+    back = list(reversed(range(60)))
+    fails = {"": False}
+
+    def give(asked: Asked) -> Any:
+        return (
+            whole("gone wrong", 404) if "after" in asked.query and fails[""] else _by_cursor(back, 10)(asked)
+        )
+
+    _cap(users, "shop", give, _CURSOR)
+    users.run()
+    before = len(users.asked("shop"))
+    fails[""] = True
+    # It was begun anew at once, and failed on its second page: nothing is left to go on from.
+    assert users.run()["shop"].outcome not in ("complete", "capped")
+    fails[""] = False
+    failed = len(users.asked("shop"))
+    assert failed > before
+    users.run()
+    assert "after" not in users.asked("shop")[failed].query
+
+
 def test_a_place_that_holds_a_secret_is_not_kept(users: Users) -> None:
     users.variables["LENA_KEY"] = "kestrel-4471-amber"
 

@@ -258,3 +258,35 @@ def test_the_documented_examples_keep_to_the_rule() -> None:
     assert yaml.safe_load(example)["user_id"] == "anna"
     assert named
     assert [Grants().refusal("anna", name) for name in sorted(named)] == [None] * len(named)
+
+
+_HIDING: dict[str, tuple[str, bytes, set[str]]] = {
+    "user and source can be told": ("a.yml", _file("mara", "x", "colour: red"), {"mara/x"}),
+    "in the folder of its user": ("mara/a.yml", _file("mara", "x", "colour: red"), {"mara/x"}),
+    "what it may not name": (
+        "a.yml",
+        _file("mara", "x", "auth: {type: bearer, token: '${NINO_KEY}'}"),
+        {"mara/x"},
+    ),
+    "its source cannot be told": ("a.yml", b"user_id: mara\nsource_id: [", {"mara/x", "mara/y"}),
+    "a source said twice": ("a.yml", _file("mara", "x", "source_id: z"), {"mara/x", "mara/y"}),
+    "a source that is no name": ("a.yml", _file("mara", "X 1"), {"mara/x", "mara/y"}),
+    "only its folder can be told": ("mara/a.yml", b"\xff", {"mara/x", "mara/y"}),
+    "in her folder, saying that it is another's": ("mara/a.yml", b"user_id: nino\n[", {"mara/x", "mara/y"}),
+    "nobody can tell whose": ("a.yml", b"\xff", {"mara/x", "mara/y", "nino/x"}),
+    "a folder of nobody": ("shared/a.yml", b"\xff", {"mara/x", "mara/y", "nino/x"}),
+    "a file that is right": ("users.yml", b"users: [{user_id: mara}, {user_id: nino}]", set()),
+}
+
+
+@pytest.mark.parametrize("case", _HIDING)
+def test_a_wrong_file_hides_what_it_may_declare(tmp_path: Path, case: str) -> None:
+    name, content, hidden = _HIDING[case]
+    (tmp_path / "users.yml").write_text("users: [{user_id: mara}, {user_id: nino}]")
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "healthy.yml").write_bytes(_file("nino", "shop"))
+    registry = read_registry(tmp_path)
+    said = {one for one in ("mara/x", "mara/y", "nino/x") if registry.may_hide(*one.split("/"))}
+    assert said == hidden
+    assert registry.may_hide("mara") == any(one.startswith("mara/") for one in hidden)

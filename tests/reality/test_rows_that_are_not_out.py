@@ -187,7 +187,11 @@ def test_a_blocked_plan_waits_as_a_whole_until_somebody_allows_it(shop: Bench) -
     assert f"plan {plan_id} is blocked by max_creates" in said
     assert "6 wait for a person" in said
     # Another destination plans afterwards: the blocked one waits all the same.
-    make_plan(shop.warehouse, [one for one in shop.syncs if one.name == "webflow__categories"], DESTINATIONS)
+    make_plan(
+        shop.warehouse,
+        [one for one in shop.syncs if one.name == "webflow__categories"],
+        DESTINATIONS,
+    )
     assert told("held")[0] == 3
     assert told("approve", "--plan", plan_id)[0] == 0
     assert told("held")[0] == 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import orjson
 
+from karvon.written_yaml import MAX_BYTES, UnreadableYaml, parse_json
 from orchestration.cli.session import plain_errors
 from orchestration.cli.webflow.answers import project_syncs
 
@@ -50,9 +51,9 @@ def import_command(file: click.utils.LazyFile, yes: bool, dry_run: bool) -> None
 
     settings, warehouse, syncs = project_syncs()
     try:
-        document = orjson.loads(file.read())
-    except orjson.JSONDecodeError as error:
-        raise click.ClickException(f"{file.name} is not JSON: {error}") from None
+        document = parse_json(file.read(MAX_BYTES + 1))
+    except UnreadableYaml as error:
+        raise click.ClickException(f"{file.name}, line {error.line}: {error}") from None
     with warehouse.session() as session:
         changed = changes(session, syncs, DESTINATIONS, read_columns(settings.manifest_path), document)
     for one in changed:

@@ -6,8 +6,11 @@ from dataclasses import asdict
 
 import click
 
+from karvon.settings import Settings
+from karvon.warehouse import Warehouse
 from orchestration.cli.session import plain_errors
 from orchestration.cli.webflow.answers import as_json_option, project_syncs, say_json, say_table
+from reverse_etl.spec.syncs import Sync
 
 
 @click.command("preview")
@@ -29,7 +32,7 @@ def preview_command(
     """Show the exact requests that KEY (key or SKU code) would cause now. Nothing is sent or stored."""
     from orchestration.previews import previewed, sample_keys
 
-    settings, warehouse, syncs = project_syncs()
+    settings, warehouse, syncs = _syncs_to_look_at()
     if (key is None) == (sample is None):
         raise click.UsageError("Give a KEY, or --sample N.")
     values = dict(change.split("=", 1) for change in changes if "=" in change)
@@ -69,7 +72,7 @@ def estimate_command(as_new: bool, as_json: bool) -> None:
     from reverse_etl.destinations import DESTINATIONS, rate_per_minute
     from reverse_etl.review.preview import estimate
 
-    settings, warehouse, syncs = project_syncs()
+    settings, warehouse, syncs = _syncs_to_look_at()
     found = estimate(warehouse, syncs, DESTINATIONS, rate_per_minute(settings), as_new=as_new)
     if as_json:
         say_json(asdict(found))
@@ -81,3 +84,13 @@ def estimate_command(as_new: bool, as_json: bool) -> None:
     say_table(
         ("sync", "what", "rows"), [(s, w, n) for s, counts in found.counts.items() for w, n in counts.items()]
     )
+
+
+def _syncs_to_look_at() -> tuple[Settings, Warehouse, tuple[Sync, ...]]:
+    """The syncs, after a line that says so if their tables are not those of the project."""
+    from orchestration.built import caution
+
+    settings, warehouse, syncs = project_syncs()
+    if note := caution(settings, warehouse, syncs):
+        click.echo(note, err=True)
+    return settings, warehouse, syncs

@@ -54,12 +54,26 @@ class Registry:
     """`user_id/source_id` → its file."""
     users: Mapping[str, User]
     """Of every user who has a source."""
+    hidden: frozenset[tuple[str | None, str | None]] = frozenset()
+    """User and source that files which take no part may declare; None stands for any."""
+
+    def may_hide(self, user_id: str, source_id: str | None = None) -> bool:
+        """Whether a user, or this source of theirs, may only seem to be gone because a file is wrong.
+
+        A file whose user and source can be told hides that source alone, wherever it lies and whatever it is called.
+        One whose source cannot be told may be any of its user, renamed. Whose it is the folder of a listed user says,
+        else its text; when neither does it may be anybody's.
+        """
+        return any(
+            user in (None, user_id) and (source_id is None or source in (None, source_id))
+            for user, source in self.hidden
+        )
 
 
 def read_registry(folder: Path, grants: Grants = Grants()) -> Registry:  # noqa: B008 - frozen
     """All data sources below a folder, in the order of their names; what is wrong with a file is its own problem."""
     found = _Found(folder, grants)
-    paths = list(_definition_files(folder, found.problems))
+    paths = list(_definition_files(folder, found))
     listed = [path for path in paths if found.name(path) == USERS_FILE]
     for path in listed:
         found.take_users(path)
@@ -70,25 +84,27 @@ def read_registry(folder: Path, grants: Grants = Grants()) -> Registry:  # noqa:
     problems = [*found.problems, *_wrong_links(found.sources, found.files, folder)]
     users = {user_id: User(user_id=user_id) for user_id in {one.user_id for one in found.sources.values()}}
     ordered = tuple(found.sources[name] for name in sorted(found.sources))
-    return Registry(folder, ordered, tuple(problems), found.files, users | found.declared)
+    return Registry(
+        folder, ordered, tuple(problems), found.files, users | found.declared, frozenset(found.hidden)
+    )
 
 
-def _definition_files(folder: Path, problems: list[Problem]) -> Iterator[Path]:
+def _definition_files(folder: Path, found: _Found) -> Iterator[Path]:
     """What is called as a definition, in the order of the names. Hidden folders are not looked into: mounted
     configuration keeps its versions there."""
 
     def unreadable(error: OSError) -> None:
         place = os.path.relpath(error.filename or folder, folder)
-        problems.append(
+        found.take_unreadable(
             Problem(place, 1, "", f"the folder cannot be read ({error.strerror}); check its rights")
         )
 
-    found: list[Path] = []
+    paths: list[Path] = []
     if folder.exists():
         for place, folders, files in os.walk(folder, onerror=unreadable):
-            found += [Path(place, name) for name in (*files, *folders) if name.endswith((".yml", ".yaml"))]
+            paths += [Path(place, name) for name in (*files, *folders) if name.endswith((".yml", ".yaml"))]
             folders[:] = [name for name in folders if not name.startswith(".")]
-    yield from sorted(found)
+    yield from sorted(paths)
 
 
 class _Found:
@@ -100,6 +116,8 @@ class _Found:
         self.declared: dict[str, User] = {}
         self.sources: dict[str, DataSource] = {}
         self.files: dict[str, Path] = {}
+        self.hidden: set[tuple[str | None, str | None]] = set()
+        self._folders: list[str] = []
         self._read: list[tuple[Path, DataSource, Any]] = []
         self._ids: set[str] = set()
         """Ids of all users that any file names, usable or not."""
@@ -107,15 +125,29 @@ class _Found:
     def name(self, path: Path) -> str:
         return str(path.relative_to(self._folder))
 
+    def take_unreadable(self, problem: Problem) -> None:
+        """A folder into which nobody can look; whose it is is known when the users are."""
+        self.problems.append(problem)
+        self._folders.append(problem.file)
+
     def take_users(self, path: Path) -> None:
         listed, wrong, _ = _read_file(Users, path, self._folder)
         self.problems += wrong
         self.declared = {user.user_id: user for user in listed.users} if listed else {}
 
+    def _owner(self, name: str) -> str | None:
+        """The listed user in whose folder it lies."""
+        first = Path(name).parts[0]
+        return first if first in self.declared else None
+
     def read(self, path: Path) -> None:
         source, wrong, tree = _read_file(DataSource, path, self._folder)
-        if user_id := _user_id(tree):
+        if user_id := _said(tree, "user_id"):
             self._ids.add(user_id)
+        if source is None:
+            says = user_id or next((one.user_id for one in wrong), None)
+            owner = self._owner(self.name(path)) or says
+            self.hidden.add((owner, _said(tree, "source_id") if owner == says else None))
         self.problems += [replace(one, user_id=user_id or one.user_id) for one in wrong]
         if source is not None:
             self._read.append((path, source, tree))
@@ -123,9 +155,11 @@ class _Found:
     def choose(self) -> None:
         """Of files that declare the same source the one in the user's own folder counts, else the first."""
         users = {*self.declared, *self._ids}
+        self.hidden |= {(self._owner(name), None) for name in self._folders}
         for path, source, tree in sorted(self._read, key=self._rank):
             if wrong := [*self._foreign(path, source), *self._not_granted(path, source, tree, users)]:
                 self.problems += wrong
+                self.hidden.add((source.user_id, source.source_id))
             elif source.connection in self.sources:
                 other = self.name(self.files[source.connection])
                 self.problems.append(
@@ -193,11 +227,13 @@ def _read_text(spec: type[_Read], text: str, file: str) -> tuple[_Read | None, l
         return None, [_problem(file, tree, one) for one in listed], tree
 
 
-def _user_id(tree: Any) -> str | None:
-    """Whose file it says it is, whatever else is wrong with it."""
+def _said(tree: Any, name: str) -> str | None:
+    """Whose file it says it is, or which source, whatever else is wrong with it."""
     pairs = tree.value if isinstance(tree, yaml.MappingNode) else ()
-    said = (value.value for key, value in pairs if key.value == "user_id")
-    return next((one for one in said if isinstance(one, str) and re.fullmatch(r"[a-z][a-z0-9_]*", one)), None)
+    said = [value.value for key, value in pairs if key.value == name]
+    # What is said twice is not said.
+    one = said[0] if len(said) == 1 else None
+    return one if isinstance(one, str) and re.fullmatch(r"[a-z][a-z0-9_]*", one) else None
 
 
 def _variables(node: Any, key: str = "") -> Iterator[tuple[int, str, str]]:

@@ -17,7 +17,7 @@ from pipelines.sources.user_apis.definition import DataSource, ResourceSpec, Use
 from pipelines.sources.user_apis.entities import ENTITIES
 from pipelines.sources.user_apis.mapping import Condition, Conditions, as_rules
 from pipelines.sources.user_apis.paths import as_json_path, json_path, route
-from pipelines.sources.user_apis.registry import Registry
+from pipelines.sources.user_apis.registry import USERS_FILE, Registry
 
 CONNECTION = "registry"
 
@@ -38,11 +38,12 @@ _USERS = _Documents("users", lambda one: str(one["user_id"]))
 def registry_rows(registry: Registry, warehouse: Warehouse, schema: str) -> list[tuple[str, pa.Table]]:
     """What changed, by table: a definition for each resource with an entity, and the users.
 
-    What is gone gets a tombstone, unless a file is wrong: its sources may only seem to be gone.
+    What is gone gets a tombstone, unless a file that is wrong may declare it: then it may only seem to be gone.
     """
     now = datetime.now(UTC)
     # Nor does a folder that is not there, such as one that was not mounted, mean that all its files were deleted.
-    keep = bool(registry.problems) or not registry.folder.is_dir()
+    nothing_goes = not registry.folder.is_dir()
+    users_unread = any(one.file == USERS_FILE for one in registry.problems)
     definitions = [
         _definition(source, resource)
         for source in registry.sources
@@ -51,8 +52,22 @@ def registry_rows(registry: Registry, warehouse: Warehouse, schema: str) -> list
     ]
     users = [user.model_dump(mode="json", exclude={"quotas"}) for user in registry.users.values()]
     return [
-        *_changes(schema, _DEFINITIONS, definitions, warehouse, now, keep),
-        *_changes(schema, _USERS, users, warehouse, now, keep),
+        *_changes(
+            schema,
+            _DEFINITIONS,
+            definitions,
+            warehouse,
+            now,
+            lambda key: nothing_goes or registry.may_hide(*key.split("/")[:2]),
+        ),
+        *_changes(
+            schema,
+            _USERS,
+            users,
+            warehouse,
+            now,
+            lambda key: nothing_goes or users_unread or registry.may_hide(key),
+        ),
     ]
 
 
@@ -69,11 +84,16 @@ def known_users(session: Session, schema: str) -> dict[str, User]:
 
 
 def _changes(
-    schema: str, kind: _Documents, documents: list[Document], warehouse: Warehouse, now: datetime, keep: bool
+    schema: str,
+    kind: _Documents,
+    documents: list[Document],
+    warehouse: Warehouse,
+    now: datetime,
+    stays: Callable[[str], bool],
 ) -> Iterator[tuple[str, pa.Table]]:
     table, report = RawTable(schema, kind, CONNECTION, warehouse, now), ResourceReport(kind.name)
     rows = [table.add(Batch(documents), report), table.flush(report)]
-    rows += [] if keep else [table.tombstones(table.live_keys(), report)]
+    rows.append(table.tombstones({key for key in table.live_keys() if not stays(key)}, report))
     yield from ((kind.name, one) for one in rows if one is not None)
 
 

@@ -539,6 +539,41 @@ def test_who_was_suspended_stays_so_while_the_file_of_users_cannot_be_read(apis:
     assert apis.rows("SELECT count(*) AS n FROM raw_user_apis.users") == [{"n": 2}]
 
 
+def _gone(apis: Apis) -> set[str]:
+    rows = apis.rows("SELECT document_key AS key FROM raw_user_apis.definitions WHERE is_deleted")
+    users = apis.rows("SELECT document_key AS key FROM raw_user_apis.users WHERE is_deleted")
+    return {str(row["key"]) for row in (*rows, *users)}
+
+
+def test_a_wrong_file_keeps_what_it_may_declare_and_nothing_of_others(apis: Apis) -> None:
+    for user, name in (
+        ("anna", "shop"),
+        ("anna", "crm"),
+        ("boris", "shop"),
+        ("boris", "crm"),
+        ("carla", "shop"),
+    ):
+        apis.declare(name, user)
+    for name in ("shop", "crm"):
+        apis.serve(name, _orders(1))
+    apis.run()
+    for name in ("anna_crm", "boris_crm", "carla_shop"):
+        (apis.folder / f"{name}.yml").unlink()
+    shop = (apis.folder / "anna_shop.yml").read_text()
+    (apis.folder / "anna_shop.yml").rename(apis.folder / "renamed.yml").write_text(f"{shop}\ncolour: red\n")
+    apis.run()
+    assert _gone(apis) == {"anna/crm/orders", "boris/crm/orders", "carla/shop/orders", "carla"}
+    # Of boris' shop only the name of its user can be told: it may be any of his.
+    (apis.folder / "boris_shop.yml").write_text("user_id: boris\nsource_id: [\n")
+    apis.run()
+    assert "boris/shop/orders" not in _gone(apis)
+    assert "boris" not in _gone(apis)
+    (apis.folder / "boris_shop.yml").unlink()
+    (apis.folder / "renamed.yml").unlink()
+    apis.run()
+    assert _gone(apis) >= {"boris/shop/orders", "boris", "anna/shop/orders", "anna"}
+
+
 def test_a_folder_that_is_not_there_deletes_no_definition(apis: Apis) -> None:
     apis.declare()
     apis.serve("shop", _orders(1))
@@ -546,6 +581,29 @@ def test_a_folder_that_is_not_there_deletes_no_definition(apis: Apis) -> None:
     apis.folder = apis.folder / "not_mounted"
     apis.run()
     assert apis.rows("SELECT count(*) AS n FROM raw_user_apis.definitions WHERE is_deleted") == [{"n": 0}]
+
+
+def test_a_source_whose_history_was_taken_out_is_read_anew_without_persons(apis: Apis) -> None:
+    incremental = {"incremental": {"cursor": "changed", "param": "since"}}
+    apis.declare(resource=incremental)
+    apis.declare("other")
+    for name in ("shop", "other"):
+        apis.serve(name, _orders(3))
+    apis.run()
+    apis.declare(personal_data="hash", resource=incremental)
+    # As docs/user_apis.md says it.
+    with apis.warehouse.session() as session:
+        session.execute("DELETE FROM raw_user_apis.records WHERE user_id = 'anna' AND source_id = 'shop'")
+        session.execute("DELETE FROM raw_user_apis.observations WHERE connection = 'anna/shop'")
+    apis.asked.clear()
+    apis.run()
+    assert not any(
+        "since" in request.url.params for request in apis.asked if request.url.host == "shop.example"
+    )
+    rows = apis.rows("SELECT source_id, CAST(document AS text) AS d FROM raw_user_apis.records")
+    assert sorted((row["source_id"], "example.com" in str(row["d"]).lower()) for row in rows) == [
+        *[("other", True)] * 3, *[("shop", False)] * 3,
+    ]  # fmt: skip
 
 
 def test_personal_data_can_be_kept_out_and_people_can_be_suppressed(apis: Apis) -> None:
