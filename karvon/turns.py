@@ -19,10 +19,10 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
-from karvon.warehouse import Warehouse, WarehouseError, WarehouseLocked
-from karvon.warehouse_errors import of_the_disk
+from karvon.warehouse_errors import WarehouseError, WarehouseLocked, of_the_disk
 
 WHOLE = "warehouse"
 """All of it: shared by everybody who loads, builds, plans or applies; alone to erase or replace what others write."""
@@ -41,19 +41,32 @@ _OPTIONS = (
 _log = logging.getLogger("karvon.turns")
 
 
+class Place(Protocol):
+    """What turns need to know of a warehouse, which takes one itself to open its file."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def dialect(self) -> str: ...
+    @property
+    def path(self) -> Path: ...
+    @property
+    def turn_seconds(self) -> float: ...
+
+
 class TurnLost(WarehouseError):
     """The connection that held the turn broke, and another process may have begun."""
 
 
 @contextmanager
-def building(warehouse: Warehouse, doing: str) -> Iterator[Turn]:
+def building(warehouse: Place, doing: str) -> Iterator[Turn]:
     """The turn to make models. Raises `WarehouseLocked` after the warehouse's `turn_seconds`."""
     with working(warehouse, doing), turn(warehouse, MODELS, doing) as mine:
         yield mine
 
 
 @contextmanager
-def applying(warehouse: Warehouse, destinations: Collection[str], doing: str) -> Iterator[None]:
+def applying(warehouse: Place, destinations: Collection[str], doing: str) -> Iterator[None]:
     """The turn to plan and apply to these destinations, while no model is made."""
     with working(warehouse, doing), ExitStack() as turns:
         for destination in sorted(destinations):
@@ -63,21 +76,21 @@ def applying(warehouse: Warehouse, destinations: Collection[str], doing: str) ->
 
 
 @contextmanager
-def reading_models(warehouse: Warehouse, doing: str) -> Iterator[None]:
+def reading_models(warehouse: Place, doing: str) -> Iterator[None]:
     """While no model is made; on Postgres beside others who read them, on DuckDB, which has one writer, alone."""
     with working(warehouse, doing), turn(warehouse, MODELS, doing, shared=warehouse.dialect == "postgres"):
         yield
 
 
 @contextmanager
-def landing(warehouse: Warehouse, source: str, doing: str) -> Iterator[None]:
+def landing(warehouse: Place, source: str, doing: str) -> Iterator[None]:
     """The turn to read a source whole. Slices of a crawl are claimed one by one and are only `working`."""
     with working(warehouse, doing), turn(warehouse, f"load {source}", doing):
         yield
 
 
 @contextmanager
-def working(warehouse: Warehouse, doing: str) -> Iterator[None]:
+def working(warehouse: Place, doing: str) -> Iterator[None]:
     """Beside everybody else, and not while somebody is `alone`."""
     with ExitStack() as mine:
         with ExitStack() as queue:
@@ -88,7 +101,7 @@ def working(warehouse: Warehouse, doing: str) -> Iterator[None]:
 
 
 @contextmanager
-def alone(warehouse: Warehouse, doing: str) -> Iterator[None]:
+def alone(warehouse: Place, doing: str) -> Iterator[None]:
     """The turn to erase or replace what others write: nobody loads, builds, plans, applies or opens the DuckDB file."""
     with (
         turn(warehouse, _QUEUE, doing),
@@ -99,7 +112,7 @@ def alone(warehouse: Warehouse, doing: str) -> Iterator[None]:
 
 
 @contextmanager
-def whole_file(warehouse: Warehouse, doing: str) -> Iterator[None]:
+def whole_file(warehouse: Place, doing: str) -> Iterator[None]:
     """Nobody else opens the DuckDB file, so that another program can; on Postgres nothing has to be kept away."""
     if warehouse.dialect == "postgres":
         yield
@@ -150,7 +163,7 @@ _mine_guard = threading.Lock()
 
 
 @contextmanager
-def turn(warehouse: Warehouse, name: str, doing: str, *, shared: bool = False) -> Iterator[Turn]:
+def turn(warehouse: Place, name: str, doing: str, *, shared: bool = False) -> Iterator[Turn]:
     """Wait for the turn, in which `doing` is what others are told. Raises `WarehouseLocked`, at the end `TurnLost`."""
     key = (os.getpid(), warehouse.url, name)
     lock = _join(key, shared)
@@ -174,7 +187,7 @@ def turn(warehouse: Warehouse, name: str, doing: str, *, shared: bool = False) -
         _leave(key, lock)
 
 
-def _has(warehouse: Warehouse, name: str) -> bool:
+def _has(warehouse: Place, name: str) -> bool:
     with _mine_guard:
         return (os.getpid(), warehouse.url, name) in _mine
 
@@ -220,7 +233,7 @@ def _wait(lock: _Lock, seconds: float) -> None:
 class _FileLock:
     """Each turn has a file beside the warehouse; who takes it writes into it who he is, of several the last."""
 
-    def __init__(self, warehouse: Warehouse, name: str, doing: str, shared: bool) -> None:
+    def __init__(self, warehouse: Place, name: str, doing: str, shared: bool) -> None:
         folder = warehouse.path.with_name(f"{warehouse.path.name}.claims")
         self._doing, self._shared, self._taken = doing, shared, False
         try:

@@ -22,6 +22,7 @@ from typing import Any, Literal, Protocol
 import pyarrow as pa
 
 from karvon.settings import Settings
+from karvon.turns import FILE, turn
 from karvon.warehouse_errors import (
     WarehouseDamaged,
     WarehouseError,
@@ -138,8 +139,6 @@ class Warehouse:
             with closing(_PostgresSession(self.url)) as opened:
                 yield opened
             return
-        from karvon.turns import FILE, turn
-
         with ExitStack() as stack:
             if not self.read_only:
                 stack.enter_context(turn(self, FILE, "", shared=True))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 from karvon.settings import PROJECT_ROOT
@@ -52,6 +53,12 @@ def test_the_project_keeps_its_walls(copied_project: Path) -> None:
         ("reverse_etl", "import orchestration.dbt", "reverse_etl/ plans and applies"),
         ("reports", "import orchestration.dbt", "reports/ draws pages"),
         ("reports", "from reverse_etl.applying.apply import apply_plan", "reports/ draws pages"),
+        ("reverse_etl/state", "from reverse_etl.planning import plan", "rooms in the order of a sync's life"),
+        (
+            "reverse_etl/review",
+            "from reverse_etl.destinations import DESTINATIONS",
+            "rooms in the order of a sync's life",
+        ),
         ("sandbox", "from karvon.http import HttpClient", "sandbox/ stands in"),
         ("sandbox", "from reverse_etl.destinations import webflow", "sandbox/ stands in"),
     ],
@@ -68,3 +75,13 @@ def test_a_planted_import_is_refused_with_its_reason(
     assert done.returncode != 0
     said = " ".join(done.stdout.split())
     assert re.search(re.escape(reason) + r"((?! KEPT).)* BROKEN", said), done.stdout
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports inside of functions and for types alone count too."""
+    graph = grimp.build_graph(*ROOMS, cache_dir=None)
+    left = {one: set(graph.find_modules_directly_imported_by(one)) for one in graph.modules}
+    while leaves := {one for one, imported in left.items() if not imported}:
+        left = {one: imported - leaves for one, imported in left.items() if one not in leaves}
+    # What is left is in a circle, or leads to one.
+    assert sorted(left) == []

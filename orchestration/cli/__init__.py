@@ -12,7 +12,7 @@ import sys
 
 import click
 
-FAILURE, PENDING, BLOCKED, WRONG_USAGE, INTERRUPTED, TERMINATED = 1, 2, 3, 64, 130, 143
+from orchestration.cli.exit_status import FAILURE, INTERRUPTED, TERMINATED, WRONG_USAGE
 
 # command → (module, one line of help); the help is here so that listing it imports nothing.
 _COMMANDS = {

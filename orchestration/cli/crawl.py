@@ -9,8 +9,8 @@ from typing import Any
 import click
 from rich.console import Console
 
-from orchestration.cli import FAILURE
 from orchestration.cli.display import shown_progress
+from orchestration.cli.exit_status import FAILURE
 from orchestration.cli.session import opened, plain_errors
 
 _connection = click.option("--connection", default="default", show_default=True, help="Which connection.")

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from karvon.settings import PROJECT_ROOT, child_environment
-from orchestration.cli import WRONG_USAGE
+from orchestration.cli.exit_status import WRONG_USAGE
 from orchestration.cli.session import opened, plain_errors
 
 _WRITING = frozenset({"build", "run", "seed", "snapshot", "test", "run-operation", "clone", "retry"})

@@ -14,7 +14,7 @@ from karvon.addresses import ForbiddenAddress
 from karvon.http import RemoteError
 from karvon.settings import Settings, SettingsError
 from karvon.warehouse import Warehouse, WarehouseError
-from orchestration.cli import FAILURE
+from orchestration.cli.exit_status import FAILURE
 from orchestration.cli.session import opened, plain_errors
 
 

@@ -10,7 +10,7 @@ import click
 from karvon.published import withdraw
 from karvon.settings import Settings
 from karvon.warehouse import Session, Warehouse, WarehouseError
-from orchestration.cli import FAILURE
+from orchestration.cli.exit_status import FAILURE
 from orchestration.cli.session import opened, plain_errors
 
 

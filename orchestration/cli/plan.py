@@ -12,8 +12,8 @@ import click
 from rich.console import Console
 from rich.markdown import Markdown
 
-from orchestration.cli import BLOCKED, FAILURE, PENDING
 from orchestration.cli.display import shown_progress
+from orchestration.cli.exit_status import BLOCKED, FAILURE, PENDING
 from orchestration.cli.session import opened, plain_errors, this_user
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.markdown import Markdown
 
-from orchestration.cli import BLOCKED, PENDING
+from orchestration.cli.exit_status import BLOCKED, PENDING
 from orchestration.cli.session import opened, plain_errors, this_user
 
 

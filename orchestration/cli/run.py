@@ -14,8 +14,8 @@ import dagster as dg
 from rich.console import Console
 
 from karvon.settings import Settings
-from orchestration.cli import BLOCKED, FAILURE, INTERRUPTED, PENDING
 from orchestration.cli.display import shown_progress
+from orchestration.cli.exit_status import BLOCKED, FAILURE, INTERRUPTED, PENDING
 from orchestration.cli.session import opened, plain_errors
 
 Metadata = Mapping[tuple[str, ...], Mapping[str, Any]]

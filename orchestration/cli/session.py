@@ -21,7 +21,7 @@ from karvon.redaction import redact
 from karvon.settings import Settings, SettingsError, export_environment, load_settings
 from karvon.warehouse import Warehouse, WarehouseError, WarehouseLocked
 from karvon.warehouse_errors import of_the_disk
-from orchestration.cli import FAILURE
+from orchestration.cli.exit_status import FAILURE
 
 _COPY_PATIENCE = 5
 """Seconds; the next command or run renews it as well."""

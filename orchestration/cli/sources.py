@@ -13,7 +13,7 @@ import click
 import yaml
 
 from karvon.settings import PROJECT_ROOT, Settings
-from orchestration.cli import FAILURE
+from orchestration.cli.exit_status import FAILURE
 from orchestration.cli.session import opened, plain_errors
 
 _MODELINE = "# yaml-language-server: $schema={schema}\n"

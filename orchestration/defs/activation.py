@@ -18,7 +18,8 @@ from orchestration.defs.run_report import run_metadata, write_page
 from orchestration.defs.transformation import NOT_MADE, output_of
 from pipelines.landing import LoadOptions, load
 from pipelines.sources import webflow
-from reverse_etl.applying.apply import ApplyResult, apply_plan, recover
+from reverse_etl.applying.apply import apply_plan, recover
+from reverse_etl.applying.result import ApplyResult
 from reverse_etl.destinations import DESTINATIONS, channels, rate_per_minute
 from reverse_etl.planning.plan import make_plan
 from reverse_etl.review.documents import written_documents

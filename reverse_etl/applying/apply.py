@@ -6,10 +6,9 @@ How single calls are sent, looked up and written down is the window's business.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from karvon.http import RemoteError
 from karvon.progress import track
@@ -19,6 +18,7 @@ from reverse_etl.applying import canary
 from reverse_etl.applying.preconditions import moved
 from reverse_etl.applying.reading_back import has_arrived, read_back
 from reverse_etl.applying.recording import record
+from reverse_etl.applying.result import ApplyResult
 from reverse_etl.applying.window import Stage, Writing, calls_of, known_of
 from reverse_etl.planning.binding import bind
 from reverse_etl.review.approvals import allowed_guards
@@ -30,7 +30,6 @@ from reverse_etl.state.operations import Operation, now
 from reverse_etl.state.schema import migrate
 from reverse_etl.state.stored_plans import Plan, load_plan
 
-_WORDS = {"planned": "not tried", "failed": "refused", "unknown": "of unknown outcome"}
 FEW = 3
 """Of a call with so many updates in doubt each is looked at; more are planned anew."""
 
@@ -41,52 +40,6 @@ class NotConfigured(Exception):
 
 class Blocked(Exception):
     """The plan broke a guard and nobody said that it may."""
-
-
-@dataclass
-class ApplyResult:
-    """What became of a plan's operations. `stopped` says why the rest was not tried."""
-
-    plan_id: str
-    counts: Counter[str] = field(default_factory=Counter)
-    """Status → operations: done, failed, deferred, skipped, unknown, planned (not tried)."""
-    requests: int = 0
-    traffic: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
-    """(destination, connection) → requests, and how many of them were answered 429."""
-    notes: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-    stopped: str | None = None
-
-    @property
-    def applied(self) -> int:
-        return self.counts["done"]
-
-    @property
-    def failed(self) -> int:
-        return self.counts["failed"] + self.counts["unknown"]
-
-    @property
-    def deferred(self) -> int:
-        return self.counts["deferred"]
-
-    def summary(self) -> str:
-        """One line: how many operations ended how."""
-        parts = [f"{self.applied} applied"]
-        parts += [
-            f"{count} {_WORDS.get(name, name)}"
-            for name, count in sorted(self.counts.items())
-            if count and name != "done"
-        ]
-        text = f"{', '.join(parts)}; {self.requests} requests"
-        return f"{text}; {self.stopped}" if self.stopped else text
-
-    def take(self, changed: Iterable[Operation]) -> None:
-        for one in changed:
-            self.counts[one.status] += 1
-            if one.note and one.status == "done":
-                self.notes.append(f"{one.sync} {one.key}: {one.note}")
-            if one.error:
-                self.errors.append(f"{one.sync} {one.key}: {one.error}")
 
 
 def apply_plan(

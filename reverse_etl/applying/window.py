@@ -10,20 +10,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from karvon.progress import Step
 from karvon.warehouse import Session, Warehouse
 from reverse_etl.applying.recording import record
+from reverse_etl.applying.result import ApplyResult
 from reverse_etl.spec.syncs import Sync
 from reverse_etl.state import ledger, operations
 from reverse_etl.state.destination import Bound, Channel, Known, Outcome
 from reverse_etl.state.leases import Lease
 from reverse_etl.state.ledger import Entry
 from reverse_etl.state.operations import Operation, sending
-
-if TYPE_CHECKING:
-    from reverse_etl.applying.apply import ApplyResult
 
 WINDOW = 32
 """Calls under way at a time: at most so many outcomes must be looked up after a kill."""

@@ -15,7 +15,8 @@ from karvon.addresses import Exceptions
 from karvon.connections import WebhookConnection
 from karvon.http import certificates
 from karvon.warehouse import Warehouse
-from reverse_etl.applying.apply import ApplyResult, apply_plan, recover
+from reverse_etl.applying.apply import apply_plan, recover
+from reverse_etl.applying.result import ApplyResult
 from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.destinations.files.channel import FilesChannel
 from reverse_etl.destinations.webhook.channel import WebhookChannel

@@ -18,7 +18,8 @@ from pydantic import SecretStr
 from karvon.connections import WebflowConnection
 from karvon.http import certificates
 from karvon.warehouse import Session, Warehouse
-from reverse_etl.applying.apply import ApplyResult, apply_plan, recover
+from reverse_etl.applying.apply import apply_plan, recover
+from reverse_etl.applying.result import ApplyResult
 from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.destinations.webflow.channel import StoreChannel
 from reverse_etl.planning.plan import make_plan

@@ -15,7 +15,8 @@ from PIL import Image
 from shop_bench import Bench
 
 from karvon.addresses import Exceptions
-from reverse_etl.applying.apply import ApplyResult, apply_plan
+from reverse_etl.applying.apply import apply_plan
+from reverse_etl.applying.result import ApplyResult
 from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.destinations.webflow.channel import StoreChannel
 from reverse_etl.destinations.webflow.library import Unsendable, shrunk

@@ -8,7 +8,7 @@ import click
 
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
-from orchestration.cli import FAILURE
+from orchestration.cli.exit_status import FAILURE
 from orchestration.cli.session import opened, plain_errors
 from orchestration.cli.webflow.answers import as_json_option, project_syncs, say_json, say_table
 
