@@ -56,7 +56,7 @@ def test_the_project_keeps_its_walls(copied_project: Path) -> None:
         ("reverse_etl/state", "from reverse_etl.planning import plan", "rooms in the order of a sync's life"),
         (
             "reverse_etl/review",
-            "from reverse_etl.destinations import DESTINATIONS",
+            "from reverse_etl.destinations import webflow",
             "rooms in the order of a sync's life",
         ),
         ("sandbox", "from karvon.http import HttpClient", "sandbox/ stands in"),

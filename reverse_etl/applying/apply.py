@@ -15,7 +15,7 @@ from karvon.progress import track
 from karvon.turns import applying
 from karvon.warehouse import Warehouse
 from reverse_etl.applying import canary
-from reverse_etl.applying.preconditions import moved
+from reverse_etl.applying.preconditions import deferrals
 from reverse_etl.applying.reading_back import has_arrived, read_back
 from reverse_etl.applying.recording import record
 from reverse_etl.applying.result import ApplyResult
@@ -68,7 +68,7 @@ def apply_plan(
     ):
         asyncio.run(_recover(warehouse, lease, bounds, channels))
         with warehouse.session() as session:
-            held = record(session, moved(warehouse, session, todo, bounds, plan.created_at), bounds)
+            held = record(session, deferrals(warehouse, session, todo, bounds, plan.created_at), bounds)
             result.take(held)
             stood = {one.seq for one in held}
             todo = operations.load(session, "plan_id = $1 AND status = 'planned'", (plan_id,))

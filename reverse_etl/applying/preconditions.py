@@ -15,7 +15,7 @@ from reverse_etl.state.ledger import Entry
 from reverse_etl.state.operations import REMOVALS, Operation
 
 
-def moved(
+def deferrals(
     warehouse: Warehouse,
     session: Session,
     operations: Sequence[Operation],

@@ -16,7 +16,7 @@ def new_plan_id() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
 
 
-def packed(
+def bundle(
     operations: Sequence[Operation], syncs: Sequence[Sync], destinations: Destinations
 ) -> tuple[list[Operation], list[Finding]]:
     """Operations as their destinations bundle them, in sending order, and findings for those that cannot go."""
@@ -30,7 +30,7 @@ def packed(
     return in_order(bundled, syncs), findings
 
 
-def numbered(operations: Sequence[Operation], plan_id: str, at: datetime) -> tuple[Operation, ...]:
+def number(operations: Sequence[Operation], plan_id: str, at: datetime) -> tuple[Operation, ...]:
     return tuple(
         revised(one, plan_id=plan_id, seq=seq, planned_at=at) for seq, one in enumerate(operations, 1)
     )

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from karvon.progress import track
 from karvon.warehouse import Session, Warehouse
 from reverse_etl.planning import holding, images
-from reverse_etl.planning.assembly import new_plan_id, numbered, packed, request_count
+from reverse_etl.planning.assembly import bundle, new_plan_id, number, request_count
 from reverse_etl.planning.binding import bind, check
 from reverse_etl.planning.compare import Compared, compare, removal
 from reverse_etl.planning.guards import Sizes, violations
@@ -87,7 +87,7 @@ def make_plan(
             else:
                 _plan_sync(planning, bound.sync, scope.get(name, []) if scope is not None else None)
             step.advance()
-        planning.operations, told = images.checked(session, syncs, planning.operations)
+        planning.operations, told = images.judge(session, syncs, planning.operations)
         planning.findings += told
         planning.operations, told = planning.life.without_left(planning.operations)
         planning.findings += told
@@ -319,8 +319,8 @@ def _removes(sync: Sync, desired: int) -> bool:
     return sync.removal != "keep" and desired != 0 and desired >= (sync.guards.min_rows or 0)
 
 
-def _packed(planning: _Planning, operations: Sequence[Operation]) -> tuple[list[Operation], list[Finding]]:
-    return packed(operations, planning.syncs, planning.destinations)
+def _bundle(planning: _Planning, operations: Sequence[Operation]) -> tuple[list[Operation], list[Finding]]:
+    return bundle(operations, planning.syncs, planning.destinations)
 
 
 def _finish(
@@ -328,15 +328,15 @@ def _finish(
 ) -> Plan:
     plan_id = new_plan_id()
     chosen = planning.operations if limit is None else cut(planning.operations, planning.syncs, limit)
-    bundled, told = _packed(planning, chosen)
+    bundled, told = _bundle(planning, chosen)
     if not retry:
         kept, findings = without_failed(planning.session, bundled)
         planning.findings += findings
-        bundled, told = _packed(planning, kept) if findings else (bundled, told)
+        bundled, told = _bundle(planning, kept) if findings else (bundled, told)
     bundled, waiting = capped(bundled, planning.syncs)
     planning.findings += [*told, *waiting]
     created_at = datetime.now(UTC)
-    operations = numbered(bundled, plan_id, created_at)
+    operations = number(bundled, plan_id, created_at)
     broken = violations(planning.syncs, operations, planning.sizes, plan_id)
     requests = request_count(operations, planning.destinations)
     counts = count(operations, planning.findings, broken)

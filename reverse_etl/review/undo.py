@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from karvon.warehouse import Session, Warehouse
-from reverse_etl.planning.assembly import new_plan_id, numbered, packed, request_count
+from reverse_etl.planning.assembly import bundle, new_plan_id, number, request_count
 from reverse_etl.planning.binding import bind
 from reverse_etl.planning.compare import removal
 from reverse_etl.planning.guards import Sizes, violations
@@ -79,7 +79,7 @@ def make_undo(
                 for one in part:
                     made += undoing.back(one)
             findings += undoing.findings
-        bundled, found = packed(made, syncs, destinations)
+        bundled, found = bundle(made, syncs, destinations)
         requests = request_count(bundled, destinations)
         plan = _finished(
             bundled, [*findings, *found], syncs, sizes, plan_id, requests, rate_per_minute, profile
@@ -96,7 +96,7 @@ def _finished(
     undoes: str, requests: int, rate_per_minute: float, profile: str,
 ) -> Plan:  # fmt: skip
     plan_id, at = new_plan_id(), datetime.now(UTC)
-    all_operations = numbered(bundled, plan_id, at)
+    all_operations = number(bundled, plan_id, at)
     broken = violations(syncs, all_operations, sizes, plan_id)
     return Plan(
         plan_id=plan_id, created_at=at, profile=profile,
