@@ -36,7 +36,7 @@ class FileFacts:
     is_public: bool | None
 
 
-def judge(
+def with_judged_pictures(
     session: Session, syncs: Sequence[Sync], operations: Sequence[Operation]
 ) -> tuple[list[Operation], list[Finding]]:
     """The operations whose files can be sent, marked where they need work, and findings for those that cannot."""

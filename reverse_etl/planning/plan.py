@@ -87,7 +87,7 @@ def make_plan(
             else:
                 _plan_sync(planning, bound.sync, scope.get(name, []) if scope is not None else None)
             step.advance()
-        planning.operations, told = images.judge(session, syncs, planning.operations)
+        planning.operations, told = images.with_judged_pictures(session, syncs, planning.operations)
         planning.findings += told
         planning.operations, told = planning.life.without_left(planning.operations)
         planning.findings += told
