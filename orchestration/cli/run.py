@@ -32,7 +32,7 @@ _STEPS = {
     "load_uzum_seller": "own Uzum shop",
     "load_uzex": "load UZEX",
     "dbt_models": "build models",
-    "models_are_built": "models",
+    "models_are_built": "check models",
     "user_apis__reports": "user reports",
     "webflow_store": "plan and apply",
     "files": "write files",
@@ -195,7 +195,7 @@ def _summary(console: Console, settings: Settings, result: dg.ExecuteInProcessRe
         label = _STEPS.get(op, op)
         if op in failed | set(took):
             time_taken = f"{took[op]:6.1f} s" if op in took else "  failed"
-            console.print(f"  {label:<16}{time_taken}   {_line(op, metadata)}", highlight=False)
+            console.print(f"  {label:<16}{time_taken}   {_line(op, metadata)}".rstrip(), highlight=False)
     if any(_is_interruption(event) for event in result.filter_events(_is_failure)):
         console.print("\nStopped. What was done stands; the next run goes on from there.", highlight=False)
         return INTERRUPTED

@@ -119,7 +119,7 @@ def test_the_commands_of_a_page_work_in_the_order_in_which_they_are_read(clone: 
         first, after_a_day, own_catalogue = summaries[:3]
         assert "create" in first
         assert "update" in after_a_day
-        assert "50 set_stock" in own_catalogue
+        assert "50 set stock" in own_catalogue
         # A third run has nothing to do.
         assert summaries[-1].endswith(" 0 changes") or " 0 changes" in summaries[-1]
 

@@ -71,6 +71,7 @@ def estimate_command(as_new: bool, as_json: bool) -> None:
     """How many requests and minutes a sync of everything takes now, and how many items of the plan's cap it fills."""
     from reverse_etl.destinations import rate_per_minute
     from reverse_etl.preview import estimate
+    from reverse_etl.stored_plans import spoken_cost
 
     settings, warehouse, syncs = _syncs_to_look_at()
     found = estimate(warehouse, syncs, rate_per_minute(settings), as_new=as_new)
@@ -78,7 +79,7 @@ def estimate_command(as_new: bool, as_json: bool) -> None:
         say_json(asdict(found))
         return
     click.echo(
-        f"{found.requests} requests, about {found.minutes:.1f} minutes at {found.rate_per_minute:g} a minute; "
+        f"{spoken_cost(found.requests, found.minutes)} at {found.rate_per_minute:g} a minute; "
         f"{found.items} items in the shop afterwards (SKUs count)."
     )
     say_table(
