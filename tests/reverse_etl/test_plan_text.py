@@ -85,5 +85,7 @@ def test_routine_never_hides_what_needs_a_person(warehouse: Warehouse) -> None:
 )
 def test_what_a_plan_costs_is_said_in_a_persons_words(requests: int, minutes: float, said: str) -> None:
     operations = (replace(update(1), action="set_stock"),)
-    plan = Plan("p1", datetime.now(UTC), "sandbox", "ready", operations, (), (), count(operations, (), ()), 1, minutes)
+    plan = Plan(
+        "p1", datetime.now(UTC), "sandbox", "ready", operations, (), (), count(operations, (), ()), 1, minutes
+    )
     assert replace(plan, request_count=requests).summary() == said
