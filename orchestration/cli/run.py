@@ -238,9 +238,9 @@ def _line(op: str, metadata: Metadata) -> str:
         return ", ".join(f"{name} {counted}" for name, counted in said if counted) or "nothing new"
     if op == "dbt_models":
         models = [counts for counts in metadata.values() if "rebuilt" in counts]
-        return (
-            f"{sum(counts['rebuilt'] for counts in models)} of {len(models)} built, the others are up to date"
-        )
+        built = sum(counts["rebuilt"] for counts in models)
+        rest = ", the others are up to date" if built < len(models) else ""
+        return f"{built} of {len(models)} built{rest}"
     if op == "user_apis__reports":
         pages = metadata.get(("user_apis", "reports"), {})
         return f"{pages.get('written', 0)} of {pages.get('pages', 0)} pages written"
