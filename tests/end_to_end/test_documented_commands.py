@@ -138,6 +138,7 @@ class Clone:
         )  # fmt: skip
         assert done.returncode == ENDS.get(command, 0), f"{command}: status {done.returncode}\n{done.stdout}"
         assert "Traceback" not in done.stdout, f"{command}\n{done.stdout}"
+        assert done.stdout.strip(), f"{command} says nothing"
         self.said.append(f"{command}\n{done.stdout}")
         return done.stdout
 

@@ -243,6 +243,7 @@ def test_a_sign_in_is_kept_encrypted_and_its_key_can_be_changed(
         path for path in (tmp_path / "home").rglob("*") if path.is_file() and b"r3fresh" in path.read_bytes()
     ]
     assert karvon("auth", "logout", "anna/shop").output == "Forgotten.\n"
+    assert "No source is signed in" in karvon("auth", "list").output
     assert "is no source with" in karvon("auth", "login", "anna/till", answers="x\n").output
 
 
