@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from karvon.published import TABLE_ROWS
+from orchestration.cli.display import table_console
 from orchestration.cli.session import opened_for_reading, plain_errors, renew_copy
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
@@ -169,8 +169,9 @@ def _table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
         click.echo(f"{title}: nothing yet.")
         return
     table = Table(title=title, title_justify="left")
-    for name in rows[0]:
-        table.add_column(name.replace("_", " "), overflow="fold")
+    for place, name in enumerate(rows[0]):
+        # The first column holds what a reader copies: the id of a plan, the name of a table.
+        table.add_column(name.replace("_", " "), overflow="fold", no_wrap=place == 0)
     for row in rows:
         table.add_row(*(_shown(value) for value in row.values()))
-    Console().print(table)
+    table_console().print(table)
