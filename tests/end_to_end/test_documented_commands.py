@@ -147,7 +147,7 @@ class Clone:
             if placeholder in command:
                 command = command.replace(placeholder, self._newest_plan())
         command = command.replace("karvon-2026-01-31.backup", f"karvon-{date.today():%Y-%m-%d}.backup")
-        return command.replace("MY-SKU", "ПЛ-0001")
+        return command.replace("MY-SKU", "ПЛ-0001-Кр-XS")
 
     def _newest_plan(self) -> str:
         """As the reader copies it from the table."""

@@ -87,6 +87,32 @@ def test_the_id_of_a_plan_can_be_copied_from_the_table(duckdb_url: str, tmp_path
     assert made.plan_id in said, said
 
 
+def test_the_status_fits_a_terminal_and_tells_of_a_second_connection(duckdb_url: str, tmp_path: Path) -> None:
+    warehouse, profile = Warehouse(duckdb_url), Profile(tmp_path / "home", duckdb_url)
+    fill(warehouse)
+
+    def written(sync: str, connection: str) -> None:
+        with warehouse.session() as session:
+            session.execute(
+                "INSERT INTO reverse_etl.ledger (destination, connection, sync, key, remote_id, sent, sent_hash, "
+                "answered, extras, row_hash, mapping_hash, removed, applied_at, plan_id) "
+                "VALUES ('webflow_store', $1, $2, 'k', 'r', '{}', '', '{}', '{}', '', '', false, $3, 'p')",
+                (connection, sync, datetime(2026, 3, 1, 10, 15, tzinfo=UTC)),
+            )
+
+    written("webflow__spec_sheets", "default")
+    said = profile.karvon("status").output.splitlines()
+    assert "webflow__spec_sheets  1     2026-03-01 10:15:00  0          0      0" in [
+        line.strip() for line in said
+    ]
+    assert max(len(line.rstrip()) for line in said if line[:1] != "A") <= 80, said
+    written("webflow__outlet", "outlet")
+    said = profile.karvon("status").output.splitlines()
+    assert [line.split()[:3] for line in said if "__" in line][:2] == [
+        ["webflow__outlet", "outlet", "1"], ["webflow__spec_sheets", "default", "1"],
+    ]  # fmt: skip
+
+
 def test_a_run_of_the_schedule_publishes_when_it_has_ended(
     profile: Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
