@@ -108,7 +108,8 @@ class Clone:
     def __init__(self, folder: Path, url: str | None) -> None:
         self.folder = copy_project(folder)
         (folder / ".venv").mkdir()
-        (folder / ".venv" / "bin").symlink_to(BIN)
+        for name in ("bin", "lib", "pyvenv.cfg"):
+            (folder / ".venv" / name).symlink_to(BIN.parent / name)
         (folder / ".venv" / "ready").touch()
         catalogue(folder / "my-catalogue.csv", products=2)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
