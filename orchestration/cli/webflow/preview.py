@@ -52,7 +52,8 @@ def preview_command(
         return
     for one, made in found.items():
         click.echo(
-            f"# {one}: {len(made.requests)} requests" + ("" if made.requests else ", nothing to change")
+            f"# {one}: {len(made.requests)} request{'' if len(made.requests) == 1 else 's'}"
+            + ("" if made.requests else ", nothing to change")
         )
         for request in made.requests:
             query = "&".join(f"{name}={value}" for name, value in request.query.items())
@@ -82,9 +83,11 @@ def estimate_command(as_new: bool, as_json: bool) -> None:
         f"{spoken_cost(found.requests, found.minutes)} at {found.rate_per_minute:g} a minute; "
         f"{found.items} items in the shop afterwards (SKUs count)."
     )
-    say_table(
-        ("sync", "what", "rows"), [(s, w, n) for s, counts in found.counts.items() for w, n in counts.items()]
-    )
+    rows = [
+        (s, what.replace("_", " "), n) for s, counts in found.counts.items() for what, n in counts.items()
+    ]
+    if rows:
+        say_table(("sync", "what", "rows"), rows)
 
 
 def _syncs_to_look_at() -> tuple[Settings, Warehouse, tuple[Sync, ...]]:
