@@ -151,8 +151,10 @@ class Clone:
         return command.replace("MY-SKU", "ПЛ-0001-Кр-XS")
 
     def _newest_plan(self) -> str:
-        """As the reader copies it from the table."""
-        return str(re.findall(r"\b\d{8}-[0-9a-z-]+", self("karvon history"))[0])
+        """The newest that did something, as the reader copies it from the table."""
+        found = re.search(r"^(\d{8}-\S+) .* applied ", self("karvon history"), re.M)
+        assert found is not None
+        return found[1]
 
 
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])
