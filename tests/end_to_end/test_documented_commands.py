@@ -28,6 +28,7 @@ PAGES = (
     "docs/runbook.md",
     "docs/mapping.md",
     "docs/review.md",
+    "docs/markets.md",
     "docs/market_models.md",
 )
 STARTS_OVER = {"docs/user_apis.md"}
@@ -74,14 +75,7 @@ PROSE = {
         "karvon undo PLAN_ID",
         "karvon apply",
     ),
-    "docs/market_models.md": (
-        "karvon run --select market",
-        "karvon run --select market",
-        "karvon rehearse price_drop_20",
-        "karvon crawl status",
-        "karvon crawl run",
-        "karvon doctor",
-    ),
+    "docs/market_models.md": ("karvon run --select market", "karvon rehearse price_drop_20", "karvon doctor"),
 }
 """Page → what it speaks of outside of its blocks."""
 ENDS = {
@@ -89,7 +83,7 @@ ENDS = {
     "karvon undo PLAN_ID": 2,
 }
 """Exit statuses that are not 0."""
-ANSWERS = ("karvon restore", "karvon forget")
+ANSWERS = ("karvon restore", "karvon forget", ".venv/bin/karvon sandbox load")
 """They ask before they take something away."""
 _BLOCK = re.compile(r"(<!-- tried elsewhere: .+? -->\n)?```sh\n(.*?)```", re.S)
 
