@@ -143,9 +143,12 @@ def _job(
     job, markets = repository.get_job("sync_job"), repository.get_job("market_job")
     if chosen is None:
         return job, None
-    if not set(chosen) & job.asset_layer.selected_asset_keys:
-        job = markets
-    return job, [key for key in chosen if key in job.asset_layer.selected_asset_keys]
+    # Some tables belong to both, such as the list of what was put aside.
+    shares = {
+        one: [key for key in chosen if key in one.asset_layer.selected_asset_keys] for one in (job, markets)
+    }
+    job = max(shares, key=lambda one: len(shares[one]))
+    return job, shares[job]
 
 
 def _execute(settings: Settings, ops: dict[str, Any], select: str | None) -> dg.ExecuteInProcessResult:

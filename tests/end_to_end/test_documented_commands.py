@@ -176,6 +176,8 @@ def test_the_commands_of_a_page_work_in_the_order_in_which_they_are_read(clone: 
         said = clone(command)
         if command == "make run":
             summaries.append(next(line for line in said.splitlines() if "plan and apply" in line))
+        if command == "karvon run --select market":
+            assert re.search(r"crawl Uzum .*\n.*own Uzum shop.*\n.*load UZEX ", said), said
     if page == "README.md":
         first, after_a_day, own_catalogue = summaries[:3]
         assert "create" in first
