@@ -67,6 +67,8 @@ def _erase(settings: Settings, warehouse: Warehouse, user_id: str | None, email:
         )
     for table, count in sorted(erased.rows.items()):
         click.echo(f"  {count:>8} rows of {table}")
+    if not any(erased.rows.values()):
+        click.echo(f"There was no row of {who}.")
     steps: dict[str, Callable[[], None]] = {
         "the copy for reading": lambda: withdraw(settings),
         "the days that these rows were counted in": lambda: _rebuild(settings, warehouse, _of_users),
