@@ -51,7 +51,8 @@ def rehearse_command(rule: str, limit: int, as_json: bool) -> None:
         click.echo(f"{rule} ({state}) would have fired nothing over the stored history.")
         return
     click.echo(
-        f"{rule} ({state}) would have fired {total['events']} times on {total['days']} days, "
+        f"{rule} ({state}) would have fired {total['events']} time{'' if total['events'] == 1 else 's'} "
+        f"on {total['days']} day{'' if total['days'] == 1 else 's'}, "
         f"{total['first_at']:%Y-%m-%d} to {total['last_at']:%Y-%m-%d} (UTC). The newest:"
     )
     _show(events)
