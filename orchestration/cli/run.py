@@ -143,12 +143,11 @@ def _job(
     job, markets = repository.get_job("sync_job"), repository.get_job("market_job")
     if chosen is None:
         return job, None
-    # Some tables belong to both, such as the list of what was put aside.
-    shares = {
-        one: [key for key in chosen if key in one.asset_layer.selected_asset_keys] for one in (job, markets)
-    }
-    job = max(shares, key=lambda one: len(shares[one]))
-    return job, shares[job]
+    of_runs, of_markets = job.asset_layer.selected_asset_keys, markets.asset_layer.selected_asset_keys
+    # Some tables belong to both, such as the list of what was put aside: they decide nothing.
+    if not set(chosen) & (of_runs - of_markets) and set(chosen) & (of_markets - of_runs):
+        job = markets
+    return job, [key for key in chosen if key in job.asset_layer.selected_asset_keys]
 
 
 def _execute(settings: Settings, ops: dict[str, Any], select: str | None) -> dg.ExecuteInProcessResult:
