@@ -58,8 +58,11 @@ def list_entries() -> None:
     from orchestration.user_apis import credential_store
 
     settings, _ = opened()
-    for name in credential_store(settings).names():
+    names = credential_store(settings).names()
+    for name in names:
         click.echo(name)
+    if not names:
+        click.echo("No source is signed in; `karvon auth login SOURCE` does it.", err=True)
 
 
 @auth_command.command("rotate")

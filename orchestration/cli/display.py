@@ -93,6 +93,11 @@ class _Bars:
                 self._progress.remove_task(step.task)
 
 
+def table_console() -> Console:
+    """For tables on standard output: as wide as the terminal; where there is none nothing is broken up to fit."""
+    return Console(width=None if sys.stdout.isatty() else 200)
+
+
 @contextmanager
 def shown_progress(console: Console) -> Iterator[None]:
     """Show the steps of this process while the block runs."""

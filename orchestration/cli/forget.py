@@ -49,13 +49,15 @@ def forget_command(
     if not yes and not click.confirm(f"Erase {who} for good? Backups are not touched (docs/user_apis.md)."):
         raise click.Abort
     with alone(settings, warehouse, "karvon forget"):
-        _erase(settings, warehouse, user_id, email)
+        _erase(settings, warehouse, who, user_id, email)
     if email and not user_id:
         click.echo("It is in no table any more.")
     click.echo("Exports that were made before, and backups, are yours to delete or to let expire.")
 
 
-def _erase(settings: Settings, warehouse: Warehouse, user_id: str | None, email: str | None) -> None:
+def _erase(
+    settings: Settings, warehouse: Warehouse, who: str, user_id: str | None, email: str | None
+) -> None:
     from pipelines.sources.user_apis.forget import forget_person, forget_user
     from reports.user import page_path
 
@@ -67,6 +69,8 @@ def _erase(settings: Settings, warehouse: Warehouse, user_id: str | None, email:
         )
     for table, count in sorted(erased.rows.items()):
         click.echo(f"  {count:>8} rows of {table}")
+    if not any(erased.rows.values()):
+        click.echo(f"There was no row of {who}.")
     steps: dict[str, Callable[[], None]] = {
         "the copy for reading": lambda: withdraw(settings),
         "the days that these rows were counted in": lambda: _rebuild(settings, warehouse, _of_users),

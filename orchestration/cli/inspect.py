@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from karvon.published import TABLE_ROWS
+from orchestration.cli.display import table_console
 from orchestration.cli.session import opened_for_reading, plain_errors, renew_copy
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+_TITLES = {"open_operations": "open", "applied_at": "written (UTC)"}
 
 
 @click.command("status")
@@ -38,7 +39,7 @@ def status_command(as_json: bool) -> None:
         _json({**facts, "put_aside": put_aside, "as_of": moment})
         return
     _say(moment)
-    _table("In the destinations, by our hand", syncs)
+    _table("In the destinations, by our hand", _standing(syncs))
     if measured:
         _table("Parity of view and destination, and from edit to live", spoken(list(measured.values())))
     click.echo(f"Rows that are not out: {tally.spoken()}.")
@@ -67,7 +68,7 @@ def history_command(limit: int, as_json: bool) -> None:
     shown = [
         {
             "plan": plan["plan_id"],
-            "made": plan["created_at"],
+            "made (UTC)": plan["created_at"],
             "status": plan["status"],
             "operations": _counted(plan["results"]),
             "requests": plan["request_count"],
@@ -158,6 +159,15 @@ def _json(content: Any) -> None:
     click.echo(json.dumps(content, default=str, indent=2))
 
 
+def _standing(syncs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What fits a terminal of 80 columns: what is the same everywhere, such as the only connection, is left out."""
+    several = {one["connection"] for one in syncs} - {"default", None}
+    kept = ["sync", *(["connection"] if several else []), "rows"]
+    kept += [name for name in ("removed", "open_operations", "applying") if any(one[name] for one in syncs)]
+    shown = [*kept, "applied_at", "not_ready", "waits", "refused"]
+    return [{_TITLES.get(name, name): one[name] for name in shown} for one in syncs]
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
@@ -168,9 +178,10 @@ def _table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         click.echo(f"{title}: nothing yet.")
         return
-    table = Table(title=title, title_justify="left")
-    for name in rows[0]:
-        table.add_column(name.replace("_", " "), overflow="fold")
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for place, name in enumerate(rows[0]):
+        # The first column holds what a reader copies: the id of a plan, the name of a table.
+        table.add_column(name.replace("_", " "), overflow="fold", no_wrap=place == 0)
     for row in rows:
         table.add_row(*(_shown(value) for value in row.values()))
-    Console().print(table)
+    table_console().print(table)

@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
+from orchestration.cli.display import table_console
 from orchestration.cli.session import opened, plain_errors
 
 _EVENTS, _RULES = "model.karvon.alert_events", "seed.karvon.alert_rules"
@@ -51,7 +51,8 @@ def rehearse_command(rule: str, limit: int, as_json: bool) -> None:
         click.echo(f"{rule} ({state}) would have fired nothing over the stored history.")
         return
     click.echo(
-        f"{rule} ({state}) would have fired {total['events']} times on {total['days']} days, "
+        f"{rule} ({state}) would have fired {total['events']} time{'' if total['events'] == 1 else 's'} "
+        f"on {total['days']} day{'' if total['days'] == 1 else 's'}, "
         f"{total['first_at']:%Y-%m-%d} to {total['last_at']:%Y-%m-%d} (UTC). The newest:"
     )
     _show(events)
@@ -79,4 +80,4 @@ def _show(events: list[dict[str, Any]]) -> None:
     for event in events:
         when = f"{event['happened_at']:%Y-%m-%d %H:%M}"
         table.add_row(when, *("" if value is None else str(value) for value in list(event.values())[1:]))
-    Console().print(table)
+    table_console().print(table)

@@ -32,7 +32,7 @@ _STEPS = {
     "load_uzum_seller": "own Uzum shop",
     "load_uzex": "load UZEX",
     "dbt_models": "build models",
-    "models_are_built": "models",
+    "models_are_built": "check models",
     "user_apis__reports": "user reports",
     "webflow_store": "plan and apply",
     "files": "write files",
@@ -143,7 +143,9 @@ def _job(
     job, markets = repository.get_job("sync_job"), repository.get_job("market_job")
     if chosen is None:
         return job, None
-    if not set(chosen) & job.asset_layer.selected_asset_keys:
+    of_runs, of_markets = job.asset_layer.selected_asset_keys, markets.asset_layer.selected_asset_keys
+    # Some tables belong to both, such as the list of what was put aside: they decide nothing.
+    if not set(chosen) & (of_runs - of_markets) and set(chosen) & (of_markets - of_runs):
         job = markets
     return job, [key for key in chosen if key in job.asset_layer.selected_asset_keys]
 
@@ -195,7 +197,7 @@ def _summary(console: Console, settings: Settings, result: dg.ExecuteInProcessRe
         label = _STEPS.get(op, op)
         if op in failed | set(took):
             time_taken = f"{took[op]:6.1f} s" if op in took else "  failed"
-            console.print(f"  {label:<16}{time_taken}   {_line(op, metadata)}", highlight=False)
+            console.print(f"  {label:<16}{time_taken}   {_line(op, metadata)}".rstrip(), highlight=False)
     if any(_is_interruption(event) for event in result.filter_events(_is_failure)):
         console.print("\nStopped. What was done stands; the next run goes on from there.", highlight=False)
         return INTERRUPTED
@@ -238,9 +240,9 @@ def _line(op: str, metadata: Metadata) -> str:
         return ", ".join(f"{name} {counted}" for name, counted in said if counted) or "nothing new"
     if op == "dbt_models":
         models = [counts for counts in metadata.values() if "rebuilt" in counts]
-        return (
-            f"{sum(counts['rebuilt'] for counts in models)} of {len(models)} built, the others are up to date"
-        )
+        built = sum(counts["rebuilt"] for counts in models)
+        rest = ", the others are up to date" if built < len(models) else ""
+        return f"{built} of {len(models)} built{rest}"
     if op == "user_apis__reports":
         pages = metadata.get(("user_apis", "reports"), {})
         return f"{pages.get('written', 0)} of {pages.get('pages', 0)} pages written"

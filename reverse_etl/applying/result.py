@@ -45,7 +45,7 @@ class ApplyResult:
             for name, count in sorted(self.counts.items())
             if count and name != "done"
         ]
-        text = f"{', '.join(parts)}; {self.requests} requests"
+        text = f"{', '.join(parts)}; {self.requests} request{'' if self.requests == 1 else 's'}"
         return f"{text}; {self.stopped}" if self.stopped else text
 
     def take(self, changed: Iterable[Operation]) -> None:

@@ -63,7 +63,8 @@ def scope_of(key: str, scans: Mapping[str, Scan]) -> dict[str, list[str]]:
     if found is not None:
         return scope_of(found, scans)
     raise UnknownKey(
-        f"No sync has a row with the key or the SKU code {key!r}; keys look like '<connection>:<id in the source>'."
+        f"No sync has a row with the key or the SKU code {key!r}; keys look like '<connection>:<id in the source>'. "
+        "A product with variants goes by the SKU of one of them."
     )
 
 

@@ -23,7 +23,7 @@ from reverse_etl.review.current_rows import FieldNow, RowNow, rows_now
 from reverse_etl.review.lineage import KeyedModel, Step
 from reverse_etl.spec.syncs import Sync
 from reverse_etl.state import operations as journal
-from reverse_etl.state.destination import Bound, Destinations
+from reverse_etl.state.destination import Bound, Destinations, WithoutMirror
 from reverse_etl.state.ledger import keys_of, listed
 from reverse_etl.state.operations import Finding, Operation
 from reverse_etl.state.schema import migrate
@@ -65,10 +65,14 @@ class Explanation:
     last: Operation | None
     steps: tuple[Step, ...] = ()
     sources: tuple[Version, ...] = ()
+    is_read: bool = True
+    """False: what became of it after it was sent nobody can read (messages)."""
 
     @property
     def standing(self) -> str:
         """How a row without reasons stands; nothing stands in the shop that no visitor sees."""
+        if not self.is_read:
+            return "was sent as the view says"
         if self.now.is_staged:
             return "is saved in the shop as the view says; visitors see it after the next publish of the site"
         return "stands in the shop as the view says"
@@ -116,16 +120,19 @@ def explain_rows(
         return
     sync = bounds[name].sync
     now = rows_now(session, warehouse.dialect, bounds[name], keys, bounds)
+    is_read = not isinstance(bounds[name].destination, WithoutMirror)
     last, written = _journal(session, sync, keys)
     sources = _versions(session, sync, keys)
     for key in keys:
         way = tuple(lineage.steps(session, models[sync.name], sync, key)) if models else ()
         planned = [one for one in operations if one.identity == (sync.name, key)]
         told = [one for one in findings if (one.sync, one.key) == (sync.name, key)]
-        reasons = tuple(dict.fromkeys(_reasons(sync, now[key], last.get(key), way, planned, told)))
+        reasons = tuple(
+            dict.fromkeys(_reasons(sync, now[key], last.get(key), way, planned, told, is_read=is_read))
+        )
         yield Explanation(
             sync.name, key, sync.destination, reasons, now[key], written.get(key, {}), last.get(key), way,
-            tuple(sources.get(key, ())),
+            tuple(sources.get(key, ())), is_read,
         )  # fmt: skip
 
 
@@ -171,20 +178,21 @@ def _absent(
 
 def _reasons(
     sync: Sync, now: RowNow, last: Operation | None, way: Sequence[Step], planned: Sequence[Operation],
-    findings: Sequence[Finding],
+    findings: Sequence[Finding], *, is_read: bool,
 ) -> Iterator[str]:  # fmt: skip
+    place = "the shop" if is_read else "the destination"
     if now.row is None:
         yield _fell_out(sync, way)
         if now.entry is not None and not now.entry.removed:
-            kept = "it stays in the shop as it is" if sync.removal == "keep" else "the next plan takes it out"
-            yield f"The shop still has it ({now.entry.remote_id}); {kept}."
+            kept = "it stays there as it is" if sync.removal == "keep" else "the next plan takes it out"
+            yield f"{place.capitalize()} still has it ({now.entry.remote_id}); {kept}."
     for one in findings:
         yield f"{one.kind.replace('_', ' ').capitalize()}: {one.message}."
     removed = now.entry is not None and now.entry.removed
     if now.unseen and not removed:
         yield f"No visitor sees it: {now.unseen}."
     if now.entry is not None and removed:
-        yield f"We took it out of the shop on {_day(now.entry.applied_at)} (plan {now.entry.plan_id})."
+        yield f"We took it out of {place} on {_day(now.entry.applied_at)} (plan {now.entry.plan_id})."
     if last is not None and last.status in ("failed", "deferred", "unknown"):
         yield f"The last try to {last.action} it {last.status} on {_day(last.answered_at)}: {last.error}."
     for operation in planned:
@@ -192,7 +200,7 @@ def _reasons(
         yield f"The next plan will {operation.action.replace('_', ' ')} it: {what}."
     if now.row is not None and now.entry is None and not planned and not findings:
         missing = "does not create rows (mode update_only)" if not sync.creates else "has not made it yet"
-        yield f"It is not in the shop: {sync.name} {missing}."
+        yield f"It is not in {place}: {sync.name} {missing}."
 
 
 def _fell_out(sync: Sync, way: Sequence[Step]) -> str:

@@ -166,8 +166,17 @@ class Plan:
         total: Counter[str] = Counter()
         for operation in self.operations:
             total.update(operation.rows)
-        what = ", ".join(f"{count} {action}" for action, count in sorted(total.items()))
-        return f"{what}; {self.request_count} requests, about {self.minutes:.1f} minutes{rest}"
+        what = ", ".join(f"{count} {action.replace('_', ' ')}" for action, count in sorted(total.items()))
+        return f"{what}; {spoken_cost(self.request_count, self.minutes)}{rest}"
+
+
+def spoken_cost(requests: int, minutes: float) -> str:
+    """What a plan costs at the destination's rate limit: requests, and seconds or minutes."""
+    if not requests:
+        return "0 requests"
+    seconds = max(round(minutes * 60), 1)
+    time = f"{seconds} s" if seconds < 90 else f"{minutes:.0f} minutes"
+    return f"{requests} request{'' if requests == 1 else 's'}, about {time}"
 
 
 def tool_version() -> str:

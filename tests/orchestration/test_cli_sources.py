@@ -128,7 +128,7 @@ def test_a_source_is_added_by_answering_questions(karvon: Karvon, folder: Path, 
         in tested.output
     )
     assert 'rejected, 1 of 5, such as o2: status "on_the_moon" is not mapped' in tested.output
-    assert "total EUR: 3 paid orders, 38.5000 paid, 0 paid back, 38.5000 net" in tested.output
+    assert "total EUR: 3 paid orders, 38.50 paid, 0.00 paid back, 38.50 net" in tested.output
     assert "@x.example" not in tested.output
     again = karvon("sources", "add", answers="\n".join(answers))
     assert again.exit_code == 1
@@ -243,6 +243,7 @@ def test_a_sign_in_is_kept_encrypted_and_its_key_can_be_changed(
         path for path in (tmp_path / "home").rglob("*") if path.is_file() and b"r3fresh" in path.read_bytes()
     ]
     assert karvon("auth", "logout", "anna/shop").output == "Forgotten.\n"
+    assert "No source is signed in" in karvon("auth", "list").output
     assert "is no source with" in karvon("auth", "login", "anna/till", answers="x\n").output
 
 

@@ -117,7 +117,14 @@ def file(folder: Path) -> Iterator[Path]:
 
 def test_the_schema_is_shown_for_people_and_for_programs(profile: Profile) -> None:
     said = _said(profile, "schema", "posts")
-    for words in ("Posts (posts", "post-summary", "maxLength 500", "News (", "text/option"):
+    for words in (
+        "Posts (posts",
+        "post-summary",
+        "maxLength 500",
+        "singleLine false",
+        "News (",
+        "text/option",
+    ):
         assert words in said
     (posts,) = _json(profile, "schema", "posts")
     assert {one["slug"]: one["type"] for one in posts["fields"]}["about-category"] == "Reference"

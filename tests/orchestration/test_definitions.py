@@ -157,6 +157,23 @@ def test_a_selection_takes_what_is_made_together(select: str, repository: dg.Rep
     assert job.get_subset(asset_selection=set(chosen)).asset_layer.selected_asset_keys >= set(chosen)
 
 
+def test_a_table_of_both_jobs_does_not_take_the_markets_out_of_their_own_run(
+    repository: dg.RepositoryDefinition,
+) -> None:
+    job, chosen = selected("market", repository)
+    assert job.name == "market_job"
+    assert {dg.AssetKey(["raw_uzum", "products"]), dg.AssetKey(["marts", "rejected_documents"])} <= set(
+        chosen or ()
+    )
+    assert set(chosen or ()) == job.asset_layer.selected_asset_keys
+    for of_runs in (
+        'key:"marts/rejected_documents"',
+        "not group:files and not group:webhook",
+        "group:plytix",
+    ):
+        assert selected(of_runs, repository)[0].name == "sync_job"
+
+
 def test_the_crawl_asks_for_the_stalest_slices_within_its_requests(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -73,8 +73,11 @@ def _records(warehouse: Warehouse) -> set[tuple[str, str]]:
 
 
 def test_a_person_is_gone_everywhere_and_others_stay(profile: Profile) -> None:
+    mistyped = profile.karvon("forget", "--email", "gulnora@post.example", "--user", "carla", "--yes")
+    assert "There was no row of gulnora@post.example at carla." in mistyped.output
     done = profile.karvon("forget", "--email", _EMAIL, "--yes")
     assert done.exit_code == 0, done.output
+    assert "There was no row" not in done.output
     assert "It is in no table any more" in done.output, "the other address differs by the underscore alone"
     assert _records(profile.warehouse) == {("carla", "8")}
     with profile.warehouse.session() as session:

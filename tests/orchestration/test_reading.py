@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -17,6 +18,7 @@ from karvon.warehouse import Warehouse
 from orchestration.dbt import DbtError
 from orchestration.defs.operations import publishing
 from orchestration.patience import when_free
+from reverse_etl.state.stored_plans import Plan, store_plan
 
 pytestmark = pytest.mark.usefixtures("files_close")
 
@@ -62,6 +64,53 @@ def test_counts_of_the_copy_are_those_of_the_warehouse(profile: Profile) -> None
             row["name"]: session.value(f"SELECT count(*) FROM {row['name']}") for row in tables
         }
     assert counted["raw_shop.goods"] == 8
+
+
+def test_the_id_of_a_plan_can_be_copied_from_the_table(duckdb_url: str, tmp_path: Path) -> None:
+    warehouse = Warehouse(duckdb_url)
+    fill(warehouse)
+    made = Plan(
+        "20260301-101500-a1b2c3",
+        datetime(2026, 3, 1, 10, 15, tzinfo=UTC),
+        "sandbox",
+        "ready",
+        (),
+        (),
+        (),
+        {},
+        7,
+        1.0,
+    )
+    with warehouse.session() as session:
+        store_plan(session, made)
+    said = Profile(tmp_path / "home", duckdb_url).karvon("history").output
+    assert made.plan_id in said, said
+
+
+def test_the_status_fits_a_terminal_and_tells_of_a_second_connection(duckdb_url: str, tmp_path: Path) -> None:
+    warehouse, profile = Warehouse(duckdb_url), Profile(tmp_path / "home", duckdb_url)
+    fill(warehouse)
+
+    def written(sync: str, connection: str) -> None:
+        with warehouse.session() as session:
+            session.execute(
+                "INSERT INTO reverse_etl.ledger (destination, connection, sync, key, remote_id, sent, sent_hash, "
+                "answered, extras, row_hash, mapping_hash, removed, applied_at, plan_id) "
+                "VALUES ('webflow_store', $1, $2, 'k', 'r', '{}', '', '{}', '{}', '', '', false, $3, 'p')",
+                (connection, sync, datetime(2026, 3, 1, 10, 15, tzinfo=UTC)),
+            )
+
+    written("webflow__spec_sheets", "default")
+    said = profile.karvon("status").output.splitlines()
+    assert "webflow__spec_sheets  1     2026-03-01 10:15:00  0          0      0" in [
+        line.strip() for line in said
+    ]
+    assert max(len(line.rstrip()) for line in said if line[:1] != "A") <= 80, said
+    written("webflow__outlet", "outlet")
+    said = profile.karvon("status").output.splitlines()
+    assert [line.split()[:3] for line in said if "__" in line][:2] == [
+        ["webflow__outlet", "outlet", "1"], ["webflow__spec_sheets", "default", "1"],
+    ]  # fmt: skip
 
 
 def test_a_run_of_the_schedule_publishes_when_it_has_ended(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
+
+import pytest
 
 from karvon.warehouse import Warehouse
 from reverse_etl.state.operations import Finding, Operation
@@ -68,3 +71,21 @@ def test_routine_never_hides_what_needs_a_person(warehouse: Warehouse) -> None:
     assert sum(one["rows"] for one in shown["causes"]) == len(routine)
     assert (plan.tally.not_ready, plan.tally.waits, plan.tally.refused) == (1210, 260, 230)
     assert re.search(r"1210 not ready, 260 wait for a person .* 230 refused", plan.summary())
+
+
+@pytest.mark.parametrize(
+    ("requests", "minutes", "said"),
+    [
+        (0, 0.0, "1 set stock; 0 requests"),
+        (1, 0.001, "1 set stock; 1 request, about 1 s"),
+        (1491, 0.24, "1 set stock; 1491 requests, about 14 s"),
+        (90, 1.4, "1 set stock; 90 requests, about 84 s"),
+        (5400, 90.2, "1 set stock; 5400 requests, about 90 minutes"),
+    ],
+)
+def test_what_a_plan_costs_is_said_in_a_persons_words(requests: int, minutes: float, said: str) -> None:
+    operations = (replace(update(1), action="set_stock"),)
+    plan = Plan(
+        "p1", datetime.now(UTC), "sandbox", "ready", operations, (), (), count(operations, (), ()), 1, minutes
+    )
+    assert replace(plan, request_count=requests).summary() == said

@@ -11,7 +11,9 @@ import pytest
 from row_bench import RowBench
 
 from karvon.addresses import Exceptions
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.destinations.webhook.channel import WebhookChannel
+from reverse_etl.review.explain import explain
 from reverse_etl.spec.manifest import SyncError
 
 _names = itertools.count()
@@ -54,6 +56,9 @@ def test_each_row_is_sent_once_and_a_second_run_is_empty(bench) -> None:
     assert {one["signature"] for one in shop.messages()} == {"right"}
     assert len({one["idempotency_key"] for one in shop.messages()}) == 2
     assert shop.plan().is_empty
+    # Where a message went nobody can look, so nobody says that it stands somewhere.
+    told = explain(shop.warehouse, shop.syncs, DESTINATIONS, {one.name: () for one in shop.syncs}, "a")
+    assert [(one.reasons, one.standing) for one in told] == [((), "was sent as the view says")]
     shop.row("a", price=6)
     del shop.rows["b"]
     assert shop.plan().is_empty

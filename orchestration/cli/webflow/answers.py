@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table
 
 from karvon.settings import Settings
 from karvon.warehouse import Warehouse
+from orchestration.cli.display import table_console
 from orchestration.cli.session import opened
 from reverse_etl.spec.syncs import Sync
 
@@ -41,4 +40,4 @@ def say_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 200).print(table, markup=False, highlight=False)
+    table_console().print(table, markup=False, highlight=False)

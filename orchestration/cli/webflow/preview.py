@@ -52,7 +52,8 @@ def preview_command(
         return
     for one, made in found.items():
         click.echo(
-            f"# {one}: {len(made.requests)} requests" + ("" if made.requests else ", nothing to change")
+            f"# {one}: {len(made.requests)} request{'' if len(made.requests) == 1 else 's'}"
+            + ("" if made.requests else ", nothing to change")
         )
         for request in made.requests:
             query = "&".join(f"{name}={value}" for name, value in request.query.items())
@@ -71,6 +72,7 @@ def estimate_command(as_new: bool, as_json: bool) -> None:
     """How many requests and minutes a sync of everything takes now, and how many items of the plan's cap it fills."""
     from reverse_etl.destinations import DESTINATIONS, rate_per_minute
     from reverse_etl.review.preview import estimate
+    from reverse_etl.state.stored_plans import spoken_cost
 
     settings, warehouse, syncs = _syncs_to_look_at()
     found = estimate(warehouse, syncs, DESTINATIONS, rate_per_minute(settings), as_new=as_new)
@@ -78,12 +80,14 @@ def estimate_command(as_new: bool, as_json: bool) -> None:
         say_json(asdict(found))
         return
     click.echo(
-        f"{found.requests} requests, about {found.minutes:.1f} minutes at {found.rate_per_minute:g} a minute; "
+        f"{spoken_cost(found.requests, found.minutes)} at {found.rate_per_minute:g} a minute; "
         f"{found.items} items in the shop afterwards (SKUs count)."
     )
-    say_table(
-        ("sync", "what", "rows"), [(s, w, n) for s, counts in found.counts.items() for w, n in counts.items()]
-    )
+    rows = [
+        (s, what.replace("_", " "), n) for s, counts in found.counts.items() for what, n in counts.items()
+    ]
+    if rows:
+        say_table(("sync", "what", "rows"), rows)
 
 
 def _syncs_to_look_at() -> tuple[Settings, Warehouse, tuple[Sync, ...]]:

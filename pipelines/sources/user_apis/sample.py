@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -81,7 +82,7 @@ def report(
     yield from _fields(resource, sample.records)
     rows = [(key_of(record), cleaned(source, resource, record, exponents)) for record in sample.records]
     for key, row in rows[:_ROWS]:
-        yield f"{key}: {_shown(row)}"
+        yield f"{key}: {_shown(row, exponents)}"
     if len(rows) > _ROWS:
         yield f"… and {len(rows) - _ROWS} more"
     reasons = Counter(
@@ -98,8 +99,10 @@ def report(
     if resource.entity == "order":
         found = totals(row for _, row in rows)
         for currency, (count, gross, refunded) in sorted(found.items()):
-            net = gross - refunded
-            yield f"total {currency}: {count} paid orders, {gross:,f} paid, {refunded:,f} paid back, {net:,f} net"
+            paid, back, net = (
+                _money(one, currency, exponents) for one in (gross, refunded, gross - refunded)
+            )
+            yield f"total {currency}: {count} paid orders, {paid} paid, {back} paid back, {net} net"
         if not found:
             yield "total: no paid order in the sample"
 
@@ -129,12 +132,20 @@ def _fields(resource: ResourceSpec, records: Sequence[Any]) -> Iterator[str]:
         yield f"not mapped: {', '.join(left)}"
 
 
-def _shown(row: Cleaned) -> str:
+def _money(amount: Decimal, currency: str | None, exponents: Mapping[str, int]) -> str:
+    """With the digits of its currency, and more only where it has them."""
+    own = -int(amount.normalize().as_tuple().exponent)
+    return f"{amount:,.{max(own, exponents.get(currency or '', 2))}f}"
+
+
+def _shown(row: Cleaned, exponents: Mapping[str, int]) -> str:
     said = {
         name: "…"
         if name in _PERSONAL
         else f"{value:%Y-%m-%d %H:%M} UTC"
         if hasattr(value, "tzinfo")
+        else _money(value, row.fields.get("currency"), exponents)
+        if isinstance(value, Decimal)
         else f"{value}"
         for name, value in row.fields.items()
     }

@@ -114,6 +114,7 @@ def why_not_now(source: DataSource, last: SourceRun | None, now: datetime) -> st
         return f"paused: {last.error}"
     if last.next_try_at > now:
         return (
-            f"waits until {last.next_try_at:%Y-%m-%d %H:%M} UTC after {last.failures} failures: {last.error}"
+            f"waits until {last.next_try_at:%Y-%m-%d %H:%M} UTC after {last.failures} "
+            f"failure{'' if last.failures == 1 else 's'}: {last.error}"
         )
     return None

@@ -108,7 +108,11 @@ class RemoteField:
         plain = {
             name: value for name, value in self.validations.items() if name not in ("options", "collectionId")
         }
-        said = [f"{name} {value}" for name, value in plain.items()]
+        # As Webflow's own documents write them: true, not True.
+        said = [
+            f"{name} {value if isinstance(value, str) else orjson.dumps(value).decode()}"
+            for name, value in plain.items()
+        ]
         said += [f"items of {self.collection_id}"] if self.collection_id else []
         said += [
             " | ".join(f"{one.name} ({one.id})" if one.name != one.id else one.name for one in self.options)
