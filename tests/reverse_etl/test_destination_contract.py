@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+import itertools
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Self
 
 import pytest
 from row_bench import RowBench
 
+from karvon.warehouse import Dialect, Warehouse
 from reverse_etl.applying.apply import apply_plan
 from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.planning.plan import make_plan
@@ -67,11 +73,49 @@ class Hand:
         return [Outcome(one, "absent") for one in call]
 
 
+class Stall(Shelf):
+    """A shelf that can be looked at: what stands there is landed in `raw_stall.goods`, others put things there too."""
+
+    def mirror(self, sync: Sync) -> str:
+        return "raw_stall.goods"
+
+    def record(self, sync: Sync, document: Mapping[str, Any], remote_id: str) -> Record:
+        return Record(remote_id, None, {name: document.get(name) for name in ("key", "title", "price")})
+
+    def identifiers(self, sync: Sync, dialect: Dialect, latest: str) -> str:
+        key = (
+            "json_extract_string(document, '$.key')"
+            if dialect == "duckdb"
+            else "CAST(document AS json) ->> 'key'"
+        )
+        return (
+            "SELECT document_key AS remote_id, CAST(NULL AS text) AS parent_remote_id, 'key' AS name, "
+            f"{key} AS value FROM {latest}"
+        )
+
+    def codes(self, sync: Sync, document: Mapping[str, Any], remote_id: str, name: str) -> Collection[str]:
+        return [document[name]]
+
+    def land(self, warehouse: Warehouse, minute: int) -> None:
+        """Read the stall anew, as a source would."""
+        at = datetime(2030, 1, 1, 12, minute, tzinfo=UTC)
+        with warehouse.session() as session:
+            session.execute("CREATE SCHEMA IF NOT EXISTS raw_stall")
+            session.execute(
+                "CREATE TABLE IF NOT EXISTS raw_stall.goods (connection text, document_key text, document json, "
+                "document_hash text, landed_at timestamptz, is_deleted boolean)"
+            )
+            for key, goods in self.goods.items():
+                document = json.dumps({"key": key, **goods}, sort_keys=True, default=float)
+                session.execute(
+                    "INSERT INTO raw_stall.goods VALUES ('default', $1, CAST($2 AS json), $3, $4, false)",
+                    (key, document, hashlib.md5(document.encode(), usedforsecurity=False).hexdigest(), at),
+                )
+
+
 @pytest.fixture
-def shelf(monkeypatch) -> Shelf:
-    made = Shelf()
-    monkeypatch.setitem(DESTINATIONS, "shelf", made)
-    return made
+def shelf() -> Shelf:
+    return Shelf()
 
 
 @pytest.fixture
@@ -87,8 +131,8 @@ def test_a_new_destination_follows_the_whole_contract(bench: RowBench, shelf: Sh
 
     def run() -> int:
         bench.build()
-        plan = make_plan(bench.warehouse, bench.syncs, DESTINATIONS)
-        return apply_plan(bench.warehouse, plan.plan_id, bench.syncs, DESTINATIONS, opened).applied
+        plan = make_plan(bench.warehouse, bench.syncs, {"shelf": shelf})
+        return apply_plan(bench.warehouse, plan.plan_id, bench.syncs, {"shelf": shelf}, opened).applied
 
     for key in "ab":
         bench.row(key, price=1)
@@ -101,6 +145,36 @@ def test_a_new_destination_follows_the_whole_contract(bench: RowBench, shelf: Sh
     assert run() == 0
 
 
+def test_a_destination_that_can_be_looked_at_need_not_pretend_to_be_a_shop(bench: RowBench) -> None:
+    stall = Stall()
+    stall.goods["a"] = {"title": "Somebody's", "price": 1}
+    bench.settings |= {"match": ["key"]}
+    opened = {("shelf", "default"): stall.opened}
+    minutes = itertools.count()
+
+    def run() -> Counter[str]:
+        stall.land(bench.warehouse, next(minutes))
+        bench.build()
+        plan = make_plan(bench.warehouse, bench.syncs, {"shelf": stall})
+        apply_plan(bench.warehouse, plan.plan_id, bench.syncs, {"shelf": stall}, opened)
+        return Counter(one.action for one in plan.operations)
+
+    for key in "ab":
+        bench.row(key, price=2)
+    # What stood there already is taken over by its key, not made again.
+    assert run()["create"] == 1
+    run()
+    assert stall.goods["a"] == {"title": "Item a", "price": 2}
+    assert run() == {}
+    stall.goods["b"] = {**stall.goods["b"], "price": 99}
+    assert run() == {"update": 1}
+    assert stall.goods["b"]["price"] == 2
+    with bench.warehouse.session() as session:
+        drifted = session.rows("SELECT key, field FROM reverse_etl.drift")
+    assert {"key": "b", "field": "price"} in drifted
+    assert run() == {}
+
+
 def test_a_destination_that_is_down_does_not_stop_another(bench: RowBench, shelf: Shelf) -> None:
     for number in range(40):
         bench.row(f"k{number:02}")
@@ -108,12 +182,13 @@ def test_a_destination_that_is_down_does_not_stop_another(bench: RowBench, shelf
     [kept] = bench.syncs
     told = kept.model_copy(update={"name": "told", "destination": "webhook", "mode": "once"})
     bench.fault("status", times=0, fault={"status": 404, "body": "no_service"})
-    plan = make_plan(bench.warehouse, [told, kept], DESTINATIONS)
+    destinations = {**DESTINATIONS, "shelf": shelf}
+    plan = make_plan(bench.warehouse, [told, kept], destinations)
     result = apply_plan(
         bench.warehouse,
         plan.plan_id,
         [told, kept],
-        DESTINATIONS,
+        destinations,
         {**bench.channels, ("shelf", "default"): shelf.opened},
     )
     assert len(shelf.goods) == 40
