@@ -1,27 +1,2 @@
-{# What active rules on lots fired on lately. A sync sends each alert_key once; older events are history, not news. #}
-with events as (
-    select * from {{ ref('alert_events') }}
-    where kind = 'lot' and is_active and not is_first_look
-),
-
-horizon as (
-    select max(happened_at) as newest_at from events
-)
-
-select
-    events.alert_key,
-    events.rule,
-    events.happened_at,
-    events.subject_key,
-    events.title,
-    events.fact,
-    events.party_name,
-    events.category_name,
-    events.region_name,
-    events.old_value,
-    events.new_value,
-    events.currency,
-    events.url
-from events
-cross join horizon
-where events.happened_at >= horizon.newest_at - interval '{{ var("alert_days") }} days'
+{# Alerts on lots. #}
+{{ recent_alerts('lot') }}
