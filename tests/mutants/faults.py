@@ -28,7 +28,8 @@ _SQL_WORDS = {
     "lag": "lead",
     "lead": "lag",
 }
-_JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
+# An expression may hold another in a text, as hooks do.
+_JINJA = re.compile(r"""\{#.*?#\}|\{%.*?%\}|\{\{(?:'[^']*'|"[^"]*"|[^'"])*?\}\}""", re.DOTALL)
 _ENDS = {TokenType.AND, TokenType.OR, TokenType.WHERE, TokenType.GROUP_BY, TokenType.ORDER_BY, TokenType.JOIN,
          TokenType.LEFT, TokenType.INNER, TokenType.HAVING, TokenType.UNION, TokenType.THEN, TokenType.R_PAREN,
          TokenType.COMMA, TokenType.QUALIFY, TokenType.LIMIT}  # fmt: skip
@@ -124,7 +125,7 @@ def _in_sql(path: Path, content: str) -> Iterator[Fault]:
             yield _token(path, token, _SQL_OTHER[token.token_type], "comparison, order or join")
         elif word in _SQL_WORDS and tokens[place + 1 : place + 2] and tokens[place + 1].text == "(":
             yield _token(path, token, _SQL_WORDS[word], "aggregate")
-        elif token.token_type is TokenType.NUMBER and token.text.isdigit():
+        elif token.token_type is TokenType.NUMBER and token.text.isdigit() and not _digits_of_a_type(tokens, place):
             yield _token(path, token, str(int(token.text) + 1), "number")
         if token.token_type in (TokenType.AND, TokenType.WHERE, TokenType.ON):
             end = _end_of_condition(tokens, place + 1)
@@ -134,6 +135,12 @@ def _in_sql(path: Path, content: str) -> Iterator[Fault]:
             yield from _partition(path, tokens, place)
         if word == "coalesce" and tokens[place + 1].text == "(":
             yield from _coalesce(path, content, tokens, place)
+
+
+def _digits_of_a_type(tokens: list[Token], place: int) -> bool:
+    """`numeric(18, 2)`: the contract says it again."""
+    before = [one.text.lower() for one in tokens[max(place - 4, 0) : place]]
+    return before[-2:] == ["numeric", "("] or (before[-1:] == [","] and before[:-2][-2:] == ["numeric", "("])
 
 
 def _token(path: Path, token: Token, text: str, kind: str) -> Fault:

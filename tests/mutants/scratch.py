@@ -6,15 +6,24 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from karvon.settings import PROJECT_ROOT, Settings
 from karvon.warehouse import Warehouse
 from reverse_etl.schema import migrate
 from tests.mutants.faults import Fault
 from tests.mutants.rooms import Room
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.contracts.graph.nodes import ModelNode, UnitTestDefinition
+
+FAULTY = "mutant_"
 
 
 class Scratch:
@@ -67,27 +76,62 @@ class Models:
         from dbt.cli.main import dbtRunner
 
         home = scratch.folder / ".karvon"
-        home.mkdir(exist_ok=True)
         settings = Settings(home=home, warehouse_url=f"duckdb:///{home / 'mutants.duckdb'}")
         os.environ |= settings.environment_for_children()
         project = str(scratch.folder / "dbt_project")
         self._arguments = ["--project-dir", project, "--profiles-dir", project]
-        self._dbt = dbtRunner()
-        warehouse = Warehouse(settings.warehouse_url)
-        with warehouse.session() as session:
-            # As a run does before it calls dbt. Raw tables that were never landed read as empty.
-            migrate(warehouse, session)
-        self._run("seed")
-        self._run("run", "--empty")
+        self._runner = dbtRunner
+        if not home.exists():
+            home.mkdir()
+            warehouse = Warehouse(settings.warehouse_url)
+            with warehouse.session() as session:
+                # As a run does before it calls dbt. Raw tables that were never landed read as empty.
+                migrate(warehouse, session)
+            self._run(None, "seed")
+            self._run(None, "run", "--empty")
 
-    def tests_notice(self, model: str) -> bool | None:
-        """Whether a unit test of the model fails; None when it has none."""
-        results = self._run("test", "--select", f"{model},test_type:unit")
-        if results is None:
-            return True
-        statuses = {str(result.status) for result in results}
-        return None if not statuses else bool(statuses - {"pass", "success"})
+    def noticed(self, faults: Sequence[Fault]) -> list[bool | None]:
+        """Whether a unit test of its model fails with each fault; None where the model has no unit test.
 
-    def _run(self, *command: str) -> list[object] | None:
-        done = self._dbt.invoke(["--log-level", "none", "--no-write-json", *command, *self._arguments])
-        return None if done.result is None else list(done.result)
+        One run of dbt asks them all: each fault is a model of its own, beside the real one, with copies of its tests.
+        """
+        manifest: Manifest = self._run(None, "parse").result
+        models = {node.original_file_path: node for node in manifest.nodes.values() if node.resource_type == "model"}
+        tests = defaultdict(list)
+        for test in manifest.unit_tests.values():
+            tests[test.depends_on.nodes[0]].append(test)
+        asked = []
+        for number, fault in enumerate(faults):
+            model = models[str(fault.path.relative_to("dbt_project"))]
+            faulty = replace(
+                model,
+                unique_id=f"{model.unique_id}_fault_{number}",
+                name=f"{model.name}_fault_{number}",
+                raw_code=fault.put_into((PROJECT_ROOT / fault.path).read_text()),
+            )
+            manifest.nodes[faulty.unique_id] = faulty
+            copies = [_of_faulty(test, faulty, number) for test in tests[model.unique_id]]
+            manifest.unit_tests.update((copy.unique_id, copy) for copy in copies)
+            asked.append({copy.unique_id for copy in copies})
+        done = self._run(manifest, "test", "--select", f"{FAULTY}*")
+        failed = {one.node.unique_id for one in done.result if str(one.status) not in ("pass", "success")}
+        return [bool(one & failed) if one else None for one in asked]
+
+    def _run(self, manifest: Manifest | None, *command: str) -> Any:
+        quietly = ["--log-level", "none", "--no-write-json"]
+        done = self._runner(manifest=manifest).invoke([*quietly, *command, *self._arguments])
+        if done.result is None:
+            raise RuntimeError(f"dbt {command[0]} could not be asked: {done.exception}")
+        return done
+
+
+def _of_faulty(test: UnitTestDefinition, model: ModelNode, number: int) -> UnitTestDefinition:
+    name = f"{FAULTY}{number}_{test.name}"
+    return replace(
+        test,
+        unique_id=f"{test.unique_id}_fault_{number}",
+        name=name,
+        fqn=[*test.fqn[:-1], name],
+        model=model.name,
+        depends_on=replace(test.depends_on, nodes=[model.unique_id]),
+    )
