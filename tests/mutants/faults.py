@@ -29,7 +29,7 @@ _SQL_WORDS = {
     "lead": "lag",
 }
 # An expression may hold another in a text, as hooks do.
-_JINJA = re.compile(r"""\{#.*?#\}|\{%.*?%\}|\{\{(?:'[^']*'|"[^"]*"|[^'"])*?\}\}""", re.DOTALL)
+_JINJA = re.compile(r"""\{#.*?#\}|\{%.*?%\}|\{\{(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^'"])*?\}\}""", re.DOTALL)
 _ENDS = {TokenType.AND, TokenType.OR, TokenType.WHERE, TokenType.GROUP_BY, TokenType.ORDER_BY, TokenType.JOIN,
          TokenType.LEFT, TokenType.INNER, TokenType.HAVING, TokenType.UNION, TokenType.THEN, TokenType.R_PAREN,
          TokenType.COMMA, TokenType.QUALIFY, TokenType.LIMIT}  # fmt: skip
@@ -121,6 +121,8 @@ def _in_sql(path: Path, content: str) -> Iterator[Fault]:
     tokens = Tokenizer(dialect="duckdb").tokenize(_JINJA.sub(_masked, content))
     for place, token in enumerate(tokens):
         word = token.text.lower()
+        if token.token_type is TokenType.ASC and _is_told_apart_by(tokens, place):
+            continue
         if token.token_type in _SQL_OTHER and token.token_type is not TokenType.AND:
             yield _token(path, token, _SQL_OTHER[token.token_type], "comparison, order or join")
         elif word in _SQL_WORDS and tokens[place + 1 : place + 2] and tokens[place + 1].text == "(":
@@ -141,6 +143,13 @@ def _digits_of_a_type(tokens: list[Token], place: int) -> bool:
     """`numeric(18, 2)`: the contract says it again."""
     before = [one.text.lower() for one in tokens[max(place - 4, 0) : place]]
     return before[-2:] == ["numeric", "("] or (before[-1:] == [","] and before[:-2][-2:] == ["numeric", "("])
+
+
+def _is_told_apart_by(tokens: list[Token], place: int) -> bool:
+    """The columns of `distinct on (…)` come first in the order, and which way round makes no difference."""
+    words = [one.text.lower() for one in tokens[:place]]
+    starts = [number for number in range(len(words) - 1) if words[number : number + 2] == ["distinct", "on"]]
+    return bool(starts) and words[-1] in words[starts[-1] : words.index(")", starts[-1])]
 
 
 def _token(path: Path, token: Token, text: str, kind: str) -> Fault:

@@ -76,7 +76,12 @@ class Models:
         from dbt.cli.main import dbtRunner
 
         home = scratch.folder / ".karvon"
-        settings = Settings(home=home, warehouse_url=f"duckdb:///{home / 'mutants.duckdb'}")
+        settings = Settings(
+            _env_file=None,
+            KARVON_PROFILE="sandbox",
+            KARVON_HOME=home,
+            KARVON_WAREHOUSE_URL=f"duckdb:///{home / 'mutants.duckdb'}",
+        )
         os.environ |= settings.environment_for_children()
         project = str(scratch.folder / "dbt_project")
         self._arguments = ["--project-dir", project, "--profiles-dir", project]
