@@ -29,7 +29,9 @@ _SQL_WORDS = {
     "lead": "lag",
 }
 # An expression may hold another in a text, as hooks do.
-_JINJA = re.compile(r"""\{#.*?#\}|\{%.*?%\}|\{\{(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^'"])*?\}\}""", re.DOTALL)
+_JINJA = re.compile(
+    r"""\{#.*?#\}|\{%.*?%\}|\{\{(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^'"])*?\}\}""", re.DOTALL
+)
 _ENDS = {TokenType.AND, TokenType.OR, TokenType.WHERE, TokenType.GROUP_BY, TokenType.ORDER_BY, TokenType.JOIN,
          TokenType.LEFT, TokenType.INNER, TokenType.HAVING, TokenType.UNION, TokenType.THEN, TokenType.R_PAREN,
          TokenType.COMMA, TokenType.QUALIFY, TokenType.LIMIT}  # fmt: skip
@@ -127,7 +129,11 @@ def _in_sql(path: Path, content: str) -> Iterator[Fault]:
             yield _token(path, token, _SQL_OTHER[token.token_type], "comparison, order or join")
         elif word in _SQL_WORDS and tokens[place + 1 : place + 2] and tokens[place + 1].text == "(":
             yield _token(path, token, _SQL_WORDS[word], "aggregate")
-        elif token.token_type is TokenType.NUMBER and token.text.isdigit() and not _digits_of_a_type(tokens, place):
+        elif (
+            token.token_type is TokenType.NUMBER
+            and token.text.isdigit()
+            and not _digits_of_a_type(tokens, place)
+        ):
             yield _token(path, token, str(int(token.text) + 1), "number")
         if token.token_type in (TokenType.AND, TokenType.WHERE, TokenType.ON):
             end = _end_of_condition(tokens, place + 1)

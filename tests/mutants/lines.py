@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from tests.mutants.measured import file_hash
+
 ROOMS = ("karvon", "pipelines", "reverse_etl", "orchestration", "reports", "desk")
 
 Ran = set[tuple[CodeType, int]]
@@ -51,7 +53,12 @@ class Lines:
             sys.settrace(None)
             threading.settrace(None)  # type: ignore[arg-type]
             lines = self._texts(self._ran | self._shared_by(item.nodeid))
-            measured = {"test": item.nodeid, "seconds": round(self._seconds, 2), "lines": lines}
+            measured = {
+                "test": item.nodeid,
+                "file": file_hash(item.nodeid),
+                "seconds": round(self._seconds, 2),
+                "lines": lines,
+            }
             with self._into.open("a") as file:
                 file.write(json.dumps(measured) + "\n")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from karvon.settings import PROJECT_ROOT, Settings
 from karvon.warehouse import Warehouse
 from reverse_etl.schema import migrate
+from tests.mutants.asked import a_test_fails
 from tests.mutants.faults import Fault
 from tests.mutants.rooms import Room
 
@@ -50,23 +50,17 @@ class Scratch:
         finally:
             path.write_text(before)
 
-    def tests_notice(self, room: Room, engine: str) -> bool | None:
-        """Whether a test fails; None when the time was up (the fault made something endless, or the tests are slow)."""
+    def tests_notice(
+        self, fault: Fault, room: Room, engine: str, measured: Sequence[str] = ()
+    ) -> bool | None:
+        """Whether a test fails: of those measured, or of all of the room's. None when the time was up."""
+        files = dict.fromkeys(test.partition("::")[0] for test in measured) or room.tests
         other = "postgres" if engine == "duckdb" else "duckdb"
-        command = [
-            sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header",
-            "-m", "not slow and not proof", "-k", f"not {other}", *room.tests,
-        ]  # fmt: skip
-        environment = {**os.environ, "PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
-        with subprocess.Popen(
-            command, cwd=self.folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        ) as process:  # fmt: skip
-            try:
-                return process.wait(timeout=room.seconds) != 0
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, 9)
-                return None
+        chosen = [] if measured else ["-m", "not slow and not proof", "-k", f"not {other}"]
+        with self.having(fault):
+            return a_test_fails(
+                str(PROJECT_ROOT), str(self.folder), [*chosen, *files], measured, room.seconds
+            )
 
 
 class Models:
@@ -101,7 +95,9 @@ class Models:
         One run of dbt asks them all: each fault is a model of its own, beside the real one, with copies of its tests.
         """
         manifest: Manifest = self._run(None, "parse").result
-        models = {node.original_file_path: node for node in manifest.nodes.values() if node.resource_type == "model"}
+        models = {
+            node.original_file_path: node for node in manifest.nodes.values() if node.resource_type == "model"
+        }
         tests = defaultdict(list)
         for test in manifest.unit_tests.values():
             tests[test.depends_on.nodes[0]].append(test)
