@@ -21,24 +21,27 @@ _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(_LIBRARIES)
 
 
-class _Only:
-    """These tests, in this order; all of the files when none is named."""
+class _First:
+    """Of files in which tests are named these, in this order; then what the other files hold."""
 
     def __init__(self, tests: Sequence[str]) -> None:
         self._places = {test: place for place, test in enumerate(tests)}
+        self._files = {test.partition("::")[0] for test in tests}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        if self._places:
-            items[:] = sorted(
-                (one for one in items if one.nodeid in self._places), key=lambda one: self._places[one.nodeid]
-            )
+        wanted = [
+            one
+            for one in items
+            if one.nodeid in self._places or one.nodeid.partition("::")[0] not in self._files
+        ]
+        items[:] = sorted(wanted, key=lambda one: self._places.get(one.nodeid, len(self._places)))
 
 
 def a_test_fails(
-    root: str, folder: str, options: Sequence[str], only: Sequence[str], seconds: float
+    root: str, folder: str, options: Sequence[str], first: Sequence[str], seconds: float
 ) -> bool | None:
     """None when the time was up: the fault made something endless, or the tests are slow."""
-    asked = _forks.Process(target=_ask, args=(root, folder, options, only))
+    asked = _forks.Process(target=_ask, args=(root, folder, options, first))
     asked.start()
     asked.join(seconds)
     if asked.exitcode is None:
@@ -49,7 +52,7 @@ def a_test_fails(
     return asked.exitcode not in (0, 5)  # 5: no test was left to run
 
 
-def _ask(root: str, folder: str, options: Sequence[str], only: Sequence[str]) -> None:
+def _ask(root: str, folder: str, options: Sequence[str], first: Sequence[str]) -> None:
     import pytest
 
     os.setsid()
@@ -63,4 +66,4 @@ def _ask(root: str, folder: str, options: Sequence[str], only: Sequence[str]) ->
     for name in [one for one in sys.modules if one.partition(".")[0] == "tests"]:
         del sys.modules[name]
     quietly = ["-x", "-q", "-p", "no:cacheprovider", "--no-header"]
-    sys.exit(int(pytest.main([*quietly, *options], plugins=[_Only(only)])))
+    sys.exit(int(pytest.main([*quietly, *options], plugins=[_First(first)])))

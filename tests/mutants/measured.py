@@ -9,10 +9,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from karvon.settings import PROJECT_ROOT
 from tests.mutants.faults import Fault
+from tests.mutants.rooms import Room
 
 LINES = PROJECT_ROOT / ".mutants" / "lines.jsonl"
 SECONDS = 40.0
@@ -35,6 +37,11 @@ class Measured:
         chosen = [one for one in ran if wanted & set(one["lines"][path])] or ran
         return list(_within_seconds(sorted(chosen, key=lambda one: float(one["seconds"]))))
 
+    def left_of(self, room: Room) -> Room:
+        """The room with those of its test files that were not measured."""
+        known = {test.partition("::")[0] for test in self._tests}
+        return replace(room, tests=tuple(one for one in room.tests if one not in known))
+
 
 def _within_seconds(tests: Sequence[dict[str, object]]) -> Iterator[str]:
     left = SECONDS
@@ -52,6 +59,8 @@ def _lines_of(fault: Fault, content: str) -> list[str]:
         one for one in ast.walk(ast.parse(content))
         if isinstance(one, ast.stmt) and one.lineno <= line <= (one.end_lineno or one.lineno)
     ]  # fmt: skip
+    if not around:
+        return []  # a decorator: it runs on import
     inner = max(around, key=lambda one: one.lineno)
     body = getattr(inner, "body", None)
     end = max(body[0].lineno, inner.lineno + 1) if body else (inner.end_lineno or inner.lineno) + 1
