@@ -21,7 +21,6 @@ durations as (
         connection,
         sum(duration_seconds) as duration_seconds
     from {{ ref('sync_runs') }}
-    where ended_at is not null
     group by 1, 2, 3
 ),
 
