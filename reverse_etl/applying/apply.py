@@ -252,7 +252,7 @@ def _close(warehouse: Warehouse, result: ApplyResult) -> None:
             (result.plan_id,),
         )
         result.counts["planned"] = int(left)
-        trouble = result.failed + result.deferred + result.counts["skipped"]
+        trouble = result.failed or result.deferred or result.counts["skipped"]
         status = "stopped" if result.stopped or left else "partial" if trouble else "applied"
         session.execute(
             "UPDATE reverse_etl.plans SET status = $1, finished_at = $2, stopped = $3 WHERE plan_id = $4",

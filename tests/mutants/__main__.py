@@ -18,6 +18,7 @@ from pathlib import Path
 
 from karvon.settings import PROJECT_ROOT
 from tests.mutants.faults import Fault, faults_in
+from tests.mutants.measured import Measured, measure
 from tests.mutants.rooms import BUILDS, MODELS, ROOMS
 from tests.mutants.scratch import Models, Scratch
 
@@ -84,7 +85,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--least", type=float, default=0.0, help="share per room below which the exit status is 1"
     )
+    parser.add_argument(
+        "--measure",
+        nargs="+",
+        metavar="TESTS",
+        help="write which lines these tests run, so that only they are asked",
+    )
     asked = parser.parse_args(arguments)
+    if asked.measure:
+        return measure(asked.measure)
     files = files_by_room()
     if unknown := set(asked.room) - set(files):
         parser.error(f"no such room: {', '.join(sorted(unknown))}; known are {', '.join(files)}")
@@ -104,20 +113,22 @@ def _tried(
     scratch: Scratch, faults: Sequence[tuple[str, Fault]], engine: str, builds: bool
 ) -> dict[str, Score]:
     scores: dict[str, Score] = defaultdict(Score)
-    models = Models(scratch) if any(fault.path.suffix == ".sql" for _, fault in faults) else None
+    in_models = [fault for _, fault in faults if fault.path.suffix == ".sql"]
+    of_units = dict(zip(in_models, Models(scratch).noticed(in_models), strict=True)) if in_models else {}
+    lines = Measured()
     for number, (room, fault) in enumerate(faults, 1):
         content = (PROJECT_ROOT / fault.path).read_text()
         began = time.monotonic()
         noticed: bool | None
-        with scratch.having(fault):
-            if fault.path.suffix == ".sql":
-                assert models is not None
-                found = models.tests_notice(fault.path.stem)
-                noticed, why = bool(found), " (no unit test)" if found is None else ""
-                if builds and not noticed and room in BUILDS:
-                    noticed, why = scratch.tests_notice(BUILDS[room], engine), ""
-            else:
-                noticed, why = scratch.tests_notice(ROOMS[room], engine), ""
+        if fault not in of_units:
+            noticed, why = (
+                scratch.tests_notice(fault, ROOMS[room], engine, lines.tests_of(fault, content)),
+                "",
+            )
+        else:
+            noticed, why = bool(of_units[fault]), " (no unit test)" if of_units[fault] is None else ""
+            if builds and not noticed and room in BUILDS:
+                noticed, why = scratch.tests_notice(fault, BUILDS[room], engine), ""
         score, told = scores[room], fault.told(content) + why
         if noticed:
             score.noticed += 1

@@ -2,8 +2,8 @@ with family_attributes as (
     select
         family_key,
         count(*) as attribute_count,
-        count(case when attribute_level = 'parent_level' then 1 end) as parent_level_count,
-        count(case when attribute_level = 'variant_level' then 1 end) as variant_level_count
+        count(*) filter (where attribute_level = 'parent_level') as parent_level_count,
+        count(*) filter (where attribute_level = 'variant_level') as variant_level_count
     from {{ ref('stg_plytix__family_attributes') }}
     where not is_deleted
     group by family_key

@@ -6,7 +6,7 @@ sku_counts as (
     select
         product_key,
         count(*) as sku_count,
-        count(case when hold_reasons is null then 1 end) as ready_sku_count,
+        count(*) filter (where hold_reasons is null) as ready_sku_count,
         count(price_amount) as priced_sku_count
     from {{ ref('product_variants') }}
     group by product_key

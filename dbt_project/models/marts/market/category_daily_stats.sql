@@ -33,7 +33,7 @@ rolled_up as (
         facts.connection,
         facts.sales_date,
         facts.currency,
-        count(case when facts.units_sold > 0 then 1 end) as products_with_sales,
+        count(*) filter (where facts.units_sold > 0) as products_with_sales,
         count(distinct case when facts.units_sold > 0 then facts.seller_key end) as sellers_with_sales,
         coalesce(sum(facts.units_sold), 0) as units_sold,
         coalesce(sum(facts.units_low), 0) as units_low,

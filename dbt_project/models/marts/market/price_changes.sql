@@ -17,7 +17,7 @@ listed as (
     select
         prices.*,
         case when prices.full_price_amount >= prices.price_amount then prices.full_price_amount end as list_price_amount,
-        count(case when prices.full_price_amount >= prices.price_amount then 1 end)
+        count(*) filter (where prices.full_price_amount >= prices.price_amount)
             over (partition by prices.product_key, prices.sku_key order by prices.change_number) as list_price_number
     from {{ ref('price_history') }} as prices
     inner join touched on prices.product_key = touched.product_key

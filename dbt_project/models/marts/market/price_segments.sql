@@ -27,7 +27,7 @@ segments as (
         min(price_amount) as lowest_price_amount,
         max(price_amount) as highest_price_amount,
         count(*) as product_count,
-        count(case when units_30d > 0 then 1 end) as products_with_sales,
+        count(*) filter (where units_30d > 0) as products_with_sales,
         coalesce(sum(units_30d), 0) as units_30d,
         coalesce(sum(revenue_30d_amount), 0) as revenue_30d_amount
     from priced

@@ -7,7 +7,7 @@ with sales as (
         rollups.as_of_date,
         categories.root_key,
         {% for days in [7, 30, 90] %}
-        count(case when rollups.units_{{ days }}d > 0 then 1 end) as products_with_sales_{{ days }}d,
+        count(*) filter (where rollups.units_{{ days }}d > 0) as products_with_sales_{{ days }}d,
         sum(rollups.units_{{ days }}d) as units_{{ days }}d,
         sum(rollups.units_low_{{ days }}d) as units_low_{{ days }}d,
         case when bool_or(rollups.units_high_{{ days }}d is null) then null else sum(rollups.units_high_{{ days }}d) end

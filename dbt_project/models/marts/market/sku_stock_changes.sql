@@ -38,7 +38,7 @@ sightings as (
         skus.connection,
         skus.landed_at,
         case when skus.price_amount > 0 and coalesce(skus.available_quantity, 1) > 0 then skus.price_amount end as offer_amount,
-        count(case when skus.price_amount > 0 and coalesce(skus.available_quantity, 1) > 0 then 1 end) over ({{ offer }})
+        count(*) filter (where skus.price_amount > 0 and coalesce(skus.available_quantity, 1) > 0) over ({{ offer }})
             as offer_number,
         skus.full_price_amount,
         skus.currency,

@@ -93,8 +93,8 @@ select
     ended_at,
     ended_at is null as is_open,
     days_out,
-    coalesce(daily_units, 0) as daily_units,
-    cast({{ product('coalesce(daily_units, 0)', 'days_out') }} as numeric(38, 2)) as lost_units,
-    {{ money(product('coalesce(daily_units, 0)', 'days_out', 'price_amount')) }} as lost_revenue_amount,
+    daily_units,
+    cast({{ product('daily_units', 'days_out') }} as numeric(38, 2)) as lost_units,
+    {{ money(product('daily_units', 'days_out', 'price_amount')) }} as lost_revenue_amount,
     currency
 from measured

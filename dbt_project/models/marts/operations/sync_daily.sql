@@ -5,10 +5,10 @@ with days as (
         destination,
         connection,
         count(distinct plan_id) as run_count,
-        count(case when status = 'done' then 1 end) as done_count,
-        count(case when status = 'failed' then 1 end) as refused_count,
-        count(case when status = 'unknown' then 1 end) as unknown_count,
-        count(case when status in ('deferred', 'skipped') then 1 end) as deferred_count
+        count(*) filter (where status = 'done') as done_count,
+        count(*) filter (where status = 'failed') as refused_count,
+        count(*) filter (where status = 'unknown') as unknown_count,
+        count(*) filter (where status in ('deferred', 'skipped')) as deferred_count
     from {{ source('reverse_etl', 'operations') }}
     where answered_at is not null
     group by 1, 2, 3
@@ -21,7 +21,6 @@ durations as (
         connection,
         sum(duration_seconds) as duration_seconds
     from {{ ref('sync_runs') }}
-    where ended_at is not null
     group by 1, 2, 3
 ),
 

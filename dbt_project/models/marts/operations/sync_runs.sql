@@ -12,17 +12,17 @@ select
     max(operations.answered_at) as ended_at,
     cast(extract(epoch from max(operations.answered_at) - min(operations.sent_at)) as double precision) as duration_seconds,
     count(*) as operation_count,
-    count(case when operations.action in ('create', 'adopt') then 1 end) as create_count,
-    count(case when operations.action in ('update', 'unarchive') then 1 end) as update_count,
-    count(case when operations.action in ('archive', 'delete') then 1 end) as removal_count,
-    count(case when operations.action = 'set_stock' then 1 end) as stock_count,
-    count(case when operations.status = 'done' then 1 end) as done_count,
-    count(case when operations.status = 'failed' then 1 end) as refused_count,
-    count(case when operations.status = 'unknown' then 1 end) as unknown_count,
-    count(case when operations.status in ('deferred', 'skipped') then 1 end) as deferred_count,
-    count(case when operations.status in ('planned', 'sent') then 1 end) as open_count,
-    cast(count(case when operations.status in ('failed', 'unknown') then 1 end) as double precision)
-    / nullif(count(case when operations.status in ('done', 'failed', 'unknown') then 1 end), 0) as failed_share
+    count(*) filter (where operations.action in ('create', 'adopt')) as create_count,
+    count(*) filter (where operations.action in ('update', 'unarchive')) as update_count,
+    count(*) filter (where operations.action in ('archive', 'delete')) as removal_count,
+    count(*) filter (where operations.action = 'set_stock') as stock_count,
+    count(*) filter (where operations.status = 'done') as done_count,
+    count(*) filter (where operations.status = 'failed') as refused_count,
+    count(*) filter (where operations.status = 'unknown') as unknown_count,
+    count(*) filter (where operations.status in ('deferred', 'skipped')) as deferred_count,
+    count(*) filter (where operations.status in ('planned', 'sent')) as open_count,
+    cast(count(*) filter (where operations.status in ('failed', 'unknown')) as double precision)
+    / nullif(count(*) filter (where operations.status in ('done', 'failed', 'unknown')), 0) as failed_share
 from {{ source('reverse_etl', 'operations') }} as operations
 inner join {{ source('reverse_etl', 'plans') }} as plans on operations.plan_id = plans.plan_id
 group by

@@ -16,7 +16,7 @@ with versions as (
 ),
 
 touched as (
-    select distinct deal_key from versions
+    select deal_key from versions
     where {{ is_new_for('versions') }}
 ),
 
@@ -31,7 +31,7 @@ histories as (
             partition by versions.deal_key order by versions.landed_at desc, versions.load_id desc
         ) as recency
     from versions
-    inner join touched on versions.deal_key = touched.deal_key
+    where versions.deal_key in (select touched.deal_key from touched)
 ),
 
 payments as (

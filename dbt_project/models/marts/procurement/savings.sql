@@ -22,6 +22,6 @@ select
     {{ ratio('sum(saving_amount)', 'sum(start_amount)', 100) }} as saving_percent,
     cast({{ median('saving_percent') }} as numeric(18, 4)) as median_saving_percent,
     cast(avg(price_step_count) as numeric(18, 4)) as average_price_steps,
-    count(case when saving_amount = 0 then 1 end) as deals_without_saving
+    count(*) filter (where saving_amount = 0) as deals_without_saving
 from compared
 group by connection, module, category, deal_month, currency

@@ -21,7 +21,7 @@ pairs as (
         count(*) as deal_count,
         sum(deal_amount) as deal_amount,
         avg(price_step_count) as average_price_steps,
-        count(case when price_step_count <= 1 then 1 end) as deals_without_rival,
+        count(*) filter (where price_step_count <= 1) as deals_without_rival,
         min(deal_date) as first_deal_date,
         max(deal_date) as last_deal_date
     from awards

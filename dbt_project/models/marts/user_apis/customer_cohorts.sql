@@ -5,7 +5,7 @@ with orders as (
         cast(date_trunc('month', timezone(coalesce(users.time_zone, 'UTC'), orders.ordered_at)) as date) as order_month
     from {{ ref('orders_clean') }} as orders
     left join {{ ref('stg_user_apis__users') }} as users on orders.user_id = users.user_id
-    where orders.is_paid and orders.person_key is not null
+    where orders.is_paid
 ),
 
 cohorts as (
