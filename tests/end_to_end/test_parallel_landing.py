@@ -141,7 +141,7 @@ def test_a_load_into_duckdb_killed_while_it_writes(two_accounts: Karvon) -> None
         _land(two_accounts, account)
     _next_day(two_accounts)
     process = _landing(two_accounts, "default")
-    until(lambda: list(loads.glob("karvon_plytix_*/*/load/normalized/*/started_jobs/*")))
+    until(lambda: list(loads.glob("plytix_*/*/load/normalized/*/started_jobs/*")))
     kill(process)
     two_accounts("run", "--select", "group:staging")
     _land(two_accounts)
