@@ -182,7 +182,7 @@ def test_killed_with_a_plan_of_which_nothing_was_carried_out(waiting: Karvon, da
         hangs = {"kind": "delay", "seconds": _LONG}
         waiting.sandbox.fault(vendor="webflow", method=method, times=0, fault=hangs)
     before = waiting.sandbox.shop()
-    _kill_when(waiting, _in_this_run(waiting, "event LIKE '%\"plan 2%'"))
+    _kill_when(waiting, _in_this_run(waiting, "step_key = 'webflow_store' AND event LIKE '%\"plan 2%'"))
     newest = "SELECT status FROM reverse_etl.plans ORDER BY created_at DESC LIMIT 1"
     assert waiting.rows(newest) == [{"status": "ready"}]
     assert waiting.sandbox.shop() == before
