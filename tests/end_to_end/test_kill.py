@@ -156,9 +156,7 @@ def test_killed_half_way_through_reading_plytix_nothing_is_lost(waiting: Karvon,
 @pytest.mark.slow
 def test_killed_while_loads_are_written_to_the_warehouse(waiting: Karvon, day: Day) -> None:
     loads = waiting.warehouse.loads_folder
-    _kill_when(
-        waiting, lambda: list(loads.glob("plytix_*/*/load/normalized/*/started_jobs/*products*"))
-    )
+    _kill_when(waiting, lambda: list(loads.glob("plytix_*/*/load/normalized/*/started_jobs/*products*")))
     _ends_as_if_undisturbed(waiting, day)
 
 
