@@ -206,7 +206,11 @@ def _dbt_of(karvon: Karvon) -> list[int]:
 def _in_dbt(karvon: Karvon, *command: str) -> subprocess.Popen[str]:
     """A command that has come as far as dbt."""
     process = _started(karvon, *command)
-    until(lambda: _dbt_of(karvon) or process.poll() is not None, 300, every=0.1)
+    try:
+        until(lambda: _dbt_of(karvon) or process.poll() is not None, 300, every=0.1)
+    except AssertionError:
+        process.kill()
+        raise
     return process
 
 
@@ -220,9 +224,11 @@ def _is_killed_in_dbt(karvon: Karvon, command: Sequence[str], dice: random.Rando
     """Kill the command after a result of dbt's that is drawn by lot; False when it ended before."""
     before, after = _results(karvon), int(most * dice.random() ** 2)
     process = _in_dbt(karvon, *command)
-    until(lambda: _results(karvon) >= before + after or process.poll() is not None, 300, every=0.1)
-    time.sleep(dice.uniform(0, 2))
-    process.kill()
+    try:
+        until(lambda: _results(karvon) >= before + after or process.poll() is not None, 300, every=0.1)
+        time.sleep(dice.uniform(0, 2))
+    finally:
+        process.kill()
     said, _ = process.communicate()
     assert process.returncode in (-signal.SIGKILL, 0, 2), said
     until(lambda: not _dbt_of(karvon), 5)
