@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from orchestration.cli.exit_status import BLOCKED, PENDING
-from orchestration.cli.session import opened, plain_errors, this_user
+from orchestration.cli.session import opened, opened_for_reading, plain_errors, this_user
 
 
 @click.command("held")
@@ -22,7 +22,7 @@ def held_command(as_json: bool) -> None:
     from reverse_etl.review.approvals import waiting
     from reverse_etl.state.outstanding import total
 
-    _, warehouse = opened()
+    _, warehouse, moment = opened_for_reading()
     found = waiting(warehouse)
     tally = total(found.tallies.values())
     if as_json:
@@ -34,6 +34,8 @@ def held_command(as_json: bool) -> None:
         }
         click.echo(json.dumps(content, default=str, indent=2))
     else:
+        if moment:
+            click.echo(moment)
         for guard in found.guards:
             click.echo(f"plan {guard['plan_id']} is blocked by {guard['guard']}: {guard['message']}")
         for one in (*found.holds, *found.undone):

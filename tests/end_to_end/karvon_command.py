@@ -44,13 +44,13 @@ def copy_project(folder: Path) -> Path:
     return folder
 
 
-def until(what: Callable[[], Any], seconds: float = 60) -> Any:
+def until(what: Callable[[], Any], seconds: float = 60, every: float = 0.01) -> Any:
     """Wait for something to come true and give it back."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := what():
             return found
-        time.sleep(0.01)
+        time.sleep(every)
     raise AssertionError(f"{what} did not come true in {seconds} s")
 
 

@@ -262,4 +262,4 @@ def test_live_plans_only_until_it_is_told_to_apply(karvon: Karvon) -> None:
     done = live("run", "--apply")
     assert done.status == 0, done.output
     assert changed_items(before, karvon.sandbox.shop()) == {sku: {"price"} for sku in changed[:2]}
-    assert live("run", "--apply").line("plan and apply").endswith("0 changes")
+    assert " 0 changes" in live("run", "--apply").line("plan and apply")

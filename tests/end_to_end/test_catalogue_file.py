@@ -59,7 +59,7 @@ def rehearse(karvon: Karvon, file: Path, products: int) -> None:
     assert sum(str(sku["fields"]["sku"]).startswith("ПЛ-") for sku in skus) == variants
     second = karvon("run")
     assert second.status == 0, second.output
-    assert second.line("plan and apply").endswith("0 changes")
+    assert " 0 changes" in second.line("plan and apply")
 
 
 @pytest.mark.slow
@@ -86,7 +86,7 @@ def test_a_file_with_an_error_changes_nothing_and_says_where(karvon: Karvon, tmp
     done = karvon("sandbox", "load", str(file))
     assert done.status == 1
     assert "line 3" in done.output
-    assert karvon("run").line("plan and apply").endswith("0 changes")
+    assert " 0 changes" in karvon("run").line("plan and apply")
 
 
 @pytest.mark.slow

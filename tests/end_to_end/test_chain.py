@@ -162,7 +162,7 @@ def test_a_row_that_the_shop_refuses_is_reported_once_and_sent_again_only_when_a
     karvon.sandbox.forget_requests()
     again = karvon("run")
     assert again.status == 1, again.output
-    assert "0 changes" in again.line("plan and apply")
+    assert " 0 changes" in again.line("plan and apply")
     assert karvon.sandbox.writes() == []
 
     retried = karvon("errors", "--retry")

@@ -154,13 +154,9 @@ def test_killed_half_way_through_reading_plytix_nothing_is_lost(waiting: Karvon,
 
 
 @pytest.mark.slow
-def test_killed_while_loads_are_written_to_the_warehouse(waiting: Karvon, day: Day, tmp_path: Path) -> None:
-    packages = tmp_path / "packages"
-    packages.mkdir()
-    karvon = waiting.having(TMPDIR=str(packages))
-    _kill_when(
-        karvon, lambda: list(packages.glob("karvon_plytix_*/*/load/normalized/*/started_jobs/*products*"))
-    )
+def test_killed_while_loads_are_written_to_the_warehouse(waiting: Karvon, day: Day) -> None:
+    loads = waiting.warehouse.loads_folder
+    _kill_when(waiting, lambda: list(loads.glob("plytix_*/*/load/normalized/*/started_jobs/*products*")))
     _ends_as_if_undisturbed(waiting, day)
 
 
@@ -184,7 +180,7 @@ def test_killed_with_a_plan_of_which_nothing_was_carried_out(waiting: Karvon, da
         hangs = {"kind": "delay", "seconds": _LONG}
         waiting.sandbox.fault(vendor="webflow", method=method, times=0, fault=hangs)
     before = waiting.sandbox.shop()
-    _kill_when(waiting, _in_this_run(waiting, "event LIKE '%\"plan 2%'"))
+    _kill_when(waiting, _in_this_run(waiting, "step_key = 'webflow_store' AND event LIKE '%\"plan 2%'"))
     newest = "SELECT status FROM reverse_etl.plans ORDER BY created_at DESC LIMIT 1"
     assert waiting.rows(newest) == [{"status": "ready"}]
     assert waiting.sandbox.shop() == before

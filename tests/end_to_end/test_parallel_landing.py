@@ -22,11 +22,9 @@ def two_accounts(fresh: Karvon, tmp_path: Path) -> Karvon:
     """Two Plytix accounts with worlds of their own, served; nothing is landed yet."""
     connections = tmp_path / "accounts.yml"
     connections.write_text(_TWO_ACCOUNTS)
-    (tmp_path / "packages").mkdir()
     karvon = fresh.having(
         KARVON_CONNECTIONS_FILE=str(connections),
         KARVON_SANDBOX_PRODUCTS="12",
-        TMPDIR=str(tmp_path / "packages"),
     )
     karvon.serve()
     return karvon
@@ -137,12 +135,13 @@ def test_a_load_into_postgres_killed_while_it_writes(two_accounts: Karvon, postg
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_load_into_duckdb_killed_while_it_writes(two_accounts: Karvon, tmp_path: Path) -> None:
+def test_a_load_into_duckdb_killed_while_it_writes(two_accounts: Karvon) -> None:
+    loads = two_accounts.warehouse.loads_folder
     for account in _ACCOUNTS:
         _land(two_accounts, account)
     _next_day(two_accounts)
     process = _landing(two_accounts, "default")
-    until(lambda: list((tmp_path / "packages").glob("karvon_plytix_*/*/load/normalized/*/started_jobs/*")))
+    until(lambda: list(loads.glob("plytix_*/*/load/normalized/*/started_jobs/*")))
     kill(process)
     two_accounts("run", "--select", "group:staging")
     _land(two_accounts)

@@ -1,6 +1,7 @@
 """Two at once on one warehouse, and kills inside dbt: staging, marts and shop are what one undisturbed run makes.
 
-`KARVON_PROOF_ROUNDS` says how often each pair is tried and how often dbt is killed (default: once, three times).
+`KARVON_PROOF_ROUNDS` says how often each pair is tried (default: once), `KARVON_PROOF_KILLS` how often dbt is killed
+(three times).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from shop_and_view import different_rows, marts
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]
 
 ROUNDS = int(os.environ.get("KARVON_PROOF_ROUNDS", "1"))
+KILLS = int(os.environ.get("KARVON_PROOF_KILLS", "3"))
 _DAY = {"new_product": 3, "new_variant": 1, "price": 3, "stock": 3, "title": 1, "product_archived": 1}
 _OF_THE_LOAD = {"load_id", "landed_at", "built_at", "seen_at"}
 _copies = itertools.count()
@@ -40,6 +42,8 @@ class Day:
     marts: dict[str, list[str]]
     staging: dict[str, list[str]]
     shop: dict[str, Any]
+    results: int
+    """So many models and tests dbt told of in that run."""
 
 
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])
@@ -67,7 +71,8 @@ def day(
     with _served(moved):
         done = moved("run", seconds=600)
         assert done.status == 0, done.output
-        return Day(karvon, copy, marts(moved), staging(moved), moved.sandbox.shop())
+        results = _results(moved) - _results(karvon)
+        return Day(karvon, copy, marts(moved), staging(moved), moved.sandbox.shop(), results)
 
 
 def _database(server: str, template: str | None) -> str:
@@ -198,26 +203,56 @@ def _dbt_of(karvon: Karvon) -> list[int]:
     return found
 
 
-def _in_dbt(karvon: Karvon) -> subprocess.Popen[str]:
-    """A run that has come as far as dbt."""
-    process = _started(karvon, "run")
-    until(lambda: _dbt_of(karvon) or process.poll() is not None, 300)
+def _in_dbt(karvon: Karvon, *command: str) -> subprocess.Popen[str]:
+    """A command that has come as far as dbt."""
+    process = _started(karvon, *command)
+    try:
+        until(lambda: _dbt_of(karvon) or process.poll() is not None, 300, every=0.1)
+    except AssertionError:
+        process.kill()
+        raise
     return process
+
+
+def _results(karvon: Karvon) -> int:
+    """How many results of models and tests dbt has logged in this home."""
+    log = karvon.home / "sandbox" / "dbt" / "logs" / "dbt.log"
+    return sum(b'Result"' in line for line in log.read_bytes().splitlines())
+
+
+def _is_killed_in_dbt(karvon: Karvon, command: Sequence[str], dice: random.Random, most: int) -> bool:
+    """Kill the command after a result of dbt's that is drawn by lot; False when it ended before."""
+    before, after = _results(karvon), int(most * dice.random() ** 2)
+    process = _in_dbt(karvon, *command)
+    try:
+        until(lambda: _results(karvon) >= before + after or process.poll() is not None, 300, every=0.1)
+        time.sleep(dice.uniform(0, 2))
+    finally:
+        process.kill()
+    said, _ = process.communicate()
+    assert process.returncode in (-signal.SIGKILL, 0, 2), said
+    until(lambda: not _dbt_of(karvon), 5)
+    return process.returncode == -signal.SIGKILL
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for orphans in /proc")
 def test_kills_inside_dbt_leave_no_orphan_and_nothing_lost_or_doubled(day: Day, tmp_path: Path) -> None:
-    chance = random.Random(7)  # noqa: S311 - not for secrets
-    with _served(day.copy(tmp_path / "home")) as karvon:
-        for _ in range(max(3, ROUNDS)):
-            process = _in_dbt(karvon)
-            time.sleep(chance.uniform(0, 20))
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            until(lambda: not _dbt_of(karvon), 5)
-        done = karvon("run", seconds=600)
-        assert done.status == 0, done.output
-        _stands_as_after_one_run(karvon, day)
+    """Ten kills, or fewer when a build ends before its kill; then a run; and again from before the day."""
+    dice, killed = random.Random(7), 0  # noqa: S311 - not for secrets
+    for world in itertools.count():
+        with _served(day.copy(tmp_path / f"home{world}")) as karvon:
+            command = ["run"]  # loads the day
+            for _ in range(min(10, KILLS - killed)):
+                if not _is_killed_in_dbt(karvon, command, dice, day.results):
+                    break
+                killed += 1
+                # The second is the cheaper one, and builds what is above the syncs alone.
+                command = ["run"] if dice.random() < 0.25 else ["plan", "--build"]
+            done = karvon("run", seconds=600)
+            assert done.status == 0, done.output
+            _stands_as_after_one_run(karvon, day)
+        if killed >= KILLS:
+            return
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
@@ -225,7 +260,7 @@ def test_a_run_that_is_stopped_inside_dbt_says_so_and_takes_dbt_with_it(
     day: Day, tmp_path: Path, stop: signal.Signals
 ) -> None:
     with _served(day.copy(tmp_path / "home")) as karvon:
-        process = _in_dbt(karvon)
+        process = _in_dbt(karvon, "run")
         time.sleep(3)
         process.send_signal(stop)
         said, _ = process.communicate(timeout=60)

@@ -46,7 +46,7 @@ def held(profile: Profile) -> Iterator[int]:
 
 
 def test_looking_needs_no_turn_while_somebody_writes(profile: Profile, held: int) -> None:
-    for command in ("status", "history", "errors", "counts"):
+    for command in ("status", "history", "errors", "counts", "held"):
         seen = profile.karvon(command)
         assert seen.exit_code == 0, seen.output
         assert seen.output.startswith("As of 2"), seen.output

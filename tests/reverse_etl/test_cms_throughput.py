@@ -1,4 +1,4 @@
-"""Ten thousand items: as few requests as bulk calls allow, and never slower than the rate limit makes it (issue 3)."""
+"""Ten thousand items: as few requests as bulk calls allow, and never slower than the rate limit makes it."""
 
 from __future__ import annotations
 

@@ -69,6 +69,7 @@ def test_a_held_price_is_approved_applied_and_undone_by_jobs(shop: Bench) -> Non
 
 def test_the_commands_list_what_waits_and_let_it_go(shop: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KARVON_PROFILE", "sandbox")
+    monkeypatch.setenv("KARVON_HOME", str(shop.folder / "home"))
     monkeypatch.setenv("KARVON_WAREHOUSE_URL", shop.warehouse.url)
 
     def command(*arguments: str) -> tuple[int, str]:
@@ -95,7 +96,8 @@ def test_the_commands_list_what_waits_and_let_it_go(shop: Bench, monkeypatch: py
         "Malika approved max_price_change of webflow__skus p1\n",
     )
     assert [one.key for one in shop.plan().operations] == ["p1"]
-    assert command("held") == (0, "0 not ready, 0 wait for a person, 0 refused.\n")
+    status, said = command("held")
+    assert (status, said.splitlines()[-1]) == (0, "0 not ready, 0 wait for a person, 0 refused.")
 
 
 def test_a_job_that_has_nothing_to_do_or_may_not_says_why(shop: Bench) -> None:
