@@ -177,7 +177,12 @@ class Karvon:
         self.serving.append(
             subprocess.Popen([sys.executable, *command, *sizes], cwd=self.project, env=self.variables)
         )
-        until(self._answers)
+        try:
+            until(self._answers)
+        except BaseException:
+            # Its port is that of the next test too.
+            self.stop_serving()
+            raise
 
     def _answers(self) -> bool:
         try:
