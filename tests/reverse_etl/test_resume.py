@@ -138,6 +138,7 @@ from pydantic import SecretStr
 from karvon.connections import WebflowConnection
 from karvon.warehouse import Warehouse
 from reverse_etl.applying.apply import apply_plan
+from reverse_etl.destinations import DESTINATIONS
 from reverse_etl.destinations.webflow.channel import StoreChannel
 from reverse_etl.spec.manifest import read_syncs
 
