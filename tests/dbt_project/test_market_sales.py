@@ -224,7 +224,7 @@ def test_a_discount_after_a_rise_is_told_from_a_real_one(market: Build) -> None:
 
 def test_deep_leaves_are_rolled_up_on_every_ancestor(market: Build) -> None:
     days = market.by("category_day_key", "marts.category_daily_stats")
-    leaf, top = days[f"default:11:{date_of(2)}"], days[f"default:1:{date_of(2)}"]
+    leaf, top = days[f"default:11:{date_of(2)}:UZS"], days[f"default:1:{date_of(2)}:UZS"]
     assert (leaf["units_sold"], leaf["revenue_amount"]) == (top["units_sold"], top["revenue_amount"])
     assert leaf["units_sold"] == 3 + 1 + 2 + 6 + 2
     assert (leaf["share_of_parent_percent"], top["sellers_with_sales"]) == (100, 2)

@@ -53,7 +53,8 @@ totals as (
 )
 
 select
-    rolled_up.category_key || ':' || cast(rolled_up.sales_date as text) as category_day_key,
+    rolled_up.category_key || ':' || cast(rolled_up.sales_date as text) || ':' || coalesce(rolled_up.currency, '-')
+        as category_day_key,
     rolled_up.category_key,
     rolled_up.connection,
     rolled_up.sales_date as stats_date,

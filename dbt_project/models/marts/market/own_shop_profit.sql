@@ -83,7 +83,7 @@ joined as (
 
 select
     connection || ':' || coalesce(shop_id, '-') || ':' || coalesce(cast(product_id as text), '-') || ':'
-    || cast(profit_date as text) as profit_key,
+    || cast(profit_date as text) || ':' || coalesce(currency, '-') as profit_key,
     connection,
     shop_id,
     connection || ':' || cast(product_id as text) as product_key,

@@ -15,7 +15,7 @@ facts as (
 )
 
 select
-    seller_key || ':' || cast(sales_date as text) as seller_day_key,
+    seller_key || ':' || cast(sales_date as text) || ':' || coalesce(currency, '-') as seller_day_key,
     seller_key,
     connection,
     sales_date as stats_date,
